@@ -1,0 +1,34 @@
+"""deepdigits: an experiment framework for handwritten digits on PyTorch Lightning.
+
+The public names are imported when they are first used, so that ``import deepdigits`` and
+``deepdigits --help`` load no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
+    from deepdigits.data.augment import Augment
+    from deepdigits.data.module import DigitsDataModule
+    from deepdigits.models.cnn import CNN
+    from deepdigits.models.mlp import MLP
+
+__version__ = "0.1.0"
+__all__ = ["CNN", "MLP", "Augment", "DigitsDataModule", "LitCNN", "LitClassifier", "LitMLP"]
+
+_HOMES = {
+    "Augment": "deepdigits.data.augment",
+    "CNN": "deepdigits.models.cnn",
+    "DigitsDataModule": "deepdigits.data.module",
+    "LitCNN": "deepdigits.classifier",
+    "LitClassifier": "deepdigits.classifier",
+    "LitMLP": "deepdigits.classifier",
+    "MLP": "deepdigits.models.mlp",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

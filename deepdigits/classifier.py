@@ -1,0 +1,224 @@
+"""The training logic, once; a net for it in each thin subclass."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from deepdigits.errors import InputError
+from deepdigits.metrics import Report, StageMetrics
+from deepdigits.models.cnn import CNN
+from deepdigits.models.layers import IMAGE_SIZE
+from deepdigits.models.mlp import MLP
+
+
+class LitClassifier(LightningModule):
+    """Trains and tests any net that maps images (B, 1, 28, 28) in [0, 1] to logits (B, C).
+
+    Cross-entropy and AdamW with the one-cycle schedule of Smith and Topin (2018), stepped with each
+    batch over the length of the run. A subclass only builds its net: see LitMLP and LitCNN.
+
+    Args:
+        net: The net.
+        num_classes: Number of its logits. The command line takes it from the dataset.
+        lr: Highest learning rate.
+        weight_decay: Decay of the weight matrices and kernels (not of biases and norms).
+        label_smoothing: Share of the target spread over all classes, while training.
+        warmup: Share of the run in which the learning rate rises.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        num_classes: int = 10,
+        lr: float = 5e-3,
+        weight_decay: float = 1e-2,
+        label_smoothing: float = 0.0,
+        warmup: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore="net")  # those of the subclass too
+        self.net = net
+        self.num_classes = num_classes
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.warmup = warmup
+        self.metrics = nn.ModuleDict(
+            # "train" alone would hide the method nn.Module.train
+            {f"{stage}_metrics": StageMetrics(num_classes) for stage in ("train", "val", "test")}
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, C) of images (B, 1, 28, 28)."""
+        logits: Tensor = self.net(images)
+        return logits
+
+    def setup(self, stage: str) -> None:
+        """Check before the first batch that net and dataset fit each other."""
+        was_training, dtype = self.net.training, next(self.net.parameters()).dtype
+        with torch.no_grad():
+            logits = self.net.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
+        self.net.train(was_training)
+        classes = getattr(self.trainer.datamodule, "num_classes", self.num_classes)  # type: ignore[attr-defined]
+        if logits.shape != (2, classes) or classes != self.num_classes:
+            raise InputError(
+                f"{type(self.net).__name__} gives logits {tuple(logits.shape)} for 2 images and "
+                f"num_classes is {self.num_classes}, but the dataset has {classes} classes: give "
+                "the net one logit per class (the data module hands num_classes to the model)"
+            )
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        return self._step(batch, "train", self.label_smoothing)
+
+    def on_train_epoch_end(self) -> None:
+        """Log loss and accuracy over the epoch."""
+        report = self.report("train")
+        self._log({"loss": report.loss, "accuracy": report.accuracy}, "train")
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count a batch."""
+        self._step(batch, "val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log every figure of the validation images."""
+        self._log(_figures(self.report("val")), "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count a batch."""
+        self._step(batch, "test")
+
+    def on_test_epoch_end(self) -> None:
+        """Log every figure of the test images; the counts stay for the report."""
+        self._log(_figures(self.report("test", reset=False)), "test")
+
+    def on_test_start(self) -> None:
+        """Forget the counts of an earlier test."""
+        self.metrics["test_metrics"].reset()
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Class probabilities (B, C)."""
+        return self(batch[0]).softmax(dim=1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW, with a schedule stepped per batch."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=fused)
+        scheduler = LambdaLR(optimizer, lambda step: self._lr_factor(step))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def report(self, stage: str, reset: bool = True) -> Report:
+        """The figures of what a stage has counted so far, over all processes."""
+        metrics = self.metrics[f"{stage}_metrics"]
+        confusion, loss = metrics.compute()
+        names = [str(label) for label in range(self.num_classes)]
+        if reset:
+            metrics.reset()
+        return Report(confusion.cpu().numpy(), names, loss.item())
+
+    def _step(
+        self, batch: tuple[Tensor, Tensor], stage: str, label_smoothing: float = 0.0
+    ) -> Tensor:
+        images, labels = batch
+        logits = self(images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        self.metrics[f"{stage}_metrics"].update(logits.detach(), labels, loss.detach())
+        return loss
+
+    def _log(self, figures: dict[str, Any], stage: str) -> None:
+        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, sync_dist=True)
+
+    def _lr_factor(self, step: int) -> float:
+        # Asking for the length before the loaders exist would make Lightning drop the position
+        # from which a checkpoint resumes; step 0 does not need it.
+        length = self.trainer.estimated_stepping_batches if step else 1
+        return 1.0 if math.isinf(length) else one_cycle(step / length, self.warmup)
+
+
+class LitMLP(LitClassifier):
+    """Classify digits with a multi-layer perceptron.
+
+    Args:
+        hidden_sizes: Width of each hidden layer.
+        dropout: Share of hidden activations set to zero while training.
+        norm: Batch normalisation after each hidden linear layer.
+        num_classes: Number of classes. The command line takes it from the dataset.
+    """
+
+    def __init__(
+        self,
+        hidden_sizes: Sequence[int] = (128, 64),
+        dropout: float = 0.0,
+        norm: bool = True,
+        num_classes: int = 10,
+        **kwargs: Any,
+    ) -> None:
+        net = MLP(hidden_sizes, dropout, norm, num_classes)
+        super().__init__(net=net, num_classes=num_classes, **kwargs)
+
+
+class LitCNN(LitClassifier):
+    """Classify digits with a small convolutional net.
+
+    Args:
+        channels: Output channels of each stage.
+        kernel_sizes: Odd kernel size of each stage, as many as channels.
+        hidden_size: Width of the hidden linear layer.
+        dropout: Share of hidden activations set to zero while training.
+        num_classes: Number of classes. The command line takes it from the dataset.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (24, 48, 96),
+        kernel_sizes: Sequence[int] = (5, 3, 3),
+        hidden_size: int = 416,
+        dropout: float = 0.3,
+        num_classes: int = 10,
+        **kwargs: Any,
+    ) -> None:
+        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes)
+        super().__init__(net=net, num_classes=num_classes, **kwargs)
+
+
+def one_cycle(progress: float, warmup: float) -> float:
+    """Factor of the learning rate: from 1/25 up to 1 and down to 0, each along half a cosine.
+
+    Args:
+        progress: Share of the run that is done, in [0, 1].
+        warmup: Share of the run in which the factor rises, in [0, 1].
+
+    >>> [round(one_cycle(p, warmup=0.5), 2) for p in (0, 0.25, 0.5, 0.75, 1)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+    if progress < warmup:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
+    if warmup >= 1:
+        return 1.0
+    return (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup)))) / 2
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    """What the dashboard shows of a report: the whole, and each class under its label."""
+    whole = {"loss": report.loss, "accuracy": report.accuracy, "f1_macro": report.f1_macro}
+    classes = {
+        f"{name}/{label}": getattr(scores, name)
+        for name in ("precision", "recall", "f1")
+        for label, scores in enumerate(report.classes)
+    }
+    return whole | classes

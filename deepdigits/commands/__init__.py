@@ -1,0 +1,1 @@
+"""The verbs that are not Lightning's own, one file each."""

@@ -1,0 +1,1 @@
+"""Data: verified archives -> uint8 tensors in memory -> batches -> augmented images."""

@@ -1,0 +1,159 @@
+"""The data module: a dataset of the catalogue as batches for every stage."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from deepdigits.data import datasets
+from deepdigits.data.augment import Augment
+from deepdigits.data.batches import Batch, Batches, IndexSampler
+from deepdigits.data.catalogue import CATALOGUE, DatasetName
+from deepdigits.data.split import stratified_split
+from deepdigits.errors import InputError
+
+Split = Literal["train", "val", "test"]
+
+
+class DigitsDataModule(LightningDataModule):
+    """Feeds MNIST, or a set of the same shape, from memory.
+
+    The set stays uint8; floats are made, and augmented while training, on the device of the net.
+    Order and augmentation are functions of the seed, the epoch and the place in the epoch.
+
+    Args:
+        dataset: Which set. MNIST comes with the package, the others are downloaded.
+        data_dir: Folder of the files. null: the environment variable DEEPDIGITS_DATA, else
+            ~/.cache/deepdigits.
+        batch_size: Training images per step and process.
+        eval_batch_size: Images per batch in validation, test and prediction. Changes no figure.
+        val_size: Training images held out for validation, with the class shares of the whole.
+            0 trains on all of them, and there is no validation.
+        split_seed: Seed of the choice of the validation images.
+        seed: Seed of order and augmentation. On the command line this is seed_everything.
+        augment: Random distortions of the training images.
+        images_on: Where the set lies: on the device that trains, or in the host's memory.
+        test_split: What `test` and `predict` read. train and val are read without augmentation.
+
+    Raises:
+        InputError: A size is out of range, or the files cannot be had.
+    """
+
+    def __init__(
+        self,
+        dataset: DatasetName = "mnist",
+        data_dir: str | None = None,
+        batch_size: int = 256,
+        eval_batch_size: int = 2_000,
+        val_size: int = 5_000,
+        split_seed: int = 0,
+        seed: int = 0,
+        augment: Augment = Augment(),  # noqa: B008 (frozen)
+        images_on: Literal["device", "host"] = "device",
+        test_split: Split = "test",
+    ) -> None:
+        super().__init__()
+        if dataset not in CATALOGUE:
+            raise InputError(f"dataset {dataset!r} is not one of {', '.join(CATALOGUE)}")
+        self.dataset = CATALOGUE[dataset]
+        self.name = dataset
+        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if size < 1:
+                raise InputError(f"{name} is {size}, expected 1 or more")
+        if not 0 <= val_size <= self.dataset.num_train - batch_size:
+            raise InputError(
+                f"val_size is {val_size}, expected 0 to {self.dataset.num_train - batch_size}: "
+                f"{dataset} has {self.dataset.num_train} training images, and one batch of "
+                f"{batch_size} must be left to train on"
+            )
+        self.data_dir = Path(data_dir).expanduser() if data_dir else datasets.default_data_dir()
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.val_size = val_size
+        self.split_seed = split_seed
+        self.seed = seed
+        self.augment = augment
+        self.images_on = images_on
+        self.test_split = test_split
+        self._tensors: dict[Split, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the dataset."""
+        return len(self.dataset.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each class, in label order."""
+        return self.dataset.classes
+
+    def prepare_data(self) -> None:
+        """Verify the files, and put them into place where they are missing or damaged."""
+        datasets.prepare(self.name, self.data_dir)
+
+    def setup(self, stage: str) -> None:
+        """Read what the stage needs into memory."""
+        splits: set[Split] = {"train", "val"} if stage in ("fit", "validate") else {self.test_split}
+        for split in splits - set(self._tensors):
+            self._read("test" if split == "test" else "train")
+
+    def _read(self, part: Literal["train", "test"]) -> None:
+        images, labels = datasets.load(self.name, self.data_dir, train=part == "train")
+        if part == "test":
+            self._tensors["test"] = images, labels
+            return
+        train, val = stratified_split(labels, self.val_size, self.split_seed)
+        self._tensors["train"] = images[train], labels[train]
+        self._tensors["val"] = images[val], labels[val]
+
+    def images_and_labels(self, split: Split) -> tuple[Tensor, Tensor]:
+        """The split as it lies in memory: uint8 (N, 28, 28) and int64 (N,)."""
+        return self._tensors[split]
+
+    def batches(self, split: Split, shuffle: bool = False) -> Batches:
+        """A loader over a split; ``shuffle`` for training."""
+        images, labels = self._tensors[split]
+        rank, world_size = 0, 1
+        if self.trainer is not None:
+            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+            if self.images_on == "device":
+                device = self.trainer.strategy.root_device
+                images, labels = self._tensors[split] = images.to(device), labels.to(device)
+        size = self.batch_size if shuffle else self.eval_batch_size
+        sampler = IndexSampler(len(images), size, shuffle, self.seed, rank, world_size)
+        return Batches(images, labels, sampler)
+
+    def train_dataloader(self) -> Batches:
+        """Full batches in a new order each epoch (in a fixed order with trainer.overfit_batches)."""
+        return self.batches("train", shuffle=self.trainer is None or not self.trainer.overfit_batches)
+
+    def val_dataloader(self) -> Batches | list[Batches]:
+        """The validation images in order; no loader where val_size is 0."""
+        return self.batches("val") if self.val_size else []
+
+    def test_dataloader(self) -> Batches:
+        """The images of ``test_split`` in order."""
+        return self.batches(self.test_split)
+
+    def predict_dataloader(self) -> Batches:
+        """The images of ``test_split`` in order."""
+        return self.batches(self.test_split)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Floats (B, 1, 28, 28) in [0, 1] and labels (B,), on the device; augmented in training."""
+        images = to_float(batch.images)
+        trainer = self.trainer
+        if self.augment.active and trainer is not None and trainer.training:
+            images = self.augment(images, batch.seed, trainer.global_rank, trainer.world_size)
+        return images, batch.labels
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Pixels as nets take them: uint8 (B, 28, 28) -> float32 (B, 1, 28, 28) in [0, 1].
+
+    >>> to_float(torch.full((1, 28, 28), 255, dtype=torch.uint8)).unique()
+    tensor([1.])
+    """
+    return images.unsqueeze(1).to(torch.float32).div_(255)

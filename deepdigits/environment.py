@@ -1,0 +1,66 @@
+"""What a run ran on: hardware, versions, commit. For reports and benchmarks."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import deepdigits
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, its cores that this process may use, threads of torch, and the GPU if any."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the figures."""
+    packages = ("torch", "torchvision", "lightning", "torchmetrics")
+    return {
+        "deepdigits": deepdigits.__version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that this package runs from, with ``+`` where files are changed.
+
+    None for an installed package, or where there is no git.
+    """
+    folder = Path(__file__).parent
+    git = ["git", "-C", str(folder)]
+    try:
+        described = subprocess.run(
+            [*git, "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", __file__], capture_output=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip() if tracked.returncode == 0 else None
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

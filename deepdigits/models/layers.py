@@ -1,0 +1,44 @@
+"""Layers that the nets share."""
+
+import torch
+from torch import Tensor, nn
+
+IMAGE_SIZE = 28
+
+
+class Normalize(nn.Module):
+    """First layer of every net: checks the shape, then gives pixels zero mean and unit variance.
+
+    Being a layer, it travels with the net into checkpoints and exported files: a net always takes
+    raw pixels.
+
+    Args:
+        mean: Mean pixel of the training images, in [0, 1]. The default is MNIST's.
+        std: Standard deviation of the pixels. The default is MNIST's.
+
+    Shapes: images (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28).
+
+    Raises:
+        ValueError: The images have another shape.
+
+    >>> Normalize(mean=0.5, std=0.25)(torch.ones(1, 1, 28, 28)).unique()
+    tensor([2.])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: float = 0.1307, std: float = 0.3081) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("std", torch.tensor(std), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.ndim != 4 or tuple(images.shape[1:]) != (1, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(
+                f"images have shape {tuple(images.shape)}, expected (batch, 1, {IMAGE_SIZE}, "
+                f"{IMAGE_SIZE}): one grey channel; add missing axes with images.reshape(-1, 1, "
+                f"{IMAGE_SIZE}, {IMAGE_SIZE})"
+            )
+        # In the precision of the net, which Trainer(precision="bf16-true") changes.
+        return ((images - self.mean) / self.std).to(self.mean.dtype)
