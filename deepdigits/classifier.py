@@ -50,10 +50,9 @@ class LitClassifier(LightningModule):
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
         self.warmup = warmup
-        self.metrics = nn.ModuleDict(
-            # "train" alone would hide the method nn.Module.train
-            {f"{stage}_metrics": StageMetrics(num_classes) for stage in ("train", "val", "test")}
-        )
+        self.train_metrics = StageMetrics(num_classes)
+        self.val_metrics = StageMetrics(num_classes)
+        self.test_metrics = StageMetrics(num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, 1, 28, 28)."""
@@ -101,11 +100,12 @@ class LitClassifier(LightningModule):
 
     def on_test_start(self) -> None:
         """Forget the counts of an earlier test."""
-        self.metrics["test_metrics"].reset()
+        self.test_metrics.reset()
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Class probabilities (B, C)."""
-        return self(batch[0]).softmax(dim=1)
+        logits: Tensor = self(batch[0])
+        return logits.softmax(dim=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW, with a schedule stepped per batch."""
@@ -124,7 +124,7 @@ class LitClassifier(LightningModule):
 
     def report(self, stage: str, reset: bool = True) -> Report:
         """The figures of what a stage has counted so far, over all processes."""
-        metrics = self.metrics[f"{stage}_metrics"]
+        metrics = self._metrics(stage)
         confusion, loss = metrics.compute()
         names = [str(label) for label in range(self.num_classes)]
         if reset:
@@ -137,8 +137,13 @@ class LitClassifier(LightningModule):
         images, labels = batch
         logits = self(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        self.metrics[f"{stage}_metrics"].update(logits.detach(), labels, loss.detach())
+        self._metrics(stage).update(logits.detach(), labels, loss.detach())
         return loss
+
+    def _metrics(self, stage: str) -> StageMetrics:
+        return {"train": self.train_metrics, "val": self.val_metrics, "test": self.test_metrics}[
+            stage
+        ]
 
     def _log(self, figures: dict[str, Any], stage: str) -> None:
         self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, sync_dist=True)

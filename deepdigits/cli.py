@@ -2,18 +2,25 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    WeightAveraging,
+)
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from deepdigits import runs
 from deepdigits.callbacks.artifacts import Artifacts
@@ -29,9 +36,16 @@ from deepdigits.classifier import LitCNN, LitMLP  # noqa: F401  # isort: skip
 class Parser(LightningArgumentParser):
     """A parser whose errors are :class:`InputError`."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # A flag that is cut short would be taken for the first that begins so.
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as one line."""
-        raise InputError(f"{runs.one_line(message)} (see deepdigits VERB --help)") from ex
+        line = shorten(message)
+        if re.search(r"required: \w+\.model|^model: .*(import path|class_path)", line, re.I):
+            line += " (a net is LitMLP, LitCNN or module.Class of your own: see configs/cnn.yaml)"
+        raise InputError(line) from ex
 
 
 class DigitsCLI(LightningCLI):
@@ -54,6 +68,10 @@ class DigitsCLI(LightningCLI):
             parser_class=Parser,
             args=["fit" if self.verb == "train" else self.verb, *self.args],
         )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the given arguments; those of the shell are none of its business."""
+        self.config = parser.parse_args(args)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Named groups and their defaults; the one seed; classes of the dataset -> net."""
@@ -97,6 +115,7 @@ class DigitsCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle what depends on several settings."""
         config = self.config[self.subcommand]
+        config.data.seed = int(config.seed_everything)  # by now a number, where it was `true`
         if config.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise InputError(
                 f"trainer.accelerator is {config.trainer.accelerator}, but there is no GPU that "
@@ -105,7 +124,15 @@ class DigitsCLI(LightningCLI):
         if not config.data.val_size:
             config.checkpoint.monitor = None  # nothing to choose by: the last checkpoint is kept
         if self.subcommand == "fit" and config.logger.name is None:
-            config.logger.name = config.model.class_path.rpartition(".")[2].removeprefix("Lit").lower()
+            net = config.model.class_path.rpartition(".")[2]
+            config.logger.name = net.removeprefix("Lit").lower()
+
+    def instantiate_classes(self) -> None:
+        """Build data, net and trainer; a value that one of them refuses is wrong input."""
+        try:
+            super().instantiate_classes()
+        except (ValueError, MisconfigurationException) as error:
+            raise InputError(shorten(str(error))) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer with the named callbacks; with the run's logger where something is trained."""
@@ -113,7 +140,7 @@ class DigitsCLI(LightningCLI):
         callbacks: list[Any] = [init.checkpoint, Dashboard(), Artifacts()]
         if config.data.val_size:
             callbacks.append(init.early_stopping)
-        if config.ema_decay is not None:
+        if config.ema_decay is not None and self.subcommand == "fit":
             callbacks.append(EMAWeightAveraging(decay=config.ema_decay))
         settings = {**init.trainer, **kwargs}
         if self.subcommand != "fit":
@@ -122,6 +149,17 @@ class DigitsCLI(LightningCLI):
         elif settings["logger"] in (None, True):
             settings["logger"] = init.logger
         return self._instantiate_trainer(settings, callbacks)
+
+    def test_best(self) -> None:
+        """Test the best checkpoint of the fit (in a dry run, which has none, the net as it is)."""
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
+        # It would load the weights that are not averaged (Lightning 2.6.6, on_load_checkpoint).
+        self.trainer.callbacks = [  # type: ignore[attr-defined]
+            c
+            for c in self.trainer.callbacks
+            if not isinstance(c, WeightAveraging)  # type: ignore[attr-defined]
+        ]
+        self.trainer.test(self.model, self.datamodule, ckpt_path=best, verbose=False)
 
     def artifacts(self) -> Artifacts:
         """The callback that holds the report after a test."""
@@ -145,8 +183,8 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
     sys.path.append(os.getcwd())  # nets of the user's own; at the end, where they hide no package
     try:
         cli = DigitsCLI(_with_run_config(args))
-        if args[0] == "train" and "--print_config" not in args:
-            cli.trainer.test(cli.model, cli.datamodule, ckpt_path=_best(cli.trainer), verbose=False)
+        if args[0] == "train":
+            cli.test_best()
     except MisconfigurationException as error:
         raise InputError(runs.one_line(error)) from error
     finally:
@@ -163,15 +201,9 @@ def print_summary(cli: DigitsCLI) -> None:
     assert report is not None
     print(report.to_markdown())
     print(f"\naccuracy {report.accuracy:.2%}, {report.errors} errors in {report.num_samples}")
-    best = getattr(cli.trainer.checkpoint_callback, "best_model_path", "")
-    for what, path in (("report", artifacts.report_file), ("checkpoint", best)):
+    for what, path in (("report", artifacts.report_file), ("checkpoint", cli.trainer.ckpt_path)):
         if path:
             print(f"{what:<10} {os.path.relpath(path)}")
-
-
-def _best(trainer: Trainer) -> str | None:
-    """The checkpoint to test after a fit; None (the weights as they are) in a dry run."""
-    return getattr(trainer.checkpoint_callback, "best_model_path", "") or None
 
 
 def _with_run_config(args: list[str]) -> list[str]:
@@ -191,8 +223,8 @@ def _with_run_config(args: list[str]) -> list[str]:
             config, checkpoint = str(run.config_file), str(run.checkpoint)
             return [verb, "--config", config, *others, "--ckpt_path", checkpoint, *_calm(verb)]
     raise InputError(
-        f"{verb} needs a trained net: pass --ckpt_path RUN, where RUN is a run folder, a checkpoint "
-        "in one, or `latest`"
+        f"{verb} needs a trained net: pass --ckpt_path RUN, where RUN is a run folder, "
+        "a checkpoint in one, or `latest`"
     )
 
 
@@ -201,9 +233,25 @@ def _calm(verb: str) -> list[str]:
     return ["--verbose=false"] if verb == "test" else []
 
 
+def shorten(message: str) -> str:
+    r"""The part of a parser's message that the user can act on, on one line.
+
+    >>> shorten("Parser key \"data.val_size\": Expected a <class 'int'>. Got value: abc")
+    'data.val_size: Expected int. Got value: abc'
+    """
+    message = runs.one_line(ValueError(message))
+    # Of a union's branches the first is what was meant; the other is null.
+    if (errors := message.partition("Errors: - "))[1]:
+        key = message.partition(":")[0] + ": " if message.startswith("Parser key") else ""
+        message = key + errors[2].partition(" - Expected a <class")[0]
+    message = re.sub(r"a <class '(?:\w+\.)*(\w+)'>", r"\1", message)
+    message = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", message)
+    return re.sub(r'Parser key "([^"]*)"', r"\1", message)
+
+
 def _config_name(args: Sequence[str]) -> str | None:
     """Stem of the first config: the name of the run."""
-    for word, following in zip(args, [*args[1:], ""], strict=True):
+    for word, following in pairwise([*args, ""]):
         option, equals, value = word.partition("=")
         if option in ("-c", "--config"):
             return Path(value if equals else following).stem
@@ -213,7 +261,7 @@ def _config_name(args: Sequence[str]) -> str | None:
 def _quiet() -> None:
     """Keep out what no user of this program can act on."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage() and "litmodels" not in record.getMessage()
+        lambda record: not re.search("litlogger|litmodels", record.getMessage())  # advertisements
     )
     # The loader works in memory: workers would only slow it down.
     warnings.filterwarnings("ignore", ".*does not have many workers.*")

@@ -14,12 +14,13 @@ import deepdigits
 
 def hardware() -> dict[str, Any]:
     """Processor, its cores that this process may use, threads of torch, and the GPU if any."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    # Where an operating system has no affinities, a process may use all cores.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores,
         "threads": torch.get_num_threads(),
-        "gpu": gpu,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 

@@ -171,6 +171,7 @@ class Report:
 
 def _ratio(numerator: Any, denominator: Any) -> NDArray[np.float64]:
     numerator = np.asarray(numerator, dtype=np.float64)
-    return np.divide(
+    ratio: NDArray[np.float64] = np.divide(
         numerator, denominator, out=np.zeros_like(numerator), where=np.asarray(denominator) > 0
     )
+    return ratio

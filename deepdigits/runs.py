@@ -111,9 +111,8 @@ def find(name: str, logs: Path = Path(LOGS)) -> Run:
 
 def latest(logs: Path = Path(LOGS)) -> Run:
     """The run that was started last below a folder of runs; reference runs are left out."""
-    configs = [
-        path for path in logs.glob("*/*/config.yaml") if path.relative_to(logs).parts[0] != "reference"
-    ]
+    kept = logs / "reference"
+    configs = [path for path in logs.glob("*/*/config.yaml") if kept not in path.parents]
     if not configs:
         raise InputError(f"there is no run in {logs} yet: train one, for example `make train-cnn`")
     return Run(max(configs, key=lambda path: path.stat().st_mtime).parent)

@@ -72,7 +72,7 @@ class Artifacts(Callback):
             return
         content = {
             **self.report.to_dict(),
-            "dataset": data.name,
+            "dataset": data.dataset_name,
             "split": data.test_split,
             "checkpoint": _relative(trainer.ckpt_path, run.folder),
             **(run.read_json(TRAINING) or {}),

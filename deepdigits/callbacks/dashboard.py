@@ -31,7 +31,8 @@ class Dashboard(Callback):
             **{name: _plain(value) for name, value in {**pl_module.hparams, **data}.items()},
         }
         # Written directly: the logger's log_hyperparams would add a first value of each metric.
-        for summary in hparams(params, dict.fromkeys(FINAL_METRICS, 0.0)):
+        metrics = dict.fromkeys(FINAL_METRICS, 0.0)
+        for summary in hparams(params, metrics):  # type: ignore[no-untyped-call]
             writer.file_writer.add_summary(summary)
 
     def on_train_batch_end(
@@ -43,10 +44,14 @@ class Dashboard(Callback):
         batch_idx: int,
     ) -> None:
         """Every log_every_n_steps: loss of the batch and learning rate."""
-        if trainer.global_step % trainer.log_every_n_steps or trainer.logger is None:
+        period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if trainer.logger is None or not period or trainer.global_step % period:
             return
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        figures = {"train/loss_step": outputs["loss"].item(), "lr": rate, "epoch": trainer.current_epoch}
+        figures = {
+            "train/loss_step": outputs["loss"].item(),
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "epoch": trainer.current_epoch,
+        }
         trainer.logger.log_metrics(figures, step=trainer.global_step - 1)
 
 

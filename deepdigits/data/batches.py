@@ -38,10 +38,10 @@ def derive_seed(*entropy: int) -> int:
 class IndexSampler:
     """Yields the sample indices of each batch; order = f(seed, epoch), share = f(rank).
 
-    The global batch of ``world_size * batch_size`` samples is dealt out to the ranks in turn, so the
-    ranks together see what one process with the global batch size would see. Shuffled batches are
-    all full (a remainder is left out; which samples these are changes with each epoch). In order,
-    every sample comes exactly once on any number of ranks, without padding.
+    The global batch of ``world_size * batch_size`` samples is dealt out to the ranks in turn, so
+    the ranks together see what one process with the global batch size would see. Shuffled batches
+    are all full (a remainder is left out; which samples these are changes with each epoch). In
+    order, every sample comes exactly once on any number of ranks, without padding.
 
     Args:
         num_samples: Number of samples.

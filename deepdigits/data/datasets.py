@@ -1,8 +1,9 @@
 """Files on disk: prepare them, verify them, read them into uint8 tensors.
 
-Reading, extracting and the MD5 sums of archives are torchvision's. Added here: MNIST comes from the
-archives in this package and never asks the network; extracted files are verified each time (SHA-256);
-a damaged file is replaced from its archive or named; several processes may prepare at once.
+Reading, extracting and the MD5 sums of archives are torchvision's. Added here: MNIST comes from
+the archives in this package and never asks the network; extracted files are verified each time
+(SHA-256); a damaged file is replaced from its archive or named; several processes may prepare at
+once.
 """
 
 import gzip

@@ -58,7 +58,7 @@ class DigitsDataModule(LightningDataModule):
         if dataset not in CATALOGUE:
             raise InputError(f"dataset {dataset!r} is not one of {', '.join(CATALOGUE)}")
         self.dataset = CATALOGUE[dataset]
-        self.name = dataset
+        self.dataset_name = dataset
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
                 raise InputError(f"{name} is {size}, expected 1 or more")
@@ -91,7 +91,7 @@ class DigitsDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Verify the files, and put them into place where they are missing or damaged."""
-        datasets.prepare(self.name, self.data_dir)
+        datasets.prepare(self.dataset_name, self.data_dir)
 
     def setup(self, stage: str) -> None:
         """Read what the stage needs into memory."""
@@ -100,7 +100,7 @@ class DigitsDataModule(LightningDataModule):
             self._read("test" if split == "test" else "train")
 
     def _read(self, part: Literal["train", "test"]) -> None:
-        images, labels = datasets.load(self.name, self.data_dir, train=part == "train")
+        images, labels = datasets.load(self.dataset_name, self.data_dir, train=part == "train")
         if part == "test":
             self._tensors["test"] = images, labels
             return
@@ -126,8 +126,9 @@ class DigitsDataModule(LightningDataModule):
         return Batches(images, labels, sampler)
 
     def train_dataloader(self) -> Batches:
-        """Full batches in a new order each epoch (in a fixed order with trainer.overfit_batches)."""
-        return self.batches("train", shuffle=self.trainer is None or not self.trainer.overfit_batches)
+        """Full batches in a new order each epoch; the same few with trainer.overfit_batches."""
+        overfit = getattr(self.trainer, "overfit_batches", 0)
+        return self.batches("train", shuffle=not overfit)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """The validation images in order; no loader where val_size is 0."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from deepdigits.models.layers import IMAGE_SIZE, Normalize
+from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes
 
 
 class CNN(nn.Module):
@@ -26,7 +26,8 @@ class CNN(nn.Module):
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
     Raises:
-        ValueError: ``channels`` and ``kernel_sizes`` differ in length, or the map shrinks to nothing.
+        ValueError: ``channels`` and ``kernel_sizes`` differ in length, a size is below 1, or the
+            map shrinks to nothing.
 
     >>> CNN(channels=[4, 8], kernel_sizes=[5, 3], hidden_size=16)(torch.rand(5, 1, 28, 28)).shape
     torch.Size([5, 10])
@@ -41,6 +42,7 @@ class CNN(nn.Module):
         num_classes: int = 10,
     ) -> None:
         super().__init__()
+        check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=[hidden_size])
         if not channels or len(channels) != len(kernel_sizes):
             raise ValueError(
                 f"channels {list(channels)} and kernel_sizes {list(kernel_sizes)} must name the "
@@ -48,8 +50,8 @@ class CNN(nn.Module):
             )
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE
-        for stage, (out_channels, kernel_size) in enumerate(zip(channels, kernel_sizes, strict=True)):
-            last = stage == len(channels) - 1
+        for stage, out_channels in enumerate(channels):
+            kernel_size, last = kernel_sizes[stage], stage == len(channels) - 1
             padding = kernel_size // 2 if last else 0
             conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding, bias=False)
             pool = [] if last else [nn.MaxPool2d(2)]
@@ -74,5 +76,6 @@ class CNN(nn.Module):
         self.head = nn.Linear(hidden_size, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, num_classes) of images (B, 1, 28, 28)."""
         logits: Tensor = self.head(self.hidden(self.features(self.normalize(images))))
         return logits

@@ -1,5 +1,7 @@
 """Layers that the nets share."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 1, 28, 28)."""
         if images.ndim != 4 or tuple(images.shape[1:]) != (1, IMAGE_SIZE, IMAGE_SIZE):
             raise ValueError(
                 f"images have shape {tuple(images.shape)}, expected (batch, 1, {IMAGE_SIZE}, "
@@ -42,3 +45,18 @@ class Normalize(nn.Module):
             )
         # In the precision of the net, which Trainer(precision="bf16-true") changes.
         return ((images - self.mean) / self.std).to(self.mean.dtype)
+
+
+def check_sizes(**sizes: Sequence[int]) -> None:
+    """Refuse layers without units.
+
+    Raises:
+        ValueError: A size is below 1.
+
+    >>> check_sizes(hidden_sizes=[128, 0])
+    Traceback (most recent call last):
+    ValueError: hidden_sizes is [128, 0], expected numbers of 1 or more
+    """
+    for name, values in sizes.items():
+        if min(values, default=1) < 1:
+            raise ValueError(f"{name} is {list(values)}, expected numbers of 1 or more")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from deepdigits.models.layers import IMAGE_SIZE, Normalize
+from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes
 
 
 class MLP(nn.Module):
@@ -17,6 +17,9 @@ class MLP(nn.Module):
         num_classes: Number of logits.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
+
+    Raises:
+        ValueError: A size is below 1.
 
     >>> import torch
     >>> MLP(hidden_sizes=[32])(torch.rand(5, 1, 28, 28)).shape
@@ -31,6 +34,7 @@ class MLP(nn.Module):
         num_classes: int = 10,
     ) -> None:
         super().__init__()
+        check_sizes(hidden_sizes=hidden_sizes)
         layers: list[nn.Module] = []
         width = IMAGE_SIZE * IMAGE_SIZE
         for size in hidden_sizes:
@@ -48,5 +52,6 @@ class MLP(nn.Module):
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, num_classes) of images (B, 1, 28, 28)."""
         logits: Tensor = self.head(self.features(self.normalize(images)))
         return logits

@@ -1,0 +1,72 @@
+# One command each: whatever a target needs is set up first, in .venv, from requirements.lock.
+# ARGS goes to the program that the target runs:   make train-cnn ARGS="--trainer.max_epochs 3"
+# PYTHON picks the interpreter for .venv:          make setup PYTHON=python3.12
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train-mlp train-cnn tensorboard test test-all lint format typecheck lock clean distclean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## make .venv: the locked versions, and deepdigits in editable mode
+	@echo "ready: $(BIN)/deepdigits --help"
+
+train-mlp: $(READY) ## train the MLP, then test its best epoch
+	$(BIN)/deepdigits train -c configs/mlp.yaml $(ARGS)
+
+train-cnn: $(READY) ## train the CNN, then test its best epoch
+	$(BIN)/deepdigits train -c configs/cnn.yaml $(ARGS)
+
+tensorboard: $(READY) ## show every run in lightning_logs/ in the browser
+	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
+
+test: $(READY) ## run the tests, all but the slow ones
+	$(BIN)/pytest $(ARGS)
+
+test-all: $(READY) ## run the slow tests too
+	$(BIN)/pytest -m "" $(ARGS)
+
+lint: $(READY) ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## mend what `make lint` finds and can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(READY) ## check the types of the package
+	$(BIN)/mypy
+
+lock: $(BIN)/python ## write requirements.lock anew from pyproject.toml (newest: ARGS=--upgrade)
+	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--extra dev --generate-hashes --output-file requirements.lock $(ARGS) pyproject.toml
+
+clean: ## remove caches and build outputs; never lightning_logs/ nor .venv
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find deepdigits tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv too; never lightning_logs/
+	rm -rf .venv
+
+# A lock without a change installs nothing anew; the stamp is written last, so a set-up cut short is taken up again.
+$(READY): pyproject.toml requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+	@touch $@
+
+$(BIN)/python:
+	@command -v $(PYTHON) > /dev/null || { echo '$(PYTHON): not found. $(WANTED)' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2> /dev/null || \
+		{ echo "$(PYTHON): $$($(PYTHON) --version 2>&1 | head -n 1). $(WANTED)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
+		{ echo '$(PYTHON) has no venv module. Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
