@@ -73,6 +73,10 @@ class LitClassifier(LightningModule):
                 "the net one logit per class (the data module hands num_classes to the model)"
             )
 
+    def on_train_epoch_start(self) -> None:
+        """Count anew."""
+        self.train_metrics.reset()
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch."""
         return self._step(batch, "train", self.label_smoothing)
@@ -82,6 +86,10 @@ class LitClassifier(LightningModule):
         report = self.report("train")
         self._log({"loss": report.loss, "accuracy": report.accuracy}, "train")
 
+    def on_validation_epoch_start(self) -> None:
+        """Count anew."""
+        self.val_metrics.reset()
+
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count a batch."""
         self._step(batch, "val")
@@ -90,17 +98,17 @@ class LitClassifier(LightningModule):
         """Log every figure of the validation images."""
         self._log(_figures(self.report("val")), "val")
 
+    def on_test_epoch_start(self) -> None:
+        """Count anew."""
+        self.test_metrics.reset()
+
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count a batch."""
         self._step(batch, "test")
 
     def on_test_epoch_end(self) -> None:
-        """Log every figure of the test images; the counts stay for the report."""
-        self._log(_figures(self.report("test", reset=False)), "test")
-
-    def on_test_start(self) -> None:
-        """Forget the counts of an earlier test."""
-        self.test_metrics.reset()
+        """Log every figure of the test images."""
+        self._log(_figures(self.report("test")), "test")
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Class probabilities (B, C)."""
@@ -122,13 +130,10 @@ class LitClassifier(LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def report(self, stage: str, reset: bool = True) -> Report:
-        """The figures of what a stage has counted so far, over all processes."""
-        metrics = self._metrics(stage)
-        confusion, loss = metrics.compute()
+    def report(self, stage: str) -> Report:
+        """The figures of what a stage has counted in this epoch, over all processes."""
+        confusion, loss = self._metrics(stage).compute()
         names = [str(label) for label in range(self.num_classes)]
-        if reset:
-            metrics.reset()
         return Report(confusion.cpu().numpy(), names, loss.item())
 
     def _step(

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 
 from deepdigits import environment
 from deepdigits.data.module import DigitsDataModule
@@ -60,12 +61,23 @@ class Artifacts(Callback):
         }
         run.write_json(TRAINING, facts)
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the report of the validation split, where it is measured by itself."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._write_report(trainer, pl_module, "val", "val")
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the report of the split that was tested."""
+        split = getattr(trainer.datamodule, "test_split", "test")  # type: ignore[attr-defined]
+        self._write_report(trainer, pl_module, "test", split)
+
+    def _write_report(
+        self, trainer: Trainer, pl_module: LightningModule, stage: str, split: str
+    ) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, DigitsDataModule):
             return  # loaders of the user's own: which digits these are is not known
-        counted = pl_module.report("test", reset=False)  # type: ignore[operator]
+        counted = pl_module.report(stage)  # type: ignore[operator]
         self.report = replace(counted, class_names=data.class_names)
         run = _run_folder(trainer)
         if run is None or not trainer.is_global_zero:
@@ -73,11 +85,11 @@ class Artifacts(Callback):
         content = {
             **self.report.to_dict(),
             "dataset": data.dataset_name,
-            "split": data.test_split,
+            "split": split,
             "checkpoint": _relative(trainer.ckpt_path, run.folder),
             **(run.read_json(TRAINING) or {}),
         }
-        self.report_file = run.write_json(report_name(data.test_split), content)
+        self.report_file = run.write_json(report_name(split), content)
 
     def _seconds_so_far(self) -> float:
         return self.seconds + (monotonic() - self._started if self._started else 0.0)

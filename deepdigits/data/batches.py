@@ -78,7 +78,8 @@ class IndexSampler:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order; Lightning calls this at the start of each epoch."""
-        self.epoch = epoch
+        if epoch != self.epoch:
+            self.epoch, self.position = epoch, 0
 
     def __iter__(self) -> Iterator[tuple[Tensor, int]]:
         if self.shuffle:
@@ -100,7 +101,7 @@ class IndexSampler:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Make the next pass go on behind the batches that the state counts."""
-        self._resume = (state["epoch"], state["position"])
+        self.epoch, self.position = self._resume = (state["epoch"], state["position"])
 
 
 class Batches:

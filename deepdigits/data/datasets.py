@@ -75,7 +75,8 @@ def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor
     """
     dataset = CATALOGUE[name]
     folder = data_dir / dataset.reader / "raw"
-    if damaged := _damaged(dataset, folder):
+    read = dataset.files[:2] if train else dataset.files[2:]
+    if damaged := _damaged(dataset, folder, read):
         raise InputError(
             f"{name}: {', '.join(damaged)} is missing or damaged in {folder}: "
             "call prepare_data() first"
@@ -138,12 +139,12 @@ def _expected_sums(dataset: Dataset, folder: Path) -> dict[str, str]:
     return {**recorded, **dataset.sha256}
 
 
-def _damaged(dataset: Dataset, folder: Path) -> list[str]:
-    """Names of the extracted files that are missing or differ from their checksum."""
+def _damaged(dataset: Dataset, folder: Path, read: tuple[str, ...] = ()) -> list[str]:
+    """Names of extracted files, all or those to ``read``, that are missing or have a wrong sum."""
     expected = _expected_sums(dataset, folder)
     return [
         file
-        for file in dataset.files
+        for file in read or dataset.files
         if not (folder / file).is_file()
         or (file in expected and _sha256(folder / file) != expected[file])
     ]

@@ -95,13 +95,11 @@ class DigitsDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read what the stage needs into memory."""
-        splits: set[Split] = {"train", "val"} if stage in ("fit", "validate") else {self.test_split}
-        for split in splits - set(self._tensors):
-            self._read("test" if split == "test" else "train")
-
-    def _read(self, part: Literal["train", "test"]) -> None:
-        images, labels = datasets.load(self.dataset_name, self.data_dir, train=part == "train")
-        if part == "test":
+        split: Split = "val" if stage in ("fit", "validate") else self.test_split
+        if split in self._tensors:
+            return
+        images, labels = datasets.load(self.dataset_name, self.data_dir, train=split != "test")
+        if split == "test":
             self._tensors["test"] = images, labels
             return
         train, val = stratified_split(labels, self.val_size, self.split_seed)

@@ -1,0 +1,32 @@
+"""The verbs of the command line: what each does, and where it is. No imports."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line.
+
+    Attributes:
+        help: What it does, in one line.
+        module: Where its ``main`` is.
+        shared: Whether that ``main`` serves several verbs and is given this one too.
+    """
+
+    help: str
+    module: str
+    shared: bool = False
+
+
+VERBS = {
+    "train": Verb("train, then test the best checkpoint and report", "deepdigits.cli", True),
+    "fit": Verb("train only", "deepdigits.cli", True),
+    "validate": Verb("measure a checkpoint on the validation images", "deepdigits.cli", True),
+    "test": Verb("measure a checkpoint on the test images", "deepdigits.cli", True),
+    "predict": Verb("class probabilities of a dataset", "deepdigits.cli", True),
+    "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
+    "bench": Verb("measure speed side by side", "deepdigits.commands.bench"),
+    "completion": Verb(
+        "print the completion script of a shell: bash or zsh", "deepdigits.commands.completion"
+    ),
+}

@@ -1,0 +1,80 @@
+"""Every YAML file in configs/ is driven through the command line."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deepdigits import Augment, DigitsDataModule, classifier
+from deepdigits.__main__ import run
+from deepdigits.data.catalogue import CATALOGUE
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+RUNNABLE = sorted([*CONFIGS.glob("*.yaml"), *CONFIGS.glob("recipes/*.yaml")])
+STACKED = sorted([*CONFIGS.glob("data/*.yaml"), *CONFIGS.glob("trainer/*.yaml")])
+FEW = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2"]
+FEW += ["--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "1"]
+
+
+def name(path):
+    return str(path.relative_to(CONFIGS))
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=name)
+def test_runnable_config_trains(path, tmp_path):
+    run(["train", "-c", str(path), *FEW, "--trainer.log_every_n_steps", "1"])
+    assert (tmp_path / "lightning_logs" / path.stem / "version_0" / "report.json").is_file()
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=name)
+def test_runnable_config_says_what_to_expect(path):
+    header = path.read_text().partition("\nmodel:")[0]
+    assert f"deepdigits train -c configs/{name(path)}" in header
+    for said in (
+        r"[\d,]+ parameters",
+        r"\d+\.\d+ \+- \d+\.\d+ % .*n = \d+",
+        r"\d+ s",
+        r"cores|GPU",
+    ):
+        assert re.search(said, header), said
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=name)
+def test_runnable_config_repeats_no_default(path):
+    config = yaml.safe_load(path.read_text())
+    net = getattr(classifier, config["model"]["class_path"])
+    given = {
+        net: config["model"].get("init_args", {}),
+        classifier.LitClassifier: config["model"].get("init_args", {}),
+        DigitsDataModule: config.get("data", {}),
+        Augment: config.get("data", {}).get("augment", {}),
+    }
+    for owner, settings in given.items():
+        for key, parameter in inspect.signature(owner).parameters.items():
+            value = settings.get(key, inspect.Parameter.empty)
+            default = parameter.default
+            default = list(default) if isinstance(default, tuple) else default
+            assert value is inspect.Parameter.empty or value != default, key
+
+
+@pytest.mark.parametrize("path", STACKED, ids=name)
+def test_stacked_config_changes_only_its_part(path, capsys):
+    def resolved(*more):
+        with pytest.raises(SystemExit) as ended:
+            run(["fit", "-c", str(CONFIGS / "cnn.yaml"), *more, "--print_config"])
+        assert ended.value.code == 0
+        return yaml.safe_load(capsys.readouterr().out)
+
+    plain, stacked = resolved(), resolved("-c", str(path))
+    assert path.read_text().startswith("# ")
+    changed = {key for key in plain if plain[key] != stacked[key]}
+    own = yaml.safe_load(path.read_text())
+    assert own.keys() == {path.parent.name}
+    assert changed <= own.keys()
+    assert changed or own == {"data": {"dataset": "mnist"}}
+
+
+def test_every_dataset_has_a_config():
+    assert {path.stem for path in CONFIGS.glob("data/*.yaml")} == CATALOGUE.keys()

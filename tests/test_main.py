@@ -1,0 +1,51 @@
+"""The table of verbs and the exit codes of the shell."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from deepdigits import __version__
+from deepdigits.__main__ import run
+from deepdigits.verbs import VERBS
+
+
+def shell(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "deepdigits", *args], capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_can_be_imported_and_helps(verb, capsys):
+    assert callable(import_module(VERBS[verb].module).main)
+    with pytest.raises(SystemExit) as ended:
+        run([verb, "--help"])
+    assert ended.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+def test_help_lists_every_verb():
+    shown = shell("--help")
+    assert shown.returncode == 0
+    assert all(f"  {verb} " in shown.stdout for verb in VERBS)
+
+
+def test_version():
+    assert shell("--version").stdout == f"deepdigits {__version__}\n"
+
+
+def test_wrong_input_ends_in_one_line_and_exit_code_2():
+    ended = shell("trian")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("deepdigits: error: 'trian' is no verb")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_wrong_input_of_a_verb_ends_in_exit_code_2_without_a_traceback():
+    ended = shell("train", "--model", "LitFoo")
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert "LitFoo" in ended.stderr.splitlines()[-1]

@@ -1,0 +1,72 @@
+"""What the README shows works as shown."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from deepdigits.__main__ import run
+from deepdigits.data.catalogue import CATALOGUE
+from deepdigits.verbs import VERBS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.M | re.S)
+SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+COMMANDS = [line for line in SHELL if line.startswith("deepdigits ")]
+LIGHTNING = [line for line in COMMANDS if VERBS[line.split()[1]].shared]
+
+
+@pytest.fixture
+def my_net(tmp_path):
+    """The README's own net, in the current folder."""
+    (code,) = [text for kind, text in BLOCKS if kind == "python"]
+    (tmp_path / "my_net.py").write_text(code)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+
+
+def test_there_are_commands():
+    assert len(LIGHTNING) >= 10
+
+
+@pytest.mark.parametrize("line", [x for x in LIGHTNING if "ckpt_path" not in x])
+def test_command_is_parsed(line, my_net, capsys):
+    args = shlex.split(line)[1:]
+    more = [] if {"--help", "--model.help"} & set(args) else ["--print_config"]
+    with pytest.raises(SystemExit) as ended:
+        run([*args, *more])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [x for x in COMMANDS if x not in LIGHTNING or "ckpt_path" in x])
+def test_other_command_is_a_verb_with_known_options(line):
+    verb, *args = shlex.split(line)[1:]
+    assert verb in VERBS
+    from deepdigits.commands.completion import options
+
+    assert {arg for arg in args if arg.startswith("--")} <= set(options(verb))
+
+
+def test_net_of_ones_own_trains_without_a_change_to_the_package(my_net):
+    line = next(line for line in COMMANDS if "my_net.LitWide" in line)
+    few = ["--trainer.limit_train_batches", "40", "--trainer.log_every_n_steps", "5"]
+    cli = run([*shlex.split(line)[1:], *few])
+    assert cli.model.net[1].out_features == 256
+    assert cli.model.hparams["width"] == 256
+    assert cli.artifacts().report.accuracy > 0.85
+    assert Path("lightning_logs/wide/version_0/report.json").is_file()
+    again = run(["test", "--ckpt_path", "latest"])
+    assert again.artifacts().report.errors == cli.artifacts().report.errors
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    shown = set(re.findall(r"^make ([a-z-]+)", "\n".join(SHELL), re.M))
+    shown |= set(re.findall(r"`?make ([a-z]+-[a-z]+)[`, ]", README))
+    assert {"train-cnn", "tensorboard", "test-all"} <= shown <= targets
+
+
+def test_every_dataset_is_named():
+    assert all(f"`{name}`" in README for name in CATALOGUE)
