@@ -79,7 +79,8 @@ class LitClassifier(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        return self._step(batch, "train", self.label_smoothing)
+        loss, _ = self._step(batch, "train", self.label_smoothing)
+        return loss
 
     def on_train_epoch_end(self) -> None:
         """Log loss and accuracy over the epoch."""
@@ -90,9 +91,10 @@ class LitClassifier(LightningModule):
         """Count anew."""
         self.val_metrics.reset()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count a batch."""
-        self._step(batch, "val")
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Count a batch; its logits (B, C) are for callbacks."""
+        _, logits = self._step(batch, "val")
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         """Log every figure of the validation images."""
@@ -102,9 +104,10 @@ class LitClassifier(LightningModule):
         """Count anew."""
         self.test_metrics.reset()
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count a batch."""
-        self._step(batch, "test")
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Count a batch; its logits (B, C) are for callbacks."""
+        _, logits = self._step(batch, "test")
+        return logits
 
     def on_test_epoch_end(self) -> None:
         """Log every figure of the test images."""
@@ -138,12 +141,12 @@ class LitClassifier(LightningModule):
 
     def _step(
         self, batch: tuple[Tensor, Tensor], stage: str, label_smoothing: float = 0.0
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         images, labels = batch
         logits = self(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         self._metrics(stage).update(logits.detach(), labels, loss.detach())
-        return loss
+        return loss, logits
 
     def _metrics(self, stage: str) -> StageMetrics:
         return {"train": self.train_metrics, "val": self.val_metrics, "test": self.test_metrics}[

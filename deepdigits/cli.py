@@ -6,9 +6,8 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -22,29 +21,16 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from deepdigits import runs
+from deepdigits import runs, tables
+from deepdigits.arguments import Parser, config_name, shorten, with_run
 from deepdigits.callbacks.artifacts import Artifacts
 from deepdigits.callbacks.dashboard import Dashboard
+from deepdigits.callbacks.progress import Progress
 from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.errors import InputError
 
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
-
-
-class Parser(LightningArgumentParser):
-    """A parser whose errors are :class:`InputError`."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # A flag that is cut short would be taken for the first that begins so.
-        super().__init__(*args, allow_abbrev=False, **kwargs)
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise the message as one line."""
-        line = shorten(message)
-        if re.search(r"required: \w+\.model|^model: .*(import path|class_path)", line, re.I):
-            line += " (a net is LitMLP, LitCNN or module.Class of your own: see configs/cnn.yaml)"
-        raise InputError(line) from ex
 
 
 class DigitsCLI(LightningCLI):
@@ -81,6 +67,7 @@ class DigitsCLI(LightningCLI):
         """Named groups and their defaults; the one seed; classes of the dataset -> net."""
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(Dashboard, "dashboard")
         parser.add_class_arguments(TensorBoardLogger, "logger")
         parser.add_argument(
             "--ema_decay",
@@ -99,10 +86,11 @@ class DigitsCLI(LightningCLI):
                 "checkpoint.mode": "max",
                 "checkpoint.save_last": True,
                 "checkpoint.enable_version_counter": False,
+                "checkpoint.save_on_train_epoch_end": True,
                 "early_stopping.monitor": "val/loss",
                 "early_stopping.patience": 10,
                 "logger.save_dir": runs.LOGS,
-                "logger.name": _config_name(self.args),
+                "logger.name": config_name(self.args),
                 "logger.default_hp_metric": False,
             }
         )
@@ -144,13 +132,16 @@ class DigitsCLI(LightningCLI):
         """A trainer with the named callbacks; with the run's logger where something is trained."""
         config, init = self.config[self.subcommand], self.config_init[self.subcommand]
         settings = {**init.trainer, **kwargs}
+        callbacks: list[Any] = [Artifacts()]
+        if settings["enable_progress_bar"] is not False:
+            callbacks.append(Progress())
         if self.subcommand != "fit":  # nothing to save: a test writes into the run that it tests
             settings |= {"logger": False, "enable_checkpointing": False}
             self.save_config_callback = None
-            return self._instantiate_trainer(settings, [Artifacts()])
+            return self._instantiate_trainer(settings, callbacks)
         if settings["logger"] in (None, True):
             settings["logger"] = init.logger
-        callbacks = [Dashboard(), Artifacts()]
+        callbacks.append(init.dashboard)
         if settings["fast_dev_run"]:
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         else:
@@ -190,7 +181,7 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
     _quiet()
     sys.path.append(os.getcwd())  # nets of the user's own; at the end, where they hide no package
     try:
-        cli = DigitsCLI(_with_run_config(args))
+        cli = DigitsCLI(with_run(args))
         if args[0] == "train":
             cli.test_best()
     except MisconfigurationException as error:
@@ -203,67 +194,23 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
 
 
 def print_summary(cli: DigitsCLI) -> None:
-    """Print the report of the test and where everything is."""
+    """Print the report of an evaluation, where everything is, and what to do next."""
     artifacts = cli.artifacts()
     report = artifacts.report
     assert report is not None
-    print(report.to_markdown())
-    print(f"\naccuracy {report.accuracy:.2%}, {report.errors} errors in {report.num_samples}")
-    for what, path in (("report", artifacts.report_file), ("checkpoint", cli.trainer.ckpt_path)):
+    tables.show(report.HEAD, report.rows())
+    confused = ", ".join(f"{t} as {p} ({n})" for t, p, n in report.most_confused())
+    print(f"accuracy {report.accuracy:.2%}: {report.errors} errors in {report.num_samples}")
+    if confused:
+        print(f"most confused: {confused}")
+    print()
+    for what, path in {**artifacts.files, "checkpoint": cli.trainer.ckpt_path}.items():
         if path:
-            print(f"{what:<10} {os.path.relpath(path)}")
-
-
-def _with_run_config(args: list[str]) -> list[str]:
-    """Give validate, test and predict the config of the run that their checkpoint belongs to.
-
-    Flags and further configs stand behind it, so that they win.
-    """
-    verb, *rest = args
-    if verb in ("train", "fit") or any(re.match(r"-h$|--(\S+\.)?help", word) for word in rest):
-        return args
-    for place, word in enumerate(rest):
-        option, equals, value = word.partition("=")
-        if option == "--ckpt_path" and (equals or place + 1 < len(rest)):
-            run = runs.find(value if equals else rest[place + 1])
-            end = place + 1 if equals else place + 2
-            others = rest[:place] + rest[end:]
-            config, checkpoint = str(run.config_file), str(run.checkpoint)
-            return [verb, "--config", config, *others, "--ckpt_path", checkpoint, *_calm(verb)]
-    raise InputError(
-        f"{verb} needs a trained net: pass --ckpt_path RUN, where RUN is a run folder, "
-        "a checkpoint in one, or `latest`"
-    )
-
-
-def _calm(verb: str) -> list[str]:
-    """Leave out Lightning's own table of metrics: the report has them."""
-    return [] if verb == "predict" else ["--verbose=false"]
-
-
-def shorten(message: str) -> str:
-    r"""The part of a parser's message that the user can act on, on one line.
-
-    >>> shorten("Parser key \"data.val_size\": Expected a <class 'int'>. Got value: abc")
-    'data.val_size: Expected int. Got value: abc'
-    """
-    message = runs.one_line(ValueError(message))
-    # Of a union's branches the first is what was meant; the other is null.
-    if (errors := message.partition("Errors: - "))[1]:
-        key = message.partition(":")[0] + ": " if message.startswith("Parser key") else ""
-        message = key + errors[2].partition(" - Expected a <class")[0]
-    message = re.sub(r"a <class '(?:\w+\.)*(\w+)'>", r"\1", message)
-    message = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", message)
-    return re.sub(r'Parser key "([^"]*)"', r"\1", message)
-
-
-def _config_name(args: Sequence[str]) -> str | None:
-    """Stem of the first config: the name of the run."""
-    for word, following in pairwise([*args, ""]):
-        option, equals, value = word.partition("=")
-        if option in ("-c", "--config"):
-            return Path(value if equals else following).stem
-    return None
+            print(f"{what:<11} {os.path.relpath(path)}")
+    if cli.verb == "train" and artifacts.files:
+        folder = os.path.relpath(artifacts.files["report"].parent)
+        print(f"\ndashboard   tensorboard --logdir {os.path.relpath(Path(folder).parent.parent)}")
+        print(f"more        deepdigits report {folder} --split train")
 
 
 def _quiet() -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
+
+from deepdigits import tables
 
 
 class StageMetrics(MulticlassConfusionMatrix):
@@ -30,7 +32,8 @@ class StageMetrics(MulticlassConfusionMatrix):
     def update(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:  # type: ignore[override]
         """Count a batch: logits (B, C), labels (B,), its mean loss ()."""
         super().update(logits, labels)
-        self.loss_sum += loss * len(labels)
+        if len(labels):  # the mean loss of a rank's empty share of the last batch is nan
+            self.loss_sum += loss * len(labels)
 
     def compute(self) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """The confusion matrix (C, C), rows true and columns predicted, and the mean loss ()."""
@@ -66,6 +69,8 @@ class Report:
     >>> report.accuracy, report.errors, report.classes[0].precision, report.classes[0].recall
     (0.9, 2, 1.0, 0.8)
     """
+
+    HEAD: ClassVar = ("class", "precision", "recall", "F1", "support")
 
     confusion: Sequence[Sequence[int]] | NDArray[np.int64]
     class_names: Sequence[str]
@@ -150,8 +155,16 @@ class Report:
         """The inverse of :meth:`to_dict`; further keys are ignored."""
         return cls(content["confusion_matrix"], list(content["class"]), content["loss"])
 
+    def rows(self) -> list[list[str]]:
+        """The table of classes as text, with the weighted means in the last row."""
+        named = zip([*self.class_names, "overall"], [*self.classes, self.overall], strict=True)
+        return [
+            [name, *(f"{x:.4f}" for x in (s.precision, s.recall, s.f1)), f"{s.num_samples}"]
+            for name, s in named
+        ]
+
     def to_markdown(self) -> str:
-        """The table of classes, with the weighted means in the last row.
+        """The table of classes in Markdown.
 
         >>> print(Report([[8, 2], [0, 10]], ["cat", "dog"]).to_markdown())
         | class | precision | recall | F1 | support |
@@ -160,13 +173,7 @@ class Report:
         | dog | 0.8333 | 1.0000 | 0.9091 | 10 |
         | overall | 0.9167 | 0.9000 | 0.8990 | 20 |
         """
-        rows = zip([*self.class_names, "overall"], [*self.classes, self.overall], strict=True)
-        lines = ["| class | precision | recall | F1 | support |", "|---|--:|--:|--:|--:|"]
-        lines += [
-            f"| {name} | {s.precision:.4f} | {s.recall:.4f} | {s.f1:.4f} | {s.num_samples} |"
-            for name, s in rows
-        ]
-        return "\n".join(lines)
+        return tables.markdown(self.HEAD, self.rows())
 
 
 def _ratio(numerator: Any, denominator: Any) -> NDArray[np.float64]:

@@ -1,9 +1,10 @@
-"""Tested runs, read for comparison: each one's figures, and the groups that differ only by seed."""
+"""Tested runs: find them, and read each one's figures and settings."""
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,8 @@ from deepdigits import runs
 from deepdigits.errors import InputError
 from deepdigits.predictions import of_split
 from deepdigits.runs import Run
+from deepdigits.settings import settings
 
-# What sets no run apart from its repetition: the seed, where files go, what is printed.
-_NO_SETTING = re.compile(
-    r"(seed_everything|ckpt_path|weights_only|logger"
-    r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
-    r"|data\.data_dir|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
-)
 _RUN_FILES = ("config.yaml", "report.json", "training.json")
 
 
@@ -44,29 +40,11 @@ class Result:
         return self.report["dataset"], self.report["split"], digits
 
 
-@dataclass(frozen=True)
-class Group:
-    """Runs of one config, tested on the same digits: they differ only by seed.
-
-    Attributes:
-        name: The folder that the runs lie in; with settings, where it holds several configs.
-        results: One for each seed.
-    """
-
-    name: str
-    results: tuple[Result, ...]
-
-    def values(self, figure: str) -> list[float]:
-        """A figure of the report, of each run that has it."""
-        found = (result.report.get(figure) for result in self.results)
-        return [value for value in found if value is not None]
-
-
 def find(names: Sequence[str], logs: Path = Path(runs.LOGS)) -> tuple[list[Run], list[str]]:
     """The runs that names mean: runs, or folders with runs at any depth.
 
     Args:
-        names: As typed. None: all in the folder of logs but the reference runs.
+        names: As typed. Empty: all in the folder of logs but the reference runs.
         logs: That folder.
 
     Returns:
@@ -76,12 +54,17 @@ def find(names: Sequence[str], logs: Path = Path(runs.LOGS)) -> tuple[list[Run],
     problems = []
     for name in names or [str(logs)]:
         try:
-            below = _below(Path(name)) or [runs.find(name, logs)]
+            below = _below(Path(name))
+            if not below and Path(name).is_dir():
+                raise InputError(f"there is no run in {name}: train one, or name another folder")
+            below = below or [runs.find(name, logs)]
         except InputError as error:
             problems.append(str(error))
             continue
         if not names:
-            below = [run for run in below if run.folder.relative_to(logs).parts[:1] != ("reference",)]
+            below = [
+                run for run in below if run.folder.relative_to(logs).parts[:1] != ("reference",)
+            ]
         for run in below:
             found.setdefault(run.folder.resolve(), run)
     return sorted(found.values(), key=lambda run: _natural(run.folder)), problems
@@ -105,79 +88,6 @@ def read(run: Run, split: str = "test") -> Result:
     return Result(run, settings(config), seed if type(seed) is int else None, report)
 
 
-def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A config as flat settings, without the seed, folders and what is only printed.
-
-    >>> settings({"seed_everything": 3, "data": {"batch_size": 64, "data_dir": None}})
-    {'data.batch_size': 64}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if _NO_SETTING.fullmatch(name):
-            continue
-        flat.update(settings(value, f"{name}.") if isinstance(value, dict) else {name: value})
-    return flat
-
-
-def differences(several: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Settings that are not the same in all: name -> the value in each, None where it has none.
-
-    >>> differences([{"lr": 0.1, "width": 8}, {"lr": 0.2, "width": 8}])
-    {'lr': [0.1, 0.2]}
-    """
-    names = dict.fromkeys(name for one in several for name in one)
-    rows = {name: [one.get(name) for one in several] for name in names}
-    return {name: row for name, row in rows.items() if any(value != row[0] for value in row)}
-
-
-def groups(results: Iterable[Result]) -> tuple[list[Group], list[str]]:
-    """Put runs that differ only by seed together.
-
-    Returns:
-        The groups, and one line for each run that is left out as it repeats a seed.
-    """
-    buckets: dict[str, dict[Any, Result]] = {}
-    notes = []
-    for result in results:
-        folder = result.run.folder.resolve().parent
-        key = repr((str(folder), sorted(result.settings.items()), result.measured))
-        bucket = buckets.setdefault(key, {})
-        seed = result.run.folder if result.seed is None else result.seed
-        if seed in bucket:
-            notes.append(
-                f"{bucket[seed].run.folder} is left out: {result.run.folder.name} repeats its "
-                f"config and seed {seed}, which is no second sample"
-            )
-        bucket[seed] = result
-    members = [tuple(bucket.values()) for bucket in buckets.values()]
-    names = _names(members)
-    return [Group(name, one) for name, one in zip(names, members, strict=True)], notes
-
-
-def _names(groups: Sequence[tuple[Result, ...]]) -> list[str]:
-    """The folder of each group, as long as needed, and the settings where a folder has several."""
-    folders = [members[0].run.folder.resolve().parent for members in groups]
-    names = []
-    for members, folder in zip(groups, folders, strict=True):
-        name = _shortest(folder, set(folders))
-        mates = [
-            other[0].settings for other, at in zip(groups, folders, strict=True) if at == folder
-        ]
-        own = [f"{key.rpartition('.')[2]}={members[0].settings.get(key)}" for key in differences(mates)]
-        names.append(f"{name} ({', '.join(own)})" if own else name)
-    return names
-
-
-def _shortest(folder: Path, folders: set[Path]) -> str:
-    """The last parts of a path, as few as tell it from the others."""
-    for length in range(1, len(folder.parts)):
-        tail = folder.parts[-length:]
-        if sum(other.parts[-length:] == tail for other in folders) == 1:
-            return "/".join(tail)
-    return str(folder)
-
-
 def _below(folder: Path) -> list[Run]:
     """The runs in a folder, at any depth; the folder itself, if it is one."""
     found = []
@@ -196,9 +106,20 @@ def _natural(path: Path) -> list[Any]:
 
 
 def _check(report: dict[str, Any], path: Path) -> None:
-    """Raise where a report lacks what every report holds."""
-    wanted = [(name, (int, float)) for name in ("accuracy", "f1_macro", "errors")]
-    wanted += [("dataset", (str,)), ("split", (str,)), ("overall", (dict,)), ("class", (dict,))]  # type: ignore[list-item]
-    for name, kinds in wanted:
-        if not isinstance(report.get(name), kinds):
-            raise InputError(f"{path} is damaged: `{name}` is missing or wrong; test the run again")
+    """Raise where a report lacks, or has damaged, what every report holds."""
+    try:
+        numbers = [report[name] for name in ("accuracy", "f1_macro", "errors")]
+        numbers += [scores["f1"] for scores in report["class"].values()]
+        numbers += [
+            report["overall"]["num_samples"],
+            *map(len, (report["dataset"], report["split"])),
+        ]
+        facts = (report.get(name) for name in ("parameters", "epochs", "training_seconds"))
+        numbers += [fact for fact in facts if fact is not None]
+        whole = all(isfinite(number) for number in numbers) and 0 <= report["accuracy"] <= 1
+        named = all(isinstance(report[name], str) for name in ("dataset", "split"))
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else runs.one_line(error)
+        raise InputError(f"{path} is damaged ({what}): test the run again") from error
+    if not whole or not named or not report["class"] or not report["overall"]["num_samples"]:
+        raise InputError(f"{path} holds impossible values: test the run again")

@@ -56,6 +56,12 @@ class Run:
             "another run"
         )
 
+    @property
+    def last_checkpoint(self) -> Path:
+        """The checkpoint to go on from: the one that was named, else the last, else the best."""
+        last = self.folder / "checkpoints" / "last.ckpt"
+        return last if self.chosen is None and last.is_file() else self.checkpoint
+
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Content of a JSON file of the run; None where there is none.
 

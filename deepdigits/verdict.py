@@ -50,7 +50,7 @@ def _over_seeds(names: Sequence[str], summaries: Sequence[Summary], welch: Welch
         return (
             f"The recipes {first} and {second} cannot be told apart: their mean accuracies differ "
             f"by {abs(points):.2f} points, 95 % interval {low:+.2f} to {high:+.2f}, which chance "
-            f"explains ({test}). That does not prove them equal: more seeds narrow the interval."
+            f"can explain ({test}). That does not prove them equal: more seeds narrow the interval."
         )
     if points < 0:
         (first, second), (low, high) = (second, first), (-high, -low)

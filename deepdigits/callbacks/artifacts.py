@@ -1,4 +1,4 @@
-"""The files that a run leaves in its folder besides checkpoints and curves."""
+"""The files that a run leaves in its folder besides checkpoints and events."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,97 +7,154 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
 
-from deepdigits import environment
-from deepdigits.data.module import DigitsDataModule
+from deepdigits import environment, predictions
+from deepdigits.callbacks.outputs import Outputs
+from deepdigits.classifier import LitClassifier
+from deepdigits.data.module import DigitsDataModule, Split
+from deepdigits.figures import confusion_matrix, learning_curves
 from deepdigits.metrics import Report
+from deepdigits.mosaics import mistakes
+from deepdigits.predictions import of_split
 from deepdigits.runs import Run
 
 TRAINING = "training.json"
 
 
 class Artifacts(Callback):
-    """Writes training.json when a training ends, and a report.json when a test ends.
+    """Writes what a run leaves: the facts and curves of a training, the report of a test.
 
-    Both go into the run folder: the logger's while training, else the folder of the checkpoint that
-    is tested.
+    Everything goes into the run folder: the logger's while training, else that of the checkpoint
+    that is tested. A test leaves report.json, report.md, predictions.npz, confusion.png and
+    mistakes.png; where another split is read, the names carry it.
+
+    Attributes:
+        report: The report of the last evaluation, once there is one.
+        files: What was written: kind -> path.
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
         self.report: Report | None = None
-        self.report_file: Path | None = None
-        self._started = 0.0
+        self.files: dict[str, Path] = {}
+        self._history: dict[str, list[tuple[int, float]]] = {}
+        self._seconds = 0.0
+        self._started: float | None = None
+        self._outputs = Outputs()
 
-    def state_dict(self) -> dict[str, float]:
-        """Seconds trained so far, so that a resumed run counts them all."""
-        return {"seconds": self._seconds_so_far()}
+    def state_dict(self) -> dict[str, Any]:
+        """Curves and seconds so far; a resumed run goes on with them."""
+        return {"history": self._history, "seconds": self._seconds_so_far()}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Go on counting."""
-        self.seconds = state_dict["seconds"]
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with them."""
+        self._history, self._seconds = state_dict["history"], state_dict["seconds"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock: loading the data is not training."""
         self._started = monotonic()
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the training curves."""
+        self._note(trainer, pl_module, "train")
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write what is known of the training."""
-        self.seconds = self._seconds_so_far()
-        self._started = 0.0
+        """Write the facts and the curves of the training."""
+        self._seconds, self._started = self._seconds_so_far(), None
         run = _run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        facts = {
-            "model": f"{type(pl_module).__module__}.{type(pl_module).__qualname__}",
-            "parameters": sum(p.numel() for p in pl_module.parameters()),
-            "epochs": trainer.current_epoch,
-            "steps": trainer.global_step,
-            "training_seconds": round(self.seconds, 3),
-            "seed": getattr(trainer.datamodule, "seed", None),  # type: ignore[attr-defined]
-            "hardware": environment.hardware(),
-            "versions": environment.versions(),
-            "git_commit": environment.git_commit(),
-        }
-        run.write_json(TRAINING, facts)
+        run.write_json(TRAINING, _facts(trainer, pl_module, self._seconds))
+        if self._history:
+            self.files["curves"] = run.folder / "curves.png"
+            learning_curves(self._history).savefig(self.files["curves"])
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect, where validation is all that is run."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._outputs.add(outputs)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the report of the validation split, where it is measured by itself."""
+        """Note the validation curves; where validation is all that is run, write its report."""
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._write_report(trainer, pl_module, "val", "val")
+            self._write(trainer, pl_module, "val", "val")
+        elif not trainer.sanity_checking:
+            self._note(trainer, pl_module, "val")
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect."""
+        self._outputs.add(outputs)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the report of the split that was tested."""
-        split = getattr(trainer.datamodule, "test_split", "test")  # type: ignore[attr-defined]
-        self._write_report(trainer, pl_module, "test", split)
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        split: Split = getattr(data, "test_split", "test")
+        self._write(trainer, pl_module, "test", split)
 
-    def _write_report(
-        self, trainer: Trainer, pl_module: LightningModule, stage: str, split: str
+    def _note(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        assert isinstance(pl_module, LitClassifier)
+        report = pl_module.report(stage)
+        for name, value in (("loss", report.loss), ("accuracy", report.accuracy)):
+            curve = self._history.setdefault(f"{stage}/{name}", [])
+            curve.append((trainer.current_epoch + 1, float(value or 0)))
+
+    def _write(
+        self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Split
     ) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
+        probabilities = self._outputs.take(trainer)
         if not isinstance(data, DigitsDataModule):
             return  # loaders of the user's own: which digits these are is not known
-        counted = pl_module.report(stage)  # type: ignore[operator]
-        self.report = replace(counted, class_names=data.class_names)
+        assert isinstance(pl_module, LitClassifier)
+        self.report = replace(pl_module.report(stage), class_names=data.class_names)
         run = _run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        content = {
-            **self.report.to_dict(),
-            "dataset": data.dataset_name,
-            "split": split,
-            "checkpoint": _relative(trainer.ckpt_path, run.folder),
-            **(run.read_json(TRAINING) or {}),
-        }
-        self.report_file = run.write_json(report_name(split), content)
+        checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
+        read = {"dataset": data.dataset_name, "split": split} | checkpoint
+        content = self.report.to_dict() | read | (run.read_json(TRAINING) or {})
+        self.files["report"] = run.write_json(of_split("report.json", split), content)
+        heading = f"# {data.dataset_name}, {split}: {self.report.accuracy:.2%} right\n\n"
+        (run.folder / of_split("report.md", split)).write_text(
+            f"{heading}{self.report.to_markdown()}\n"
+        )
+        self._write_digits(run.folder, data, split, probabilities)
+
+    def _write_digits(
+        self, folder: Path, data: DigitsDataModule, split: Split, probabilities: Tensor
+    ) -> None:
+        """Predictions and pictures of a split."""
+        assert self.report is not None
+        images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
+        sure, predicted = probabilities.max(dim=1)
+        predictions.write(folder, split, predicted.numpy(), labels.numpy())
+        self.files["confusion"] = folder / of_split("confusion.png", split)
+        confusion_matrix(self.report).savefig(self.files["confusion"])
+        self.files["mistakes"] = folder / of_split("mistakes.png", split)
+        shown = mistakes(images, labels, predicted, sure, data.class_names)
+        shown.savefig(self.files["mistakes"])
 
     def _seconds_so_far(self) -> float:
-        return self.seconds + (monotonic() - self._started if self._started else 0.0)
+        running = 0.0 if self._started is None else monotonic() - self._started
+        return self._seconds + running
 
 
-def report_name(split: str) -> str:
-    """File name of the report of a split: report.json is the test set's."""
-    return "report.json" if split == "test" else f"report-{split}.json"
+def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict[str, Any]:
+    return {
+        "model": f"{type(pl_module).__module__}.{type(pl_module).__qualname__}",
+        "parameters": sum(p.numel() for p in pl_module.parameters()),
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "training_seconds": round(seconds, 3),
+        "seed": getattr(trainer.datamodule, "seed", None),  # type: ignore[attr-defined]
+        "hardware": environment.hardware(),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit(),
+    }
 
 
 def _run_folder(trainer: Trainer) -> Run | None:

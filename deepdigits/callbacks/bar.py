@@ -26,7 +26,7 @@ class Bar:
             self._live.start()
         end = total if total < float("inf") else None
         line = Table.grid(padding=(0, 1), expand=True)
-        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True, min_width=len(title))
         line.add_column(ratio=1, min_width=4)
         line.add_column(no_wrap=True)
         size = "" if end is None else f"{end:.0f}"

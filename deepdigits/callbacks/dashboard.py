@@ -1,11 +1,19 @@
 """The TensorBoard dashboard of a run."""
 
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from deepdigits.callbacks import pictures
+from deepdigits.callbacks.outputs import Outputs
+from deepdigits.callbacks.throughput import Throughput
+from deepdigits.classifier import LitClassifier
+from deepdigits.data.module import DigitsDataModule
 
 # The figures that the HPARAMS tab shows of each run.
 FINAL_METRICS = ("val/accuracy", "val/f1_macro", "val/loss", "test/accuracy", "test/f1_macro")
@@ -14,26 +22,44 @@ FINAL_METRICS = ("val/accuracy", "val/f1_macro", "val/loss", "test/accuracy", "t
 class Dashboard(Callback):
     """Adds to the curves of the LightningModule what makes them a dashboard.
 
-    One page of charts with several curves each (the custom scalars tab), the loss and learning rate
-    within the epoch, and the hyper-parameters with their final metrics.
+    Charts of several curves (custom scalars), loss and learning rate within the epoch, images per
+    second, pictures, PR curves, the embedding of test digits, hyper-parameters with their final
+    metrics, report and config as text.
+
+    Args:
+        every_n_epochs: How often to draw the pictures of the validation digits; they are drawn
+            after the last epoch in any case. 0: only then.
     """
 
+    def __init__(self, every_n_epochs: int = 10) -> None:
+        self.every_n_epochs = every_n_epochs
+        self._throughput = Throughput()
+        self._outputs = Outputs()
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the layout and the hyper-parameters, once a run."""
+        """Write layout, config and hyper-parameters, once a run."""
         writer = _writer(trainer)
-        if writer is None or trainer.global_step:
+        if writer is None or trainer.ckpt_path:
             return
         writer.add_custom_scalars(layout())
-        data = {"seed": getattr(trainer.datamodule, "seed", None)}  # type: ignore[attr-defined]
-        data["batch_size"] = getattr(trainer.datamodule, "batch_size", None)  # type: ignore[attr-defined]
-        params = {
-            "model": type(pl_module).__name__,
-            **{name: _plain(value) for name, value in {**pl_module.hparams, **data}.items()},
-        }
+        config = Path(str(trainer.log_dir), "config.yaml")
+        if config.is_file():
+            text = config.read_text().replace(
+                "\n", "\n    "
+            )  # indented: Markdown leaves it as it is
+            writer.add_text("config", f"    {text}")
         # Written directly: the logger's log_hyperparams would add a first value of each metric.
         metrics = dict.fromkeys(FINAL_METRICS, 0.0)
-        for summary in hparams(params, metrics):  # type: ignore[no-untyped-call]
-            writer.file_writer.add_summary(summary)
+        for summary in hparams(_settings(trainer, pl_module), metrics):  # type: ignore[no-untyped-call]
+            writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of an epoch that is resumed in its middle."""
+        self._throughput.start()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self._throughput.start()
 
     def on_train_batch_end(
         self,
@@ -43,16 +69,68 @@ class Dashboard(Callback):
         batch: tuple[Tensor, Tensor],
         batch_idx: int,
     ) -> None:
-        """Every log_every_n_steps: loss of the batch and learning rate."""
+        """Every log_every_n_steps the loss of the batch and the learning rate; first digits."""
+        self._throughput.count(len(batch[0]) * trainer.world_size)
+        if batch_idx == 0 and self._due(trainer) and (writer := _writer(trainer)) is not None:
+            pictures.training_digits(writer, trainer.global_step, *batch)
         period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.logger is None or not period or trainer.global_step % period:
             return
         figures = {
-            "train/loss_step": outputs["loss"].item(),
+            # Lightning has divided it for the accumulation.
+            "train/loss_step": outputs["loss"].item() * trainer.accumulate_grad_batches,
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "images_per_second": self._throughput.images_per_second,
             "epoch": trainer.current_epoch,
         }
         trainer.logger.log_metrics(figures, step=trainer.global_step - 1)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect for the pictures."""
+        if self._due(trainer):
+            self._outputs.add(outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the validation digits."""
+        self._throughput.resume()
+        if self._due(trainer):
+            self._draw(trainer, pl_module, "val", "val")
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect for the pictures."""
+        if trainer.logger is not None:
+            self._outputs.add(outputs)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the test digits and their embedding, and write the report."""
+        if trainer.logger is None:
+            return
+        self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
+
+    def _due(self, trainer: Trainer) -> bool:
+        if trainer.sanity_checking or trainer.logger is None or trainer.state.fn != "fit":
+            return False
+        done = trainer.current_epoch + 1
+        last = done == trainer.max_epochs or trainer.should_stop
+        return last or (self.every_n_epochs > 0 and done % self.every_n_epochs == 0)
+
+    def _draw(self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Any) -> None:
+        probabilities = self._outputs.take(trainer)
+        data, writer = trainer.datamodule, _writer(trainer)  # type: ignore[attr-defined]
+        if writer is None or not isinstance(data, DigitsDataModule):
+            return
+        assert isinstance(pl_module, LitClassifier)
+        report, step = pl_module.report(stage), trainer.global_step
+        pictures.evaluation(writer, step, stage, report, data, split, probabilities)
+        pictures.first_layer(writer, step, pl_module.net)
+        if stage == "test":
+            images, labels = data.images_and_labels(split)
+            pictures.embedding(writer, step, pl_module.net, images, labels, data.class_names)
+            writer.add_text("report", report.to_markdown(), step)
 
 
 def layout() -> dict[str, dict[str, list[Any]]]:
@@ -64,17 +142,31 @@ def layout() -> dict[str, dict[str, list[Any]]]:
     training = {
         name: ["Multiline", [f"^train/{name}$", f"^val/{name}$"]] for name in ("loss", "accuracy")
     }
+    rest = {"learning rate": ["Multiline", ["^lr$"]]}
+    rest["images per second"] = ["Multiline", ["^images_per_second$"]]
     classes = {
         name: ["Multiline", [rf"^val/{name}/\d+$"]] for name in ("f1", "precision", "recall")
     }
-    return {"training": training, "validation, each class": classes}
+    return {"training": training | rest, "validation, each class": classes}
 
 
-def _writer(trainer: Trainer) -> Any:
+def _settings(trainer: Trainer, pl_module: LightningModule) -> dict[str, bool | int | float | str]:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    names = ("dataset_name", "batch_size", "seed")
+    settings = {
+        "model": type(pl_module).__name__,
+        "max_epochs": trainer.max_epochs,
+        **pl_module.hparams,
+        **{name: getattr(data, name, None) for name in names},
+    }
+    return {
+        name: value if isinstance(value, bool | int | float | str) else str(value)
+        for name, value in settings.items()
+    }
+
+
+def _writer(trainer: Trainer) -> SummaryWriter | None:
     if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
-        return trainer.logger.experiment
+        writer: SummaryWriter = trainer.logger.experiment
+        return writer
     return None
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else str(value)

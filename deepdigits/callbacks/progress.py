@@ -88,6 +88,11 @@ class Progress(ProgressBar):
             title = f"epoch {self._epoch_name(trainer)}"
             self._draw(title, batch_idx + 1, self.total_train_batches, "  ".join(status))
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wipe the bar after the last epoch: Lightning logs next, straight to the terminal."""
+        if _batches_left(trainer) <= 0:
+            self._close()
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of the last epoch."""
         self._print_line(trainer)
@@ -151,8 +156,8 @@ class Progress(ProgressBar):
         return f"{self._epoch + 1}/{math.ceil(epochs)}" if known else f"{self._epoch + 1}"
 
     def _seconds_left(self, trainer: Trainer) -> float | None:
-        batches = _total_batches(trainer) - trainer.fit_loop.total_batch_idx - 1
-        estimates = [max(0, batches) * (monotonic() - self._start) / self._batches]
+        batches = max(0.0, _batches_left(trainer))
+        estimates = [batches * (monotonic() - self._start) / self._batches]
         timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
         estimates += [left for t in timers if (left := t.time_remaining()) is not None]
         return min(estimates) if math.isfinite(min(estimates)) else None
@@ -189,3 +194,7 @@ def _total_batches(trainer: Trainer) -> float:
     by_epochs = epochs * trainer.num_training_batches if epochs not in (None, -1) else math.inf
     by_steps = steps * trainer.accumulate_grad_batches if steps != -1 else math.inf
     return min(by_epochs, by_steps)
+
+
+def _batches_left(trainer: Trainer) -> float:
+    return _total_batches(trainer) - trainer.fit_loop.total_batch_idx - 1

@@ -9,6 +9,7 @@ once.
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -195,7 +196,7 @@ def _extract_by_content(dataset: Dataset, folder: Path) -> None:
             continue
         try:
             content = gzip.decompress(archive.read_bytes())
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             continue  # damaged: torchvision fetches it again, or the error below names it
         if hashlib.sha256(content).hexdigest() == sum_:
             (folder / file).write_bytes(content)

@@ -60,3 +60,30 @@ def check_sizes(**sizes: Sequence[int]) -> None:
     for name, values in sizes.items():
         if min(values, default=1) < 1:
             raise ValueError(f"{name} is {list(values)}, expected numbers of 1 or more")
+
+
+def penultimate(net: nn.Module, images: Tensor) -> Tensor:
+    """The features (B, F) that the last linear layer of a net is given, in evaluation mode.
+
+    Args:
+        net: A net whose logits come from a linear layer.
+        images: (B, 1, 28, 28) in [0, 1], on the device of the net.
+
+    Raises:
+        ValueError: The net has no linear layer.
+
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(784, 5), nn.ReLU(), nn.Linear(5, 10))
+    >>> penultimate(net, torch.rand(3, 1, 28, 28)).shape
+    torch.Size([3, 5])
+    """
+    linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise ValueError(f"{type(net).__name__} has no linear layer whose input could be shown")
+    seen: list[Tensor] = []
+    hook = linear[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    was_training = net.training
+    with torch.no_grad():
+        net.eval()(images)
+    net.train(was_training)
+    hook.remove()
+    return seen[0]

@@ -1,0 +1,82 @@
+"""The small file in which a test leaves its predictions, digit by digit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+from zlib import error as ZlibError
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepdigits.errors import InputError
+
+# What numpy raises for a file that is cut short, changed, or no archive of arrays at all.
+_DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, ZlibError)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a net made of the digits of a split, in their order.
+
+    Attributes:
+        predicted: Predicted labels, uint8 (N,).
+        labels: True labels, uint8 (N,).
+    """
+
+    predicted: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def of_split(file_name: str, split: str) -> str:
+    """Name of the file of a run that holds what concerns a split.
+
+    >>> of_split("predictions.npz", "test"), of_split("predictions.npz", "val")
+    ('predictions.npz', 'predictions-val.npz')
+    """
+    path = Path(file_name)
+    return file_name if split == "test" else f"{path.stem}-{split}{path.suffix}"
+
+
+def write(folder: Path, split: str, predicted: ArrayLike, labels: ArrayLike) -> Path:
+    """Write predictions.npz into a run folder, whole or not at all.
+
+    The same predictions give the same bytes.
+
+    Args:
+        folder: The run folder.
+        split: Which digits these are: train, val or test.
+        predicted: Predicted labels (N,), in the order of the split; below 256.
+        labels: True labels (N,).
+    """
+    path = folder / of_split("predictions.npz", split)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            predicted=np.asarray(predicted).astype(np.uint8),
+            labels=np.asarray(labels).astype(np.uint8),
+        )
+    part.replace(path)
+    return path
+
+
+def read(folder: Path, split: str) -> Predictions | None:
+    """The predictions that a run folder holds for a split; None where there are none.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    path = folder / of_split("predictions.npz", split)
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = Predictions(arrays["predicted"], arrays["labels"])
+    except _DAMAGES as error:
+        raise InputError(f"{path} is damaged: test the run again to write it anew") from error
+    if found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
+        raise InputError(
+            f"{path} holds predictions {found.predicted.shape} and labels {found.labels.shape}, "
+            "expected as many of the one as of the other: test the run again"
+        )
+    return found

@@ -1,0 +1,53 @@
+"""Rows of text as a table: for a terminal, for a README, for a spreadsheet."""
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""A markdown table: the first column to the left, the others to the right.
+
+    >>> print(markdown(["net", "errors"], [["mlp", "120"], ["a|b", "7"]]))
+    | net | errors |
+    |---|--:|
+    | mlp | 120 |
+    | a\|b | 7 |
+    """
+    lines = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
+    text = [f"| {' | '.join(line)} |" for line in lines]
+    text.insert(1, f"|---{'|--:' * (len(head) - 1)}|")
+    return "\n".join(text)
+
+
+def comma_separated(rows: Sequence[Mapping[str, Any]]) -> str:
+    """CSV with the keys of the first row as its head; None is an empty field.
+
+    >>> print(comma_separated([{"net": "mlp, wide", "n": 2, "sd": None}]))
+    net,n,sd
+    "mlp, wide",2,
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def show(head: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Print a table to the terminal; where there is none, as wide as it needs to be."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(file=sys.stdout, markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 10_000
+    console.print(table)

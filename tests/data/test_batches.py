@@ -1,0 +1,156 @@
+"""The order of samples: a function of seed and epoch, dealt out to ranks, resumable."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from deepdigits.data.batches import Batches, IndexSampler, derive_seed
+
+
+def batches(n: int = 103, batch_size: int = 10, **settings: object) -> Batches:
+    """Samples that can be told apart: image i holds i in its pixels, and so does label i."""
+    labels = torch.arange(n)
+    images = labels.to(torch.uint8).view(-1, 1, 1).expand(n, 28, 28)
+    return Batches(images, labels, IndexSampler(n, batch_size, **settings))  # type: ignore[arg-type]
+
+
+def epoch(loader: Batches, number: int = 0) -> list[tuple[list[int], int]]:
+    loader.sampler.set_epoch(number)
+    return [(batch.labels.tolist(), batch.seed) for batch in loader]
+
+
+def test_images_and_labels_stay_together_and_uint8() -> None:
+    for images, labels, _ in batches(shuffle=True):
+        assert images.dtype == torch.uint8
+        assert images.shape == (10, 28, 28)
+        assert torch.equal(images.amax(dim=(1, 2)).long(), labels)
+        assert torch.equal(images.amin(dim=(1, 2)).long(), labels)
+
+
+def test_order_depends_on_seed_and_epoch_and_nothing_else() -> None:
+    reference = epoch(batches(shuffle=True, seed=5), 3)
+    torch.manual_seed(123)
+    torch.rand(7)
+    loader = batches(shuffle=True, seed=5)
+    epoch(loader, 0)
+    next(iter(loader))  # a pass that was broken off, as the sanity check and Lightning's probe do
+    assert epoch(loader, 3) == reference
+    assert epoch(loader, 4) != reference
+    assert epoch(batches(shuffle=True, seed=6), 3) != reference
+
+
+def test_augmentation_seeds_never_repeat_within_a_run() -> None:
+    loader = batches(shuffle=True)
+    seeds = [seed for number in range(30) for _, seed in epoch(loader, number)]
+    assert len({seed % 2**32 for seed in seeds}) == len(seeds)
+    assert derive_seed(0, 1, 2) != derive_seed(0, 2, 1) != derive_seed(1, 0, 2)
+
+
+def test_shuffled_pass_has_full_batches_of_distinct_samples_and_drops_others_each_epoch() -> None:
+    loader = batches(shuffle=True)
+    left_out = set()
+    for number in range(20):
+        passed = [labels for labels, _ in epoch(loader, number)]
+        assert [len(labels) for labels in passed] == [10] * 10 == [10] * len(loader)
+        seen = {label for labels in passed for label in labels}
+        assert len(seen) == 100
+        left_out |= set(range(103)) - seen
+    assert len(left_out) > 30
+
+
+@given(
+    n=st.integers(1, 120),
+    batch_size=st.integers(1, 130),
+    world_size=st.integers(1, 3),
+)
+def test_in_order_every_sample_comes_once_on_any_number_of_ranks(
+    n: int, batch_size: int, world_size: int
+) -> None:
+    ranks = [batches(n, batch_size, rank=r, world_size=world_size) for r in range(world_size)]
+    passed = [epoch(loader) for loader in ranks]
+    # As many steps on each rank, or the processes would wait for each other for ever.
+    assert {len(steps) for steps in passed} == {len(loader) for loader in ranks}
+    together = [label for steps in passed for labels, _ in steps for label in labels]
+    assert sorted(together) == list(range(n))
+    assert all(len(labels) <= batch_size for steps in passed for labels, _ in steps)
+
+
+@given(n=st.integers(1, 120), batch_size=st.integers(1, 20), world_size=st.integers(2, 4))
+def test_ranks_train_together_on_what_one_process_would(
+    n: int, batch_size: int, world_size: int
+) -> None:
+    alone = epoch(batches(n, batch_size * world_size, shuffle=True, seed=1), 2)
+    ranks = [
+        epoch(batches(n, batch_size, shuffle=True, seed=1, rank=r, world_size=world_size), 2)
+        for r in range(world_size)
+    ]
+    for step, (labels, seed) in enumerate(alone):
+        assert [ranks[r][step][0] for r in range(world_size)] == [
+            labels[r::world_size] for r in range(world_size)
+        ]
+        assert {ranks[r][step][1] for r in range(world_size)} == {seed}
+    assert all(len(steps) == len(alone) for steps in ranks)
+
+
+@pytest.mark.parametrize("done", [0, 1, 4, 9])
+def test_resumed_pass_goes_on_with_exactly_the_remaining_batches(done: int) -> None:
+    loader = batches(shuffle=True, seed=7)
+    loader.sampler.set_epoch(2)
+    whole = epoch(loader, 2)
+    passing = iter(loader)
+    for _ in range(done):
+        next(passing)
+    resumed = batches(shuffle=True, seed=7)
+    resumed.load_state_dict(loader.state_dict() if done else {"epoch": 2, "position": 0})
+    assert epoch(resumed, 2) == whole[done:]
+    assert epoch(resumed, 3) == epoch(loader, 3)  # only that pass is cut short
+    assert epoch(resumed, 2) == whole
+
+
+def test_state_of_a_finished_epoch_cuts_nothing_from_the_next() -> None:
+    loader = batches(shuffle=True)
+    epoch(loader, 0)
+    resumed = batches(shuffle=True)
+    resumed.load_state_dict(loader.state_dict())
+    assert epoch(resumed, 1) == epoch(loader, 1)
+
+
+def test_state_before_the_first_batch_of_an_epoch_counts_none() -> None:
+    loader = batches(shuffle=True)
+    epoch(loader, 0)
+    loader.sampler.set_epoch(1)
+    resumed = batches(shuffle=True)
+    resumed.load_state_dict(loader.state_dict())
+    assert len(epoch(resumed, 1)) == len(loader)
+
+
+def test_interrupted_twice_before_a_new_batch_keeps_the_position() -> None:
+    loader = batches(shuffle=True)
+    passing = iter(loader)
+    for _ in range(4):
+        next(passing)
+    resumed = batches(shuffle=True)
+    resumed.load_state_dict(loader.state_dict())
+    assert resumed.state_dict() == loader.state_dict()
+
+
+def test_asking_for_an_iterator_consumes_nothing() -> None:
+    loader = batches(shuffle=True)
+    loader.load_state_dict({"epoch": 0, "position": 4})
+    iter(loader)
+    assert len(epoch(loader, 0)) == 6
+
+
+def first(loader: Batches) -> Tensor:
+    return next(iter(loader)).labels
+
+
+def test_unshuffled_order_is_the_datasets_own_in_every_epoch() -> None:
+    loader = batches()
+    for number in (0, 1):
+        assert [label for labels, _ in epoch(loader, number) for label in labels] == list(
+            range(103)
+        )
+    assert torch.equal(first(loader), torch.arange(10))
