@@ -4,16 +4,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-# What sets no run apart from its repetition: the seed, where files go, what is printed.
+# What sets no run apart from its repetition: the seed, where files go, what is shown.
 _NO_SETTING = re.compile(
-    r"(seed_everything|ckpt_path|weights_only|logger"
+    r"(seed_everything|ckpt_path|weights_only|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
     r"|data\.(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
 
 
 def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A config as flat settings, without the seed, folders and what is only printed.
+    """A config as flat settings, without the seed, folders and what is only shown.
 
     >>> settings({"seed_everything": 3, "data": {"batch_size": 64, "data_dir": None}})
     {'data.batch_size': 64}

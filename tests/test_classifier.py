@@ -169,7 +169,7 @@ def check(figures: dict[str, Any], stage: str, truth: Tensor, guess: Tensor, los
         **{f"{stage}/f1/{label}": value for label, value in enumerate(f1)},
     }
     ours = {key: value.item() for key, value in figures.items() if key.startswith(f"{stage}/")}
-    assert ours == pytest.approx(expected, abs=1e-6)
+    assert ours == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_test_figures_are_over_all_samples_and_not_means_of_batches(

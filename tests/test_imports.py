@@ -18,7 +18,7 @@ PACKAGE = Path(deepdigits.__file__).parent
 LEVELS = (
     {"figures", "mosaics", "plots", "data.module", "classifier"},
     {"callbacks"},
-    {"cli"},
+    {"arguments", "cli"},
     {"resolve", "commands"},
     {"__main__"},
 )
