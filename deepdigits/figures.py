@@ -21,13 +21,16 @@ from deepdigits.metrics import Report
 # Okabe and Ito (2008): told apart by colour-blind readers too.
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#7F7F7F"
 STAGES = {"train": ("training", BLUE, "o"), "val": ("validation", ORANGE, "s")}
+# A card of TensorBoard is 350 pixels wide and takes every second pixel of a figure 5 inches wide:
+# strokes of two pixels survive that.
+DPI = 140
 MOST_COUNTS = 20  # classes of a confusion matrix whose cells have room for text
 Curve = Sequence[tuple[float, float]]
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of ``100 * width`` x ``100 * height`` pixels, laid out without overlap."""
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    """An empty figure of so many inches, laid out without overlap."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -58,7 +61,7 @@ def learning_curves(history: Mapping[str, Curve], best: float | None = None) -> 
     accuracies = dict(history.get("val/accuracy", ()))
     if best is None and accuracies:
         best = max(accuracies, key=lambda epoch: accuracies[epoch])
-    figure = new_figure(8, 3.6)
+    figure = new_figure(6.4, 2.9)
     for axes, name, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
         axes.set(xlabel="epoch", ylabel=name if unit == 1 else f"{name} (%)")
         _draw_curves(axes, history, name, unit, best)
@@ -115,7 +118,7 @@ def confusion_matrix(report: Report) -> Figure:
     right = np.eye(size, dtype=bool)
     wrong = np.ma.masked_where(right, shares)
     norm = PowerNorm(0.5, vmin=0, vmax=max(1.0, float(wrong.filled(0).max())))
-    figure = new_figure(7.2, 6.4)
+    figure = new_figure(5, 4.4)
     axes = figure.subplots()
     image = axes.imshow(wrong, cmap="Blues", norm=norm)
     axes.set_facecolor("#D9D9D9")  # seen through the masked diagonal
@@ -126,7 +129,8 @@ def confusion_matrix(report: Report) -> Figure:
     axes.set_yticks(range(size), names, fontsize=fontsize)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(
-        f"{report.errors:,} mistakes in {report.num_samples:,}: {report.accuracy:.2%} right"
+        f"{report.errors:,} mistakes in {report.num_samples:,}: {report.accuracy:.2%} right",
+        fontsize=10,
     )
     figure.colorbar(image, ax=axes, label="share of the true class (%)", shrink=0.8)
     if size <= MOST_COUNTS:
@@ -160,7 +164,7 @@ def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, bins: int = 
     binned = calibration_bins(confidences, correct, bins)
     there = binned.counts > 0
     left, width = binned.edges[:-1][there], 1 / bins
-    figure = new_figure(6.4, 6.4)
+    figure = new_figure(5, 5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     bar = {"width": width, "align": "edge", "color": BLUE, "edgecolor": "white"}
     upper.bar(left, binned.accuracy[there], label="accuracy", **bar)
@@ -178,6 +182,7 @@ def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, bins: int = 
     lower.set(xlabel="confidence", ylabel="predictions", yscale="log", ylim=(0.7, None))
     total = binned.counts.sum()
     figure.suptitle(
-        f"expected calibration error {binned.error:.4f} ({bins} bins, {total:,} images)"
+        f"expected calibration error {binned.error:.4f} ({bins} bins, {total:,} images)",
+        fontsize=9,
     )
     return figure

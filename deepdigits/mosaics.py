@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepdigits.figures import new_figure
 
-WIDTH, HEADING, LINE_HEIGHT = 7.2, 0.4, 0.16  # inches: a figure's width, its heading, a line
+WIDTH, HEADING, LINE_HEIGHT = 5, 0.4, 0.16  # inches: a figure's width, its heading, a line
 
 
 def image_grid(
@@ -147,14 +147,23 @@ def _draw(
     rows = math.ceil(len(tiles) / columns)
     canvas = np.full((max(1, rows * step_y), columns * step_x), np.nan, np.float32)
     figure = new_figure(WIDTH, HEADING + WIDTH * canvas.shape[0] / canvas.shape[1])
-    figure.suptitle(heading)
+    figure.suptitle(heading, fontsize=10)
     axes = figure.subplots()
     axes.axis("off")
+    longest = max((len(line) for title in titles for line in title.split("\n")), default=1)
+    fontsize = min(8.0, 72 * WIDTH / columns / (0.6 * longest))  # a letter is 0.6 of it wide
     for place, tile in enumerate(tiles):
         y, x = (place // columns) * step_y + above, (place % columns) * step_x
         canvas[y : y + height, x : x + width] = tile
         if titles:
             where = (x + width / 2, y - 1)
-            axes.text(*where, titles[place], ha="center", va="bottom", fontsize=8, in_layout=False)
+            axes.text(
+                *where,
+                titles[place],
+                ha="center",
+                va="bottom",
+                fontsize=fontsize,
+                in_layout=False,
+            )
     axes.imshow(canvas, interpolation="nearest", **colours)
     return figure

@@ -25,6 +25,8 @@ VERBS = {
     "test": Verb("measure a checkpoint on the test images", "deepdigits.cli", True),
     "predict": Verb("class probabilities of a dataset", "deepdigits.cli", True),
     "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
+    "repeat": Verb("train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"),
+    "compare": Verb("runs side by side, with statistics", "deepdigits.commands.compare"),
     "bench": Verb("measure speed side by side", "deepdigits.commands.bench"),
     "completion": Verb(
         "print the completion script of a shell: bash or zsh", "deepdigits.commands.completion"

@@ -265,9 +265,7 @@ def test_schedule_is_torchs_one_cycle_over_the_length_of_the_run(
 
 
 @pytest.mark.parametrize(("warmup", "at"), [(0.0, 0), (1.0, -1)])
-def test_warmup_may_be_nothing_or_all(
-    warmup: float, at: int, make_trainer: MakeTrainer
-) -> None:
+def test_warmup_may_be_nothing_or_all(warmup: float, at: int, make_trainer: MakeTrainer) -> None:
     log = StepLog()
     net = small(LitMLP, lr=0.02, warmup=warmup)
     make_trainer(callbacks=[log], max_epochs=10, limit_val_batches=0).fit(net, tiny())

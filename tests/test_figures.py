@@ -106,7 +106,7 @@ def test_counts_are_light_on_dark_cells_and_dark_on_light_ones() -> None:
 def test_names_beside_a_confusion_matrix_do_not_touch(name: str) -> None:
     names = CATALOGUE[name].classes
     figure = confusion_matrix(Report(np.full((len(names), len(names)), 1000), names))
-    axes, (width, height) = figure.axes[0], figure.get_size_inches() * 100
+    axes, (width, height) = figure.axes[0], figure.get_size_inches() * figure.dpi
     pixels(figure)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         boxes = [label.get_window_extent() for label in labels]
@@ -146,7 +146,7 @@ def test_reliability_diagram_shows_the_bins_and_their_error() -> None:
 
 def test_pixels_are_an_image_and_the_same_each_time() -> None:
     image = pixels(learning_curves(HISTORY))
-    assert (image.shape, image.dtype) == ((360, 800, 3), np.uint8)
+    assert (image.shape, image.dtype) == ((406, 896, 3), np.uint8)
     assert image.std() > 0
     np.testing.assert_array_equal(image, pixels(learning_curves(HISTORY)))
 

@@ -99,7 +99,8 @@ def test_the_engine_is_left_out_of_the_ground() -> None:
         module
         for module, source in modules().items()
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Import | ast.ImportFrom) and "lightning" in ast.unparse(node).split()[1]
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and "lightning" in ast.unparse(node).split()[1]
     }
     assert {"classifier", "data.module", "cli"} <= users
     assert {module for module in users if level(module) == 0} == set()

@@ -1,22 +1,19 @@
 """The TensorBoard dashboard of a run."""
 
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from deepdigits.callbacks import pictures
+from deepdigits.callbacks import hyperparameters, pictures
 from deepdigits.callbacks.outputs import Outputs
 from deepdigits.callbacks.throughput import Throughput
 from deepdigits.classifier import LitClassifier
 from deepdigits.data.module import DigitsDataModule
-
-# The figures that the HPARAMS tab shows of each run.
-FINAL_METRICS = ("val/accuracy", "val/f1_macro", "val/loss", "test/accuracy", "test/f1_macro")
 
 
 class Dashboard(Callback):
@@ -44,13 +41,10 @@ class Dashboard(Callback):
         writer.add_custom_scalars(layout())
         config = Path(str(trainer.log_dir), "config.yaml")
         if config.is_file():
-            text = config.read_text().replace(
-                "\n", "\n    "
-            )  # indented: Markdown leaves it as it is
-            writer.add_text("config", f"    {text}")
+            # Indented: Markdown leaves it as it is.
+            writer.add_text("config", indent(config.read_text(), "    "))
         # Written directly: the logger's log_hyperparams would add a first value of each metric.
-        metrics = dict.fromkeys(FINAL_METRICS, 0.0)
-        for summary in hparams(_settings(trainer, pl_module), metrics):  # type: ignore[no-untyped-call]
+        for summary in hyperparameters.table_row(trainer, pl_module):
             writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -148,21 +142,6 @@ def layout() -> dict[str, dict[str, list[Any]]]:
         name: ["Multiline", [rf"^val/{name}/\d+$"]] for name in ("f1", "precision", "recall")
     }
     return {"training": training | rest, "validation, each class": classes}
-
-
-def _settings(trainer: Trainer, pl_module: LightningModule) -> dict[str, bool | int | float | str]:
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    names = ("dataset_name", "batch_size", "seed")
-    settings = {
-        "model": type(pl_module).__name__,
-        "max_epochs": trainer.max_epochs,
-        **pl_module.hparams,
-        **{name: getattr(data, name, None) for name in names},
-    }
-    return {
-        name: value if isinstance(value, bool | int | float | str) else str(value)
-        for name, value in settings.items()
-    }
 
 
 def _writer(trainer: Trainer) -> SummaryWriter | None:

@@ -13,6 +13,19 @@ from deepdigits.metrics import Report
 from deepdigits.models.layers import penultimate
 
 NUM_EMBEDDED = 2_000
+# Petroff (2021): ten colours that colour-blind readers tell apart.
+COLOURS = (
+    (0x3F, 0x90, 0xDA),
+    (0xFF, 0xA9, 0x0E),
+    (0xBD, 0x1F, 0x01),
+    (0x94, 0xA4, 0xA2),
+    (0x83, 0x2D, 0xB6),
+    (0xA9, 0x6B, 0x59),
+    (0xE7, 0x63, 0x00),
+    (0xB9, 0xAC, 0x70),
+    (0x71, 0x75, 0x81),
+    (0x92, 0xDA, 0xDD),
+)
 
 
 def training_digits(writer: SummaryWriter, step: int, images: Tensor, labels: Tensor) -> None:
@@ -71,11 +84,15 @@ def embedding(
     labels: Tensor,
     class_names: Sequence[str],
 ) -> None:
-    """The features before the last layer of the first 2,000 images (uint8), for the projector."""
+    """The features before the last layer of the first 2,000 images (uint8), for the projector.
+
+    Each is shown as its image, in the colour of its class.
+    """
     shown = to_float(images[:NUM_EMBEDDED]).to(next(net.parameters()).device)
     features = penultimate(net, shown).float().cpu()
     names = [class_names[label] for label in labels[:NUM_EMBEDDED].tolist()]
-    sprite = 1 - shown.cpu()  # dark on light, as the projector's background is light
+    colours = torch.tensor(COLOURS)[labels[:NUM_EMBEDDED].cpu() % len(COLOURS)] / 255
+    sprite = 1 - shown.cpu() * (1 - colours[:, :, None, None])  # on the projector's white
     writer.add_embedding(features, names, sprite, step, "penultimate")
 
 

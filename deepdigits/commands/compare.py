@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from deepdigits import comparison, results, tables
+from deepdigits import tables
 from deepdigits.commands import ArgumentParser
+from deepdigits.comparison import results
+from deepdigits.comparison.groups import Group, group_by_config
+from deepdigits.comparison.rows import cells, evidence, head, row
+from deepdigits.comparison.settings import differences
 from deepdigits.errors import InputError
-from deepdigits.groups import Group, group_by_config
-from deepdigits.settings import differences
 
 
 def main(args: Sequence[str]) -> None:
@@ -24,7 +26,7 @@ def main(args: Sequence[str]) -> None:
     print_ = _print_differences if flags.diff else _print_rows
     print_(groups, flags.format)
     if flags.plot:
-        from deepdigits.plots import (
+        from deepdigits.comparison.plots import (
             save_comparison,
         )  # here, so that a table waits for no matplotlib
 
@@ -85,15 +87,15 @@ def _groups(names: Sequence[str], split: str) -> list[Group]:
     if not groups:
         what = f"none of {len(found)} runs has a report of split {split}" if found else "no run"
         raise InputError(f"nothing to compare ({what}): `deepdigits train -c CONFIG` makes a run")
-    rows = {id(group): comparison.row(group) for group in groups}
+    rows = {id(group): row(group) for group in groups}
     return sorted(
         groups, key=lambda group: (group.measured, -rows[id(group)]["accuracy_mean"], group.name)
     )
 
 
 def _print_rows(groups: Sequence[Group], form: str) -> None:
-    rows = [comparison.row(group) for group in groups]
-    extra = comparison.evidence(groups[0], groups[1]) if len(groups) == 2 else None
+    rows = [row(group) for group in groups]
+    extra = evidence(groups[0], groups[1]) if len(groups) == 2 else None
     words = extra["words"] if extra else []
     if form == "json":
         print(json.dumps({"configs": rows, "evidence": extra}, indent=2))
@@ -111,30 +113,26 @@ def _print_tables(groups: Sequence[Group], form: str) -> None:
     several = len({group.measured for group in groups}) > 1
     for (dataset, split, digits), part in groupby(groups, key=lambda group: group.measured):
         title = f"{dataset}, {split}: {digits:,} digits" if several else None
-        rows = [comparison.cells(comparison.row(group)) for group in part]
-        _print_table(comparison.head(split), rows, form, title)
+        rows = [cells(row(group)) for group in part]
+        _print_table(head(split), rows, form, title)
 
 
 def _print_differences(groups: Sequence[Group], form: str) -> None:
     names = [group.name for group in groups]
-    differing = differences([group.results[0].settings for group in groups])
+    settings = [group.results[0].settings for group in groups]
+    named = {
+        key: dict(zip(names, values, strict=True)) for key, values in differences(settings).items()
+    }
     if form == "json":
-        named = {key: dict(zip(names, row, strict=True)) for key, row in differing.items()}
         print(json.dumps(named, indent=2, default=str))
-    elif not differing:
+    elif not named:
         _say(["no setting differs"])
     elif form == "csv":
-        print(
-            tables.comma_separated(
-                [
-                    {"setting": key, **dict(zip(names, row, strict=True))}
-                    for key, row in differing.items()
-                ]
-            )
-        )
+        print(tables.comma_separated([{"setting": key} | row for key, row in named.items()]))
     else:
         rows = [
-            [key, *("-" if v is None else str(v) for v in row)] for key, row in differing.items()
+            [key, *("-" if value is None else str(value) for value in row.values())]
+            for key, row in named.items()
         ]
         _print_table(["setting", *names], rows, form)
 

@@ -12,14 +12,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from deepdigits import results
 from deepdigits.commands import ArgumentParser
+from deepdigits.comparison import results
+from deepdigits.comparison.results import Result
+from deepdigits.comparison.settings import differences, settings
+from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.errors import InputError
 from deepdigits.lock import only_one
-from deepdigits.results import Result
 from deepdigits.runs import Run
-from deepdigits.settings import differences, settings
-from deepdigits.statistics import Summary, summary
 
 # What repeat sets itself, and what would make all seeds go on from one training.
 _NOT_GIVEN = ("--seed_everything", "--logger.version", "--ckpt_path")

@@ -10,7 +10,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from deepdigits.__main__ import run
-from deepdigits.callbacks.dashboard import FINAL_METRICS
+from deepdigits.callbacks.hyperparameters import FINAL_METRICS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

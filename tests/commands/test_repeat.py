@@ -14,9 +14,9 @@ import yaml
 import deepdigits
 from deepdigits.__main__ import run
 from deepdigits.commands import repeat
+from deepdigits.comparison.settings import differences, settings
 from deepdigits.errors import InputError
 from deepdigits.resolve import resolve
-from deepdigits.settings import differences, settings
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 QUICK = [

@@ -8,7 +8,7 @@ from deepdigits.data.datasets import archives
 
 # torchvision names MNIST's classes "0 - zero" ...
 NUMBERS = {f"{digit} - {word}": str(digit) for digit, word in enumerate(
-    "zero one two three four five six seven eight nine".split()
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 )}  # fmt: skip
 
 

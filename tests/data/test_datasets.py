@@ -61,9 +61,7 @@ def one_line(caught: pytest.ExceptionInfo[InputError]) -> str:
 
 
 @pytest.fixture
-def packed(
-    tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, bytes]:
+def packed(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """A tiny set in place of the embedded archives of MNIST; archive -> bytes."""
     folder = tmp_path / "package" / "mnist"
     folder.mkdir(parents=True)
@@ -255,7 +253,9 @@ def test_failed_download_names_files_folder_and_sums(name: Any, tmp_path: Path) 
 def fashion(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny Fashion-MNIST of known content, whose archives were packed by somebody else."""
     monkeypatch.setitem(
-        CATALOGUE, "fashion_mnist", replace(CATALOGUE["mnist"], reader="FashionMNIST", embedded=False)
+        CATALOGUE,
+        "fashion_mnist",
+        replace(CATALOGUE["mnist"], reader="FashionMNIST", embedded=False),
     )
     raw = tmp_path / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)

@@ -118,8 +118,8 @@ def test_without_augmentation_the_training_images_are_the_originals(
 ) -> None:
     data = module()
     trained, labels = watched(data).all("train")
-    originals, truth = data.images_and_labels("train")
-    known = {image.numpy().tobytes(): int(label) for image, label in zip(originals, truth)}
+    pairs = zip(*data.images_and_labels("train"), strict=True)
+    known = {image.numpy().tobytes(): int(label) for image, label in pairs}
     fed = [(image * 255).round().to(torch.uint8).numpy().tobytes() for image in trained]
     assert [known[image] for image in fed] == labels.tolist()
     assert len(set(fed)) == len(fed) == 200  # 4 full batches

@@ -101,7 +101,9 @@ def test_impossible_mlp_is_refused() -> None:
         MLP(hidden_sizes=[128, -1])
 
 
-@pytest.mark.parametrize(("channels", "kernel_sizes"), [([6], [3]), ([4, 8], [5, 5]), ([4, 6, 8, 10], [3, 3, 3, 1])])
+@pytest.mark.parametrize(
+    ("channels", "kernel_sizes"), [([6], [3]), ([4, 8], [5, 5]), ([4, 6, 8, 10], [3, 3, 3, 1])]
+)
 def test_cnn_of_any_depth_works(channels: list[int], kernel_sizes: list[int]) -> None:
     net = CNN(channels=channels, kernel_sizes=kernel_sizes, hidden_size=16)
     assert net(torch.rand(4, 1, 28, 28)).shape == (4, 10)

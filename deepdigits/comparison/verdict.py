@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deepdigits.statistics import LEVEL, McNemar, Summary, Welch
+from deepdigits.comparison.statistics import LEVEL, McNemar, Summary, Welch
 
 
 def verdict(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepdigits.statistics import McNemar, summary, welch
-from deepdigits.verdict import verdict
+from deepdigits.comparison.statistics import McNemar, summary, welch
+from deepdigits.comparison.verdict import verdict
 
 NAMES = ("mlp", "cnn")
 GOOD, POOR = summary([0.991, 0.992, 0.993]), summary([0.971, 0.972, 0.973])

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deepdigits import runs
+from deepdigits.comparison.settings import settings
 from deepdigits.errors import InputError
 from deepdigits.predictions import of_split
 from deepdigits.runs import Run
-from deepdigits.settings import settings
 
 _RUN_FILES = ("config.yaml", "report.json", "training.json")
 

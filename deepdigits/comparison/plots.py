@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
-from deepdigits import labels
+from deepdigits.comparison import labels
+from deepdigits.comparison.groups import Group
+from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.errors import InputError
-from deepdigits.groups import Group
-from deepdigits.statistics import Summary, summary
 
 PANELS = {"training_seconds": "training seconds", "parameters": "parameters"}
 FONT = 9

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepdigits.results import Result
-from deepdigits.settings import differences
+from deepdigits.comparison.results import Result
+from deepdigits.comparison.settings import differences
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepdigits.labels import overlap, place
+from deepdigits.comparison.labels import overlap, place
 
 FRAME = (0, 0, 800, 500)
 points = st.lists(st.tuples(st.integers(150, 650), st.integers(100, 400)), min_size=1, max_size=10)

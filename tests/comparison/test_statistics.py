@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from deepdigits.statistics import McNemar, mcnemar, summary, welch
+from deepdigits.comparison.statistics import McNemar, mcnemar, summary, welch
 
 accuracies = st.lists(st.integers(9000, 9999).map(lambda n: n / 10_000), min_size=2, max_size=8)
 

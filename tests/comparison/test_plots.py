@@ -5,10 +5,10 @@ from itertools import combinations
 import pytest
 from matplotlib.text import Text
 
+from deepdigits.comparison.groups import Group
+from deepdigits.comparison.plots import draw_comparison, save_comparison
+from deepdigits.comparison.results import Result
 from deepdigits.errors import InputError
-from deepdigits.groups import Group
-from deepdigits.plots import draw_comparison, save_comparison
-from deepdigits.results import Result
 from deepdigits.runs import Run
 
 

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from deepdigits import predictions
+from deepdigits.comparison.groups import Group
+from deepdigits.comparison.results import Result
+from deepdigits.comparison.statistics import McNemar, mcnemar, summary, welch
+from deepdigits.comparison.verdict import verdict
 from deepdigits.errors import InputError
-from deepdigits.groups import Group
-from deepdigits.results import Result
-from deepdigits.statistics import McNemar, mcnemar, summary, welch
-from deepdigits.verdict import verdict
 
 
 def row(group: Group) -> dict[str, Any]:
