@@ -61,7 +61,7 @@ def learning_curves(history: Mapping[str, Curve], best: float | None = None) -> 
     accuracies = dict(history.get("val/accuracy", ()))
     if best is None and accuracies:
         best = max(accuracies, key=lambda epoch: accuracies[epoch])
-    figure = new_figure(6.4, 2.9)
+    figure = new_figure(7.2, 3.2)
     for axes, name, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
         axes.set(xlabel="epoch", ylabel=name if unit == 1 else f"{name} (%)")
         _draw_curves(axes, history, name, unit, best)
@@ -81,7 +81,9 @@ def _draw_curves(
             continue
         epochs, heights = [epoch for epoch, _ in curve], [unit * value for _, value in curve]
         every = max(1, len(epochs) // 10)
-        axes.plot(epochs, heights, color=color, marker=marker, markevery=every, label=label)
+        axes.plot(
+            epochs, heights, color=color, marker=marker, markersize=4, markevery=every, label=label
+        )
         values += [value for value in heights if np.isfinite(value)]
     if best is not None:
         axes.axvline(best, color=GREY, linestyle=":", label="best epoch")
@@ -95,7 +97,7 @@ def _draw_curves(
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
     axes.grid(alpha=0.3)
     if axes.lines:
-        axes.legend(loc="upper right" if name == "loss" else "lower right")
+        axes.legend(loc="upper right" if name == "loss" else "lower right", fontsize=9)
 
 
 def confusion_matrix(report: Report) -> Figure:
@@ -122,7 +124,7 @@ def confusion_matrix(report: Report) -> Figure:
     axes = figure.subplots()
     image = axes.imshow(wrong, cmap="Blues", norm=norm)
     axes.set_facecolor("#D9D9D9")  # seen through the masked diagonal
-    fontsize = 6 if size > MOST_COUNTS else 9
+    fontsize = 4.5 if size > MOST_COUNTS else 9
     axes.set_xticks(
         range(size), names, fontsize=fontsize, rotation=90 if max(map(len, names)) > 3 else 0
     )

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from deepdigits.data.catalogue import CATALOGUE
 
-if "OMP_NUM_THREADS" not in os.environ:
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+# Tiny nets gain nothing from a second thread, and on a busy machine threads that wait for each
+# other make them many times slower. A test that trains in earnest may ask for more.
+torch.set_num_threads(1)
 
 # The same examples in each run, and no clock: the machine that tests may be busy.
 hypothesis.settings.register_profile("deepdigits", database=None, deadline=None, derandomize=True)

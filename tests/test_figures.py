@@ -146,7 +146,7 @@ def test_reliability_diagram_shows_the_bins_and_their_error() -> None:
 
 def test_pixels_are_an_image_and_the_same_each_time() -> None:
     image = pixels(learning_curves(HISTORY))
-    assert (image.shape, image.dtype) == ((406, 896, 3), np.uint8)
+    assert (image.shape, image.dtype) == ((448, 1008, 3), np.uint8)
     assert image.std() > 0
     np.testing.assert_array_equal(image, pixels(learning_curves(HISTORY)))
 

@@ -61,8 +61,6 @@ def _defaults() -> Settings:
 def _plain(settings: dict[str, Any]) -> Settings:
     """Numbers stay numbers, so that the table sorts by them; all else becomes text."""
     return {
-        name: str(value)
-        if isinstance(value, bool) or not isinstance(value, int | float)
-        else value
+        name: str(value) if isinstance(value, bool) or not isinstance(value, int | float) else value
         for name, value in settings.items()
     }

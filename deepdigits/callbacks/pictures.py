@@ -1,9 +1,11 @@
 """What the dashboard draws into TensorBoard; the figures themselves are pure (figures)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -11,21 +13,9 @@ from deepdigits import figures, mosaics
 from deepdigits.data.module import DigitsDataModule, Split, to_float
 from deepdigits.metrics import Report
 from deepdigits.models.layers import penultimate
+from deepdigits.sprites import sprite
 
 NUM_EMBEDDED = 2_000
-# Petroff (2021): ten colours that colour-blind readers tell apart.
-COLOURS = (
-    (0x3F, 0x90, 0xDA),
-    (0xFF, 0xA9, 0x0E),
-    (0xBD, 0x1F, 0x01),
-    (0x94, 0xA4, 0xA2),
-    (0x83, 0x2D, 0xB6),
-    (0xA9, 0x6B, 0x59),
-    (0xE7, 0x63, 0x00),
-    (0xB9, 0xAC, 0x70),
-    (0x71, 0x75, 0x81),
-    (0x92, 0xDA, 0xDD),
-)
 
 
 def training_digits(writer: SummaryWriter, step: int, images: Tensor, labels: Tensor) -> None:
@@ -91,9 +81,11 @@ def embedding(
     shown = to_float(images[:NUM_EMBEDDED]).to(next(net.parameters()).device)
     features = penultimate(net, shown).float().cpu()
     names = [class_names[label] for label in labels[:NUM_EMBEDDED].tolist()]
-    colours = torch.tensor(COLOURS)[labels[:NUM_EMBEDDED].cpu() % len(COLOURS)] / 255
-    sprite = 1 - shown.cpu() * (1 - colours[:, :, None, None])  # on the projector's white
-    writer.add_embedding(features, names, sprite, step, "penultimate")
+    writer.add_embedding(features, names, shown.cpu(), step, "penultimate")
+    # torch has written the digits white on black, each hiding those behind it.
+    path = Path(writer.log_dir, f"{step:05}", "penultimate", "sprite.png")
+    digits = sprite(images[:NUM_EMBEDDED].cpu().numpy(), labels[:NUM_EMBEDDED].cpu().numpy())
+    Image.fromarray(digits).save(path)
 
 
 def _add(writer: SummaryWriter, step: int, tag: str, figure: Figure) -> None:

@@ -85,7 +85,9 @@ def bench_data(repeats: int, limit: int | None = None, batch_size: int = 256) ->
 def memory_pass(data: DigitsDataModule, num_images: int) -> None:
     """One pass over the data module's training batches, up to ``num_images``."""
     normalize = Normalize()
-    for batch in islice(data.batches("train", shuffle=True), num_images // data.batch_size):
+    for batch in islice(
+        data.batches("train", data.batch_size, shuffle=True), num_images // data.batch_size
+    ):
         normalize(to_float(batch.images))
 
 

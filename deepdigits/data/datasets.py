@@ -114,17 +114,13 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, so that only one process prepares; the others wait."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire()
+        with FileLock(folder / ".lock"):
+            yield
     except OSError as error:
         raise InputError(
             f"the data folder {folder} cannot be written ({error.strerror}): choose another with "
             "--data.data_dir or the environment variable DEEPDIGITS_DATA"
         ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _sha256(path: Path) -> str:
@@ -141,14 +137,29 @@ def _expected_sums(dataset: Dataset, folder: Path) -> dict[str, str]:
 
 
 def _damaged(dataset: Dataset, folder: Path, read: tuple[str, ...] = ()) -> list[str]:
-    """Names of extracted files, all or those to ``read``, that are missing or have a wrong sum."""
+    """Names of extracted files, all or those to ``read``, that are missing or damaged.
+
+    A file whose sum is not known yet must have its full size: it may lie there half extracted.
+    """
     expected = _expected_sums(dataset, folder)
-    return [
-        file
-        for file in read or dataset.files
-        if not (folder / file).is_file()
-        or (file in expected and _sha256(folder / file) != expected[file])
-    ]
+
+    def whole(file: str) -> bool:
+        path = folder / file
+        if not path.is_file():
+            return False
+        if file in expected:
+            return _sha256(path) == expected[file]
+        return path.stat().st_size == _num_bytes(dataset, file)
+
+    return [file for file in read or dataset.files if not whole(file)]
+
+
+def _num_bytes(dataset: Dataset, file: str) -> int:
+    """Size of an extracted file: a header of 4 bytes and 4 for each axis, then the numbers."""
+    num = dataset.num_train if file in dataset.files[:2] else dataset.num_test
+    if file.endswith("idx3-ubyte"):
+        return 16 + num * 28 * 28
+    return 12 + num * 8 * 4 if file.endswith("idx2-int") else 8 + num
 
 
 def _record_sums(dataset: Dataset, folder: Path) -> None:

@@ -62,6 +62,11 @@ class DigitsDataModule(LightningDataModule):
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
                 raise InputError(f"{name} is {size}, expected 1 or more")
+        if batch_size > self.dataset.num_train:
+            raise InputError(
+                f"batch_size is {batch_size}, but {dataset} has only {self.dataset.num_train} "
+                "training images: choose a smaller one"
+            )
         if not 0 <= val_size <= self.dataset.num_train - batch_size:
             raise InputError(
                 f"val_size is {val_size}, expected 0 to {self.dataset.num_train - batch_size}: "
@@ -110,8 +115,8 @@ class DigitsDataModule(LightningDataModule):
         """The split as it lies in memory: uint8 (N, 28, 28) and int64 (N,)."""
         return self._tensors[split]
 
-    def batches(self, split: Split, shuffle: bool = False) -> Batches:
-        """A loader over a split; ``shuffle`` for training."""
+    def batches(self, split: Split, batch_size: int, shuffle: bool = False) -> Batches:
+        """A loader over a split, dealt out to the processes."""
         images, labels = self._tensors[split]
         rank, world_size = 0, 1
         if self.trainer is not None:
@@ -119,26 +124,25 @@ class DigitsDataModule(LightningDataModule):
             if self.images_on == "device":
                 device = self.trainer.strategy.root_device
                 images, labels = self._tensors[split] = images.to(device), labels.to(device)
-        size = self.batch_size if shuffle else self.eval_batch_size
-        sampler = IndexSampler(len(images), size, shuffle, self.seed, rank, world_size)
+        sampler = IndexSampler(len(images), batch_size, shuffle, self.seed, rank, world_size)
         return Batches(images, labels, sampler)
 
     def train_dataloader(self) -> Batches:
         """Full batches in a new order each epoch; the same few with trainer.overfit_batches."""
         overfit = getattr(self.trainer, "overfit_batches", 0)
-        return self.batches("train", shuffle=not overfit)
+        return self.batches("train", self.batch_size, shuffle=not overfit)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """The validation images in order; no loader where val_size is 0."""
-        return self.batches("val") if self.val_size else []
+        return self.batches("val", self.eval_batch_size) if self.val_size else []
 
     def test_dataloader(self) -> Batches:
         """The images of ``test_split`` in order."""
-        return self.batches(self.test_split)
+        return self.batches(self.test_split, self.eval_batch_size)
 
     def predict_dataloader(self) -> Batches:
         """The images of ``test_split`` in order."""
-        return self.batches(self.test_split)
+        return self.batches(self.test_split, self.eval_batch_size)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Floats (B, 1, 28, 28) in [0, 1] and labels (B,), on the device; augmented in training."""

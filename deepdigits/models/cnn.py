@@ -48,6 +48,8 @@ class CNN(nn.Module):
                 f"channels {list(channels)} and kernel_sizes {list(kernel_sizes)} must name the "
                 "same stages, one or more: give both the same length"
             )
+        if any(size % 2 == 0 for size in kernel_sizes):
+            raise ValueError(f"kernel_sizes is {list(kernel_sizes)}, expected odd numbers")
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE
         for stage, out_channels in enumerate(channels):

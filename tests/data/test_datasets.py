@@ -5,9 +5,11 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision.datasets
+from filelock import FileLock
 
 import deepdigits
 from deepdigits.data import datasets
@@ -122,7 +125,8 @@ def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
     for process in started:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    for process in started:  # all are past their imports: off they go together
+    for process in started:  # all are past their imports: each starts while another extracts
+        time.sleep(0.15)
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
@@ -131,6 +135,26 @@ def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
         assert (process.returncode, out) == (0, "60000 10000\n"), err
     files = {path.name for path in (tmp_path / "MNIST" / "raw").glob("[!.]*")}
     assert files == set(FILES)
+
+
+@pytest.mark.usefixtures("packed")
+def test_who_finds_another_preparing_waits_and_takes_its_files(
+    tiny_digits: Path, tmp_path: Path
+) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    waiting = Thread(target=prepare, args=("mnist", tmp_path), daemon=True)
+    with FileLock(raw / ".lock"):
+        waiting.start()
+        waiting.join(timeout=0.5)
+        assert waiting.is_alive()
+        assert [path.name for path in raw.iterdir()] == [".lock"]
+        for file in FILES:
+            (raw / file).write_bytes((tiny_digits / "MNIST" / "raw" / file).read_bytes())
+        before = {file: listing(raw / file) for file in FILES}
+    waiting.join(timeout=60)
+    assert not waiting.is_alive()
+    assert {file: listing(raw / file) for file in FILES} == before
 
 
 @DAMAGES
