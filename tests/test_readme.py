@@ -70,3 +70,11 @@ def test_make_targets_exist():
 
 def test_every_dataset_is_named():
     assert all(f"`{name}`" in README for name in CATALOGUE)
+
+
+def test_results_are_those_of_the_reference_runs(capsys):
+    run(["compare", str(ROOT / "lightning_logs" / "reference"), "--format", "markdown"])
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    begin, end = "--format markdown -->\n", "<!-- end -->"
+    assert README.partition(begin)[2].partition(end)[0].split("\n")[:-1] == table
+    assert len(table) >= 4
