@@ -10,21 +10,17 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 from urllib.error import URLError
 
-from filelock import FileLock
 from torch import Tensor
 
 from deepdigits.data.catalogue import CATALOGUE, Dataset, DatasetName
+from deepdigits.data.files import damaged_files, locked, record_sums
 from deepdigits.errors import InputError
-
-_SUMS = "SHA256SUMS"  # in the format of the sha256sum command
 
 
 def default_data_dir() -> Path:
@@ -44,10 +40,10 @@ def prepare(name: DatasetName, data_dir: Path) -> None:
     """
     dataset = CATALOGUE[name]
     folder = data_dir / dataset.reader / "raw"
-    if not _damaged(dataset, folder):
+    if not damaged_files(dataset, folder):
         return
-    with _locked(folder):
-        if not (damaged := _damaged(dataset, folder)):
+    with locked(folder):
+        if not (damaged := damaged_files(dataset, folder)):
             return  # another process has just done it
         for file in damaged:
             (folder / file).unlink(missing_ok=True)
@@ -56,8 +52,8 @@ def prepare(name: DatasetName, data_dir: Path) -> None:
         else:
             _extract_by_content(dataset, folder)
         _download(name, data_dir, folder)
-        _record_sums(dataset, folder)
-    if damaged := _damaged(dataset, folder):
+        record_sums(dataset, folder)
+    if damaged := damaged_files(dataset, folder):
         raise InputError(
             f"{name}: {', '.join(damaged)} in {folder} is damaged and its archive did not mend "
             "it: delete the file and its archive there, then run again"
@@ -77,7 +73,7 @@ def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor
     dataset = CATALOGUE[name]
     folder = data_dir / dataset.reader / "raw"
     read = dataset.files[:2] if train else dataset.files[2:]
-    if damaged := _damaged(dataset, folder, read):
+    if damaged := damaged_files(dataset, folder, read):
         raise InputError(
             f"{name}: {', '.join(damaged)} is missing or damaged in {folder}: "
             "call prepare_data() first"
@@ -107,68 +103,6 @@ def _reader(dataset: Dataset, data_dir: Path, train: bool, download: bool = Fals
         )
     reader = getattr(torchvision.datasets, dataset.reader)
     return reader(root=data_dir, train=train, download=download, **dataset.options)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, so that only one process prepares; the others wait."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            yield
-    except OSError as error:
-        raise InputError(
-            f"the data folder {folder} cannot be written ({error.strerror}): choose another with "
-            "--data.data_dir or the environment variable DEEPDIGITS_DATA"
-        ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _expected_sums(dataset: Dataset, folder: Path) -> dict[str, str]:
-    recorded = {}
-    if (folder / _SUMS).is_file():
-        lines = (folder / _SUMS).read_text().splitlines()
-        recorded = {name: sum_ for sum_, _, name in (line.partition("  ") for line in lines)}
-    return {**recorded, **dataset.sha256}
-
-
-def _damaged(dataset: Dataset, folder: Path, read: tuple[str, ...] = ()) -> list[str]:
-    """Names of extracted files, all or those to ``read``, that are missing or damaged.
-
-    A file whose sum is not known yet must have its full size: it may lie there half extracted.
-    """
-    expected = _expected_sums(dataset, folder)
-
-    def whole(file: str) -> bool:
-        path = folder / file
-        if not path.is_file():
-            return False
-        if file in expected:
-            return _sha256(path) == expected[file]
-        return path.stat().st_size == _num_bytes(dataset, file)
-
-    return [file for file in read or dataset.files if not whole(file)]
-
-
-def _num_bytes(dataset: Dataset, file: str) -> int:
-    """Size of an extracted file: a header of 4 bytes and 4 for each axis, then the numbers."""
-    num = dataset.num_train if file in dataset.files[:2] else dataset.num_test
-    if file.endswith("idx3-ubyte"):
-        return 16 + num * 28 * 28
-    return 12 + num * 8 * 4 if file.endswith("idx2-int") else 8 + num
-
-
-def _record_sums(dataset: Dataset, folder: Path) -> None:
-    sums = _expected_sums(dataset, folder)
-    unknown = {file: _sha256(folder / file) for file in dataset.files if file not in sums}
-    if unknown:
-        lines = [f"{sum_}  {file}\n" for file, sum_ in unknown.items()]
-        with (folder / _SUMS).open("a") as record:
-            record.writelines(lines)
 
 
 def archives(dataset: Dataset) -> dict[str, str]:
