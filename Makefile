@@ -10,7 +10,7 @@ READY := .venv/.ready
 WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-mlp train-cnn tensorboard test test-all lint format typecheck lock clean distclean
+.PHONY: help setup train-mlp train-cnn tensorboard screenshots test test-browser test-all lint format typecheck lock clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,10 +27,16 @@ train-cnn: $(READY) ## train the CNN, then test its best epoch
 tensorboard: $(READY) ## show every run in lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
 
-test: $(READY) ## run the tests, all but the slow ones
+screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
+	$(BIN)/python tests/browser/screenshots.py $(ARGS)
+
+test: $(READY) ## run the tests, but for the slow ones and those of the browser
 	$(BIN)/pytest $(ARGS)
 
-test-all: $(READY) ## run the slow tests too
+test-browser: $(READY) ## run the tests that look at the dashboard in chromium
+	$(BIN)/pytest -m browser $(ARGS)
+
+test-all: $(READY) ## run them all
 	$(BIN)/pytest -m "" $(ARGS)
 
 lint: $(READY) ## check style and format

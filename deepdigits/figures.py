@@ -179,7 +179,7 @@ def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, bins: int = 
         label="mean confidence of a bin",
     )
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
-    upper.legend(loc="upper left")
+    upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)  # on no bar
     lower.bar(left, binned.counts[there], **bar)
     lower.set(xlabel="confidence", ylabel="predictions", yscale="log", ylim=(0.7, None))
     total = binned.counts.sum()

@@ -5,12 +5,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from deepdigits.__main__ import run
-from deepdigits.callbacks.hyperparameters import FINAL_METRICS
+from deepdigits.callbacks.hyperparameters import FINAL_METRICS, FIRST_COLUMNS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -61,17 +62,37 @@ def test_figures_equal_the_report(trained):
 
 
 def test_hyper_parameters_stand_beside_final_metrics_that_exist(trained):
-    _, events = trained
+    cli, events = trained
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
     assert start.hparams["model"].string_value == "LitMLP"
-    assert start.hparams["lr"].number_value == pytest.approx(5e-3)
+    assert start.hparams["lr"].number_value == cli.model.hparams["lr"]
     assert start.hparams["batch_size"].number_value == 256
     content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
     shown = {info.name.tag for info in experiment.metric_infos}
     assert shown == set(FINAL_METRICS) <= set(events.Tags()["scalars"])
     assert "hp_metric" not in events.Tags()["scalars"]
+
+
+def test_the_table_has_columns_for_all_nets_and_ticks_the_first_ones(trained):
+    _, events = trained  # TensorBoard takes the columns from one run, whichever
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
+    ticked = {info.name: info.differs for info in experiment.hparam_infos}
+    assert {"hidden_sizes", "channels", "kernel_sizes", "dropout", "batch_size"} <= set(ticked)
+    assert {name for name, first in ticked.items() if first} == set(FIRST_COLUMNS)
+    assert len(FIRST_COLUMNS) == 5
+
+
+def test_digits_of_the_projector_are_coloured_on_nothing(trained):
+    _, events = trained
+    (path,) = Path(events.path).glob("*/penultimate/sprite.png")
+    with Image.open(path) as sprite:
+        assert (sprite.mode, sprite.size) == ("RGBA", (45 * 28, 45 * 28))
+        assert sprite.getpixel((0, 0))[3] == 0
+    config = (path.parents[2] / "projector_config.pbtxt").read_text()
+    assert str(path.relative_to(path.parents[2])) in config
 
 
 def test_custom_charts_name_curves_that_exist(trained):

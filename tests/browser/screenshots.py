@@ -1,0 +1,82 @@
+"""Make the README's pictures of the dashboard and of a run: `make screenshots` (ARGS: the runs).
+
+Trains nothing: without ARGS it takes the latest run in lightning_logs/. The runs need a report, so
+make one with `make train-mlp` first.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from browsing import chromium, open_tab, started_browser, started_tensorboard, wait_for_texts
+from PIL import Image
+
+from deepdigits.errors import InputError
+from deepdigits.runs import LOGS, Run, find
+
+DOCS = Path(__file__).parents[2] / "docs"
+COLUMN, GAP = 700, 20  # pixels
+MOST_BYTES = 400_000
+
+
+def picture_dashboard(runs: list[Run], target: Path) -> None:
+    """The custom scalars of the runs, as TensorBoard shows them."""
+    with tempfile.TemporaryDirectory() as folder:
+        logs = Path(folder, LOGS)
+        for run in runs:  # only these, whatever else there is
+            copy = logs.joinpath(*run.folder.resolve().parts[-2:])
+            shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns("checkpoints"))
+        with started_tensorboard(logs) as address, started_browser() as browser:
+            page = browser.new_page(viewport={"width": 1280, "height": 1125})
+            open_tab(page, address, "custom_scalars&_smoothingWeight=0")
+            count = f"Matches ({10 * len(runs)})"
+            wait_for_texts(page, "loss", "accuracy", "learning rate", "f1", "precision", count)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(2000)  # the curves come in slowly
+            page.screenshot(path=target)
+
+
+def picture_run(run: Run, target: Path) -> None:
+    """Its curves above its confusion matrix, and its mistakes beside them."""
+    curves, confusion, mistakes = (
+        fitted(run.folder / f"{name}.png") for name in ("curves", "confusion", "mistakes")
+    )
+    below = 2 * GAP + curves.height
+    height = GAP + max(below + confusion.height, GAP + mistakes.height)
+    whole = Image.new("RGB", (3 * GAP + 2 * COLUMN, height), "white")
+    whole.paste(curves, (GAP, GAP))
+    whole.paste(confusion, (GAP, below))
+    whole.paste(mistakes, (2 * GAP + COLUMN, GAP))
+    whole.save(target, optimize=True)
+
+
+def fitted(path: Path) -> Image.Image:
+    """A picture of the run, as wide as a column."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing: the run was not trained and tested to its end")
+    picture = Image.open(path).convert("RGB")
+    return picture.resize((COLUMN, round(picture.height * COLUMN / picture.width)))
+
+
+def main(names: list[str]) -> None:
+    """Make both pictures."""
+    if chromium() is None:
+        raise InputError("no chromium here: apt-get install chromium")
+    runs = [find(name) for name in names or ["latest"]]
+    DOCS.mkdir(exist_ok=True)
+    pictures = DOCS / "run.png", DOCS / "dashboard.png"
+    picture_run(runs[0], pictures[0])
+    picture_dashboard(runs, pictures[1])
+    for picture in pictures:
+        size = picture.stat().st_size
+        print(f"{picture.relative_to(DOCS.parent)}  {size / 1000:.0f} kB")
+        if size > MOST_BYTES:
+            raise InputError(f"{picture} is larger than {MOST_BYTES} bytes")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"screenshots: {error}")
