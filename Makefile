@@ -10,7 +10,7 @@ READY := .venv/.ready
 WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-mlp train-cnn tensorboard screenshots test test-browser test-all lint format typecheck lock clean distclean
+.PHONY: help setup train-mlp train-cnn tensorboard bench screenshots test test-browser test-all lint format typecheck lock clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile

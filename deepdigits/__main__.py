@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from deepdigits import __version__
-from deepdigits.errors import InputError
+from deepdigits.errors import InputError, Interrupted, RunFailed
 from deepdigits.verbs import VERBS
 
 
@@ -49,12 +49,21 @@ def run(args: Sequence[str]) -> Any:
 
 
 def main() -> None:
-    """Entry point of the shell: wrong input ends in one line and exit code 2."""
+    """Entry point of the shell: whatever ends a run early is one line and an exit code.
+
+    2 for wrong input, 1 for a run that cannot go on, 128 + N for signal N.
+    """
     try:
         run(sys.argv[1:])
-    except InputError as error:
+    except (InputError, RunFailed) as error:
         print(f"deepdigits: error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except Interrupted as stop:
+        print(f"deepdigits: {stop.line}", file=sys.stderr)
+        sys.exit(stop.code)
+    except KeyboardInterrupt:
+        print("deepdigits: stopped by SIGINT", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

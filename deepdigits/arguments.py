@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-from deepdigits import runs
+from deepdigits import runs, trust
 from deepdigits.errors import InputError
 
 
@@ -74,6 +74,7 @@ def with_run(args: Sequence[str]) -> list[str]:
         if name is None:
             return list(args)
         run = runs.find(name)
+        trust.check(run.config, run.folder, others)
         folder, checkpoint = run.folder.resolve(), run.last_checkpoint
         root = os.path.relpath(folder.parent.parent)
         where = {"save_dir": root, "name": folder.parent.name, "version": folder.name}
@@ -86,6 +87,7 @@ def with_run(args: Sequence[str]) -> list[str]:
                 "a checkpoint in one, or `latest`"
             )
         run = runs.find(name)
+        trust.check(run.config, run.folder, others)
         checkpoint = run.checkpoint
         # Without Lightning's own table of metrics: the report has them.
         more = [] if verb == "predict" else ["--verbose=false"]

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from deepdigits.errors import InputError
 from deepdigits.metrics import Report, StageMetrics
-from deepdigits.models.cnn import CNN
+from deepdigits.models.cnn import CNN, Shrink
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
 
@@ -194,6 +194,7 @@ class LitCNN(LitClassifier):
         hidden_size: Width of the hidden linear layer.
         dropout: Share of hidden activations set to zero while training.
         num_classes: Number of classes. The command line takes it from the dataset.
+        shrink: What each stage does to its map: pool, stride or keep. null: keep in the last only.
     """
 
     def __init__(
@@ -203,9 +204,10 @@ class LitCNN(LitClassifier):
         hidden_size: int = 416,
         dropout: float = 0.3,
         num_classes: int = 10,
+        shrink: Sequence[Shrink] | None = None,
         **kwargs: Any,
     ) -> None:
-        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes)
+        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, shrink)
         super().__init__(net=net, num_classes=num_classes, **kwargs)
 
 

@@ -1,5 +1,6 @@
 """LightningCLI for digits: fit, validate, test, predict, and train (= fit, then test the best)."""
 
+import errno
 import logging
 import os
 import re
@@ -25,11 +26,18 @@ from deepdigits import runs, tables
 from deepdigits.arguments import Parser, config_name, shorten, with_run
 from deepdigits.callbacks.artifacts import Artifacts
 from deepdigits.callbacks.dashboard import Dashboard
+from deepdigits.callbacks.guard import Guard
 from deepdigits.callbacks.progress import Progress
+from deepdigits.callbacks.randomness import Randomness
+from deepdigits.callbacks.signals import Signals
+from deepdigits.callbacks.snapshot import Snapshot
+from deepdigits.checkpoint_io import AtomicCheckpointIO
 from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.errors import InputError
+from deepdigits.errors import InputError, RunFailed
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+RESUME = "--resume RUN: go on in the folder of a run; RUN as for --ckpt_path, or `latest`"
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
 
 
@@ -39,8 +47,9 @@ class DigitsCLI(LightningCLI):
     Callbacks and logger are named groups: stacked configs replace lists, but merge mappings.
     """
 
-    def __init__(self, args: Sequence[str]) -> None:
+    def __init__(self, args: Sequence[str], signals: Signals | None = None) -> None:
         self.verb = args[0]
+        self.signals = signals
         self.args = list(args[1:])
         super().__init__(
             LitClassifier,
@@ -51,6 +60,7 @@ class DigitsCLI(LightningCLI):
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
             save_config_kwargs={"overwrite": True},
             parser_class=Parser,
+            parser_kwargs={"fit": {"epilog": RESUME}} if self.verb in ("train", "fit") else None,
             args=["fit" if self.verb == "train" else self.verb, *self.args],
         )
 
@@ -66,6 +76,7 @@ class DigitsCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Named groups and their defaults; the one seed; classes of the dataset -> net."""
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(Snapshot, "snapshot")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(Dashboard, "dashboard")
         parser.add_class_arguments(TensorBoardLogger, "logger")
@@ -133,6 +144,9 @@ class DigitsCLI(LightningCLI):
         config, init = self.config[self.subcommand], self.config_init[self.subcommand]
         settings = {**init.trainer, **kwargs}
         callbacks: list[Any] = [Artifacts()]
+        plugins = settings["plugins"] or []
+        plugins = plugins if isinstance(plugins, list) else [plugins]
+        settings["plugins"] = [*plugins, AtomicCheckpointIO(self.model)]
         if settings["enable_progress_bar"] is not False:
             callbacks.append(Progress())
         if self.subcommand != "fit":  # nothing to save: a test writes into the run that it tests
@@ -141,16 +155,30 @@ class DigitsCLI(LightningCLI):
             return self._instantiate_trainer(settings, callbacks)
         if settings["logger"] in (None, True):
             settings["logger"] = init.logger
-        callbacks.append(init.dashboard)
+        callbacks += [init.dashboard, Guard()]
         if settings["fast_dev_run"]:
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         else:
-            callbacks.append(init.checkpoint)
+            callbacks += [init.checkpoint, *self._what_resumes(init)]
         if config.data.val_size:
             callbacks.append(init.early_stopping)
         if config.ema_decay is not None:
             callbacks.append(EMAWeightAveraging(decay=config.ema_decay))
         return self._instantiate_trainer(settings, callbacks)
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        signals = [] if self.signals is None else [self.signals]
+        trainer: Trainer = super()._instantiate_trainer(config, [*callbacks, *signals])
+        return trainer
+
+    def _what_resumes(self, init: Any) -> list[Callback]:
+        """The callbacks that write what a run goes on from."""
+        if not init.checkpoint.save_last:
+            return []
+        init.checkpoint.save_last = False  # it would skip the epochs that are not the best so far
+        if self.signals is not None:
+            self.signals.snapshot = init.snapshot
+        return [Randomness(), init.snapshot]
 
     def test_best(self) -> None:
         """Test the best checkpoint of the fit (in a dry run, which has none, the net as it is)."""
@@ -176,16 +204,24 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
 
     Raises:
         InputError: A flag, a config or a file that they name is wrong.
+        RunFailed: The disk is full, or a loss not finite.
+        Interrupted: A signal asked to stop.
     """
     args = list(sys.argv[1:] if args is None else args)
     _quiet()
     sys.path.append(os.getcwd())  # nets of the user's own; at the end, where they hide no package
     try:
-        cli = DigitsCLI(with_run(args))
-        if args[0] == "train":
-            cli.test_best()
+        with Signals(args[0]) as signals:
+            cli = DigitsCLI(with_run(args), signals)
+            signals.check()
+            if args[0] == "train":
+                cli.test_best()
     except MisconfigurationException as error:
         raise InputError(runs.one_line(error)) from error
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise RunFailed(f"the run stopped: {runs.one_line(error)}") from error
     finally:
         sys.path.remove(os.getcwd())
     if cli.artifacts().report is not None:

@@ -1,4 +1,4 @@
-"""The one exception for mistakes that the user can mend."""
+"""The exceptions that end a command with one line and an exit code of their own."""
 
 
 class InputError(Exception):
@@ -6,3 +6,25 @@ class InputError(Exception):
 
     The command line prints the line and ends with exit code 2, without a traceback.
     """
+
+
+class RunFailed(Exception):
+    """A run that cannot go on though its input was right: a full disk, a loss that is not finite.
+
+    The command line prints the line and ends with exit code 1, without a traceback.
+    """
+
+
+class Interrupted(SystemExit):
+    """A run that was asked to stop by a signal, and did.
+
+    A ``SystemExit``, so that only what means to end a program ends by it.
+
+    Args:
+        signum: Number of the signal; the exit code is 128 more, as a shell has it.
+        line: What to tell the user.
+    """
+
+    def __init__(self, signum: int, line: str) -> None:
+        super().__init__(128 + signum)
+        self.line = line

@@ -1,6 +1,7 @@
 """A run folder: find it, read its config, its checkpoints and its report."""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,24 @@ class Run:
 
     @property
     def last_checkpoint(self) -> Path:
-        """The checkpoint to go on from: the one that was named, else the last, else the best."""
+        """The checkpoint to go on from: the one that was named, else the last, else the best.
+
+        Where the last is damaged the best is taken, and a line says so.
+        """
+        from deepdigits.checkpoint import load  # torch: only where a checkpoint is read
+
         last = self.folder / "checkpoints" / "last.ckpt"
-        return last if self.chosen is None and last.is_file() else self.checkpoint
+        if self.chosen is not None or not last.is_file():
+            return self.checkpoint
+        best = last.with_name("best.ckpt")
+        try:
+            load(last)
+        except InputError as error:
+            if not best.is_file():
+                raise
+            print(f"{error}; going on from {best}", file=sys.stderr)
+            return best
+        return last
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Content of a JSON file of the run; None where there is none.

@@ -80,7 +80,7 @@ def test_face_builds_a_net_and_defines_nothing_else(face: type[LitClassifier]) -
 @BOTH
 def test_hparams_are_plain_and_build_the_same_net_again(face: type[LitClassifier]) -> None:
     net = small(face, lr=0.125, num_classes=7)
-    plain = (bool, int, float, str, list, tuple)
+    plain = (bool, int, float, str, list, tuple, type(None))
     assert all(isinstance(value, plain) for value in net.hparams.values())
     assert "net" not in net.hparams
     again = face(**net.hparams)

@@ -1,23 +1,20 @@
-"""``deepdigits bench data``: measure speed side by side, in one run on this machine."""
+"""``deepdigits bench``: measure speed side by side, in one run on this machine."""
 
+import argparse
 import json
-import os
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
-from itertools import islice
-from statistics import median
-from time import perf_counter
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
-import torch
-
-from deepdigits import environment
 from deepdigits.commands import ArgumentParser
-from deepdigits.data.catalogue import CATALOGUE
-from deepdigits.data.datasets import default_data_dir
-from deepdigits.data.module import DigitsDataModule, to_float
-from deepdigits.models.layers import Normalize
+
+WHAT = {
+    "data": "a pass over the training digits, from memory and through torchvision",
+    "loop": "an epoch of fit with everything on, of Lightning barebones, and by hand",
+    "speedrun": "seconds of training to 99 % of the test set, of ours and of known recipes",
+    "infer": "images per second and the latency of one image",
+    "memory": "peak memory of a training, against the bare import of torch and lightning",
+}
 
 
 def main(args: Sequence[str]) -> dict[str, Any]:
@@ -30,110 +27,65 @@ def main(args: Sequence[str]) -> dict[str, Any]:
         The figures, as in the JSON.
 
     Raises:
-        InputError: An option is wrong, or the data cannot be had.
+        InputError: An option or a file that it names is wrong, or the data cannot be had.
     """
-    parser = ArgumentParser("bench", description=__doc__)
-    parser.add_argument("what", choices=("data",), help="data: a pass over the training digits")
-    parser.add_argument("--repeats", type=int, default=3, help="measurements of each (default: 3)")
-    parser.add_argument("--limit", type=int, help="use only so many digits: a dry run")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    options = parser.parse_args(args)
-    if options.repeats < 1 or (options.limit is not None and options.limit < 1):
-        parser.error("--repeats and --limit take numbers of 1 or more")
-    result = {
-        **bench_data(options.repeats, options.limit),
-        "hardware": environment.hardware(),
-        "versions": environment.versions(),
-    }
-    print(json.dumps(result, indent=2) if options.format == "json" else table(result))
-    return result
+    parser = _parser()
+    options = vars(parser.parse_args(args))
+    what, form = options.pop("what"), options.pop("format")
+    given = {name: value for name, value in options.items() if value is not None}
+    from deepdigits import environment, tables  # here, as this loads torch
 
-
-def bench_data(repeats: int, limit: int | None = None, batch_size: int = 256) -> dict[str, Any]:
-    """Time one pass over MNIST's training digits: batches from memory against torchvision.
-
-    Both give normalised float batches (B, 1, 28, 28) and labels, in a new random order.
-
-    Args:
-        repeats: Passes of each; the two take turns.
-        limit: Use only the first so many digits.
-        batch_size: Digits per batch.
-    """
-    data = DigitsDataModule(batch_size=batch_size, val_size=0)
-    with redirect_stdout(sys.stderr):
-        data.prepare_data()
-    data.setup("fit")
-    num_images = min(limit or CATALOGUE["mnist"].num_train, CATALOGUE["mnist"].num_train)
-    seconds = measure(
-        {
-            "deepdigits": lambda: memory_pass(data, num_images),
-            "torchvision MNIST, ToTensor, Normalize, DataLoader": lambda: torchvision_pass(
-                num_images, batch_size
-            ),
-        },
-        repeats,
+    measure = getattr(import_module(f"deepdigits.benchmarks.{what}"), f"bench_{what}")
+    accepted = measure.__annotations__
+    for name in given:
+        if name not in accepted:
+            parser.error(f"--{name} is no option of bench {what}")
+    result = measure(**given)
+    hardware, versions = environment.hardware(), environment.versions()
+    figures = {**result.to_dict(), "hardware": hardware, "versions": versions}
+    if form == "json":
+        print(json.dumps(figures, indent=2))
+        return figures
+    print(result.task)
+    tables.show(result.head, result.rows)
+    print(
+        f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores, "
+        f"{hardware['threads']} threads; torch {versions['torch']}, lightning "
+        f"{versions['lightning']}, torchvision {versions['torchvision']}, Python "
+        f"{versions['python']}"
     )
-    return {
-        "benchmark": "data",
-        "task": f"one pass over {num_images} digits in batches of {batch_size}",
-        "repeats": repeats,
-        "seconds": seconds,
-        "ratio": compare(seconds),
-    }
+    return figures
 
 
-def memory_pass(data: DigitsDataModule, num_images: int) -> None:
-    """One pass over the data module's training batches, up to ``num_images``."""
-    normalize = Normalize()
-    for batch in islice(
-        data.batches("train", data.batch_size, shuffle=True), num_images // data.batch_size
-    ):
-        normalize(to_float(batch.images))
+def _parser() -> ArgumentParser:
+    kinds = "\n".join(f"  {name:<10}{text}" for name, text in WHAT.items())
+    parser = ArgumentParser(
+        "bench",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure speed side by side, in one run on this machine; those compared take "
+        f"turns.\n\n{kinds}",
+    )
+    parser.add_argument("what", choices=WHAT, metavar="WHAT", help=", ".join(WHAT))
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add = parser.add_argument
+    add("--repeats", type=_count, help="all but speedrun: measurements of each (default: 3)")
+    add("--limit", type=_count, help="data: use only so many digits")
+    add("--config", help="loop, speedrun, memory: what of ours to train (default: one of configs/)")
+    add("--epochs", type=_count, help="loop: epochs of each training (default: 5)")
+    add("--seeds", type=_count, help="speedrun: trainings of each (default: 5)")
+    add(
+        "--classic",
+        type=_count,
+        nargs="?",
+        const=1,
+        help="speedrun: so many trainings of the classic recipe too, minutes each (default: 0; "
+        "without a number: 1)",
+    )
+    return parser
 
 
-def torchvision_pass(num_images: int, batch_size: int) -> None:
-    """One pass the way tutorials load MNIST: an image at a time, through PIL."""
-    from torchvision import datasets, transforms
-
-    steps = [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
-    mnist = datasets.MNIST(default_data_dir(), transform=transforms.Compose(steps))
-    subset = torch.utils.data.Subset(mnist, range(num_images))
-    for _ in torch.utils.data.DataLoader(subset, batch_size, shuffle=True, drop_last=True):
-        pass
-
-
-def measure(passes: dict[str, Callable[[], None]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each pass, measured in turn, so that a noisy minute meets them all."""
-    seconds: dict[str, list[float]] = {name: [] for name in passes}
-    for _ in range(repeats):
-        for name, run in passes.items():
-            start = perf_counter()
-            run()
-            seconds[name].append(round(perf_counter() - start, 4))
-    return seconds
-
-
-def compare(seconds: dict[str, list[float]]) -> dict[str, float]:
-    """Median time of each pass over the median of the first.
-
-    >>> compare({"ours": [1.0, 2.0, 1.0], "theirs": [50.0, 70.0, 60.0]})
-    {'ours': 1.0, 'theirs': 60.0}
-    """
-    first = median(next(iter(seconds.values())))
-    return {name: round(median(times) / first, 2) for name, times in seconds.items()}
-
-
-def table(result: dict[str, Any]) -> str:
-    """The figures as lines of text."""
-    width = max(map(len, result["seconds"]))
-    lines = [f"{result['task']}, median of {result['repeats']}", ""]
-    for name, times in result["seconds"].items():
-        lines.append(f"{name:<{width}}  {median(times):9.3f} s  {result['ratio'][name]:8.1f} x")
-    hardware, versions = result["hardware"], result["versions"]
-    lines += [
-        "",
-        f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['threads']} threads; "
-        f"torch {versions['torch']}, torchvision {versions['torchvision']}, "
-        f"Python {versions['python']}",
-    ]
-    return os.linesep.join(lines)
+def _count(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)

@@ -126,7 +126,9 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         for indices, seed in self.sampler:
             indices = indices.to(self.images.device)
-            yield Batch(self.images[indices], self.labels[indices], seed)
+            # images[indices] gives the same, in ten times the time on a CPU.
+            images, labels = (t.index_select(0, indices) for t in (self.images, self.labels))
+            yield Batch(images, labels, seed)
 
     def state_dict(self) -> dict[str, int]:
         """The sampler's state; Lightning keeps it in the checkpoint."""

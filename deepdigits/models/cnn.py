@@ -1,20 +1,23 @@
 """A small convolutional net."""
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes
 
+Shrink = Literal["pool", "stride", "keep"]
+
 
 class CNN(nn.Module):
     """Convolutions with batch normalisation, one hidden linear layer, logits: 1,056,178 parameters.
 
-    Each stage is a convolution, batch normalisation and ReLU. All stages but the last shrink the
-    map: the convolution is not padded and a 2x2 max-pool follows it. The last stage keeps the size
-    (it is padded). Pooling comes before normalisation and ReLU: the result differs little, the work
-    is a quarter.
+    Each stage is a convolution, batch normalisation and ReLU. A stage that shrinks the map is not
+    padded and halves it, by a 2x2 max-pool or a stride of 2; one that does not keeps the size (it
+    is padded). Pooling comes before normalisation and ReLU: the result differs little, the work is
+    a quarter.
 
     Args:
         channels: Output channels of each stage.
@@ -22,12 +25,14 @@ class CNN(nn.Module):
         hidden_size: Width of the hidden linear layer.
         dropout: Share of hidden activations set to zero while training.
         num_classes: Number of logits.
+        shrink: How each stage shrinks the map, as many as ``channels``: ``pool``, ``stride`` or
+            ``keep``. None: ``pool`` in all stages but the last.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
     Raises:
-        ValueError: ``channels`` and ``kernel_sizes`` differ in length, a size is below 1, or the
-            map shrinks to nothing.
+        ValueError: ``channels``, ``kernel_sizes`` and ``shrink`` differ in length, a size is below
+            1, a way to shrink is not known, or the map shrinks to nothing.
 
     >>> CNN(channels=[4, 8], kernel_sizes=[5, 3], hidden_size=16)(torch.rand(5, 1, 28, 28)).shape
     torch.Size([5, 10])
@@ -40,26 +45,20 @@ class CNN(nn.Module):
         hidden_size: int = 416,
         dropout: float = 0.3,
         num_classes: int = 10,
+        shrink: Sequence[Shrink] | None = None,
     ) -> None:
         super().__init__()
-        check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=[hidden_size])
-        if not channels or len(channels) != len(kernel_sizes):
-            raise ValueError(
-                f"channels {list(channels)} and kernel_sizes {list(kernel_sizes)} must name the "
-                "same stages, one or more: give both the same length"
-            )
-        if any(size % 2 == 0 for size in kernel_sizes):
-            raise ValueError(f"kernel_sizes is {list(kernel_sizes)}, expected odd numbers")
+        pools: list[Shrink] = ["pool"] * (len(channels) - 1)
+        ways = [*pools, "keep"] if shrink is None else shrink
+        _check(channels, kernel_sizes, ways, hidden_size)
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE
-        for stage, out_channels in enumerate(channels):
-            kernel_size, last = kernel_sizes[stage], stage == len(channels) - 1
-            padding = kernel_size // 2 if last else 0
-            conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding, bias=False)
-            pool = [] if last else [nn.MaxPool2d(2)]
-            stages += [conv, *pool, nn.BatchNorm2d(out_channels), nn.ReLU()]
+        for out_channels, kernel_size, way in zip(channels, kernel_sizes, ways, strict=True):
+            stages += _stage(in_channels, out_channels, kernel_size, way)
             in_channels = out_channels
-            size = size if last else (size - kernel_size + 1) // 2
+            if way != "keep":
+                size -= kernel_size - 1
+                size = size // 2 if way == "pool" else (size + 1) // 2
         if size < 1:
             raise ValueError(
                 f"kernel_sizes {list(kernel_sizes)} shrink the {IMAGE_SIZE}x{IMAGE_SIZE} image to "
@@ -81,3 +80,35 @@ class CNN(nn.Module):
         """Logits (B, num_classes) of images (B, 1, 28, 28)."""
         logits: Tensor = self.head(self.hidden(self.features(self.normalize(images))))
         return logits
+
+
+def _stage(in_channels: int, out_channels: int, kernel_size: int, way: Shrink) -> list[nn.Module]:
+    """Convolution, the pool if there is one, batch normalisation, ReLU."""
+    conv = nn.Conv2d(
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride=2 if way == "stride" else 1,
+        padding=kernel_size // 2 if way == "keep" else 0,
+        bias=False,
+    )
+    pool = [nn.MaxPool2d(2)] if way == "pool" else []
+    return [conv, *pool, nn.BatchNorm2d(out_channels), nn.ReLU()]
+
+
+def _check(
+    channels: Sequence[int], kernel_sizes: Sequence[int], shrink: Sequence[str], hidden_size: int
+) -> None:
+    """Refuse settings that make no net."""
+    check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=[hidden_size])
+    for name, of_stage in (("kernel_sizes", kernel_sizes), ("shrink", shrink)):
+        if not channels or len(channels) != len(of_stage):
+            raise ValueError(
+                f"channels {list(channels)} and {name} {list(of_stage)} must name the same stages, "
+                "one or more: give both the same length"
+            )
+    if any(size % 2 == 0 for size in kernel_sizes):
+        raise ValueError(f"kernel_sizes is {list(kernel_sizes)}, expected odd numbers")
+    if unknown := set(shrink) - set(get_args(Shrink)):
+        known = ", ".join(get_args(Shrink))
+        raise ValueError(f"shrink has {', '.join(sorted(unknown))}, expected any of {known}")

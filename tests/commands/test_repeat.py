@@ -83,7 +83,7 @@ def test_a_half_run_is_moved_aside_and_run_anew(trained, capsys, half):
 
 def test_other_settings_than_those_of_finished_seeds_are_refused(trained, capsys):
     repeat.main([*TINY, "--seeds", "1"])
-    message = r"seed_0 is finished, .*model\.init_args\.lr was 0\.005, now 0\.02.*--logger\.name"
+    message = r"seed_0 is finished, .*model\.init_args\.lr was 0\.01, now 0\.02.*--logger\.name"
     with pytest.raises(InputError, match=message):
         repeat.main([*TINY, "--seeds", "2", "--model.lr", "0.02"])
     repeat.main([*TINY, "--seeds", "1", "--model.lr", "0.02", "--logger.name", "mlp-fast"])

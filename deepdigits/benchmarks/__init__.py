@@ -1,0 +1,1 @@
+"""What ``deepdigits bench`` measures, one file each: always side by side, in turn, in one run."""

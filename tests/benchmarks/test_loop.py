@@ -1,0 +1,51 @@
+"""The three loops do the same work; how long it takes is no matter here."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepdigits.benchmarks.hand import hand_seconds
+from deepdigits.benchmarks.loop import BAREBONES, HAND, OURS, bench_loop, build, fit
+
+
+def test_all_loops_are_measured(tiny_config: str, tmp_path: Path) -> None:
+    result = bench_loop(tiny_config, epochs=1, repeats=2)
+    figures = result.to_dict()
+    assert set(figures["seconds"]) == {OURS, BAREBONES, HAND}
+    assert all(len(s) == 2 and min(s) > 0 for s in figures["seconds"].values())
+    assert figures["ratio"][HAND][HAND] == figures["ratio"][BAREBONES][BAREBONES] == 1
+    assert not list(tmp_path.glob("lightning_logs*"))  # runs go where they are forgotten
+
+
+def test_loop_by_hand_trains_to_the_weights_of_fit(tiny_config: str, tmp_path: Path) -> None:
+    """So the work compared is the same: order, augmentation, dropout, schedule and all."""
+    args = ["-c", tiny_config, "--trainer.max_epochs", "3"]
+    ours, seconds = fit(args, str(tmp_path / "runs"))
+    built = build(args)
+    hand_seconds(built, epochs=3)
+    assert seconds > 0
+    for name, weights in ours.model.net.state_dict().items():
+        torch.testing.assert_close(built.model.net.state_dict()[name], weights, msg=name)
+
+
+def test_loop_without_validation(tiny_config_without_validation: str) -> None:
+    assert bench_loop(tiny_config_without_validation, epochs=1, repeats=1).figures["repeats"] == 1
+
+
+def test_fit_does_not_end_early(tiny_config: str, tmp_path: Path) -> None:
+    args = ["-c", tiny_config, "--trainer.max_epochs", "4", "--early_stopping.min_delta", "9"]
+    done, _ = fit([*args, "--early_stopping.patience", "1"], str(tmp_path / "runs"))
+    assert done.trainer.current_epoch == 4
+
+
+def test_fit_leaves_warnings_and_logging_as_they_were(
+    tiny_config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import logging
+    import warnings
+
+    before = logging.getLogger("lightning.pytorch").level, list(warnings.filters)
+    fit(["-c", tiny_config, "--trainer.max_epochs", "1"], str(tmp_path / "runs"))
+    assert (logging.getLogger("lightning.pytorch").level, list(warnings.filters)) == before
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,61 @@
+"""The benchmarks of data, inference and memory, at tiny sizes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepdigits.benchmarks.data import bench_data
+from deepdigits.benchmarks.infer import bench_infer, compare_engines
+from deepdigits.benchmarks.memory import bench_memory, peak_mb
+from deepdigits.errors import InputError
+
+
+def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:
+    figures = bench_data(repeats=2, limit=64, batch_size=32).to_dict()
+    assert figures["task"] == "one pass over 64 digits in batches of 32"
+    assert [len(seconds) for seconds in figures["seconds"].values()] == [2, 2]
+    assert figures["ratio"]["deepdigits"]["deepdigits"] == 1
+
+
+def test_inference_of_both_nets_at_all_sizes() -> None:
+    figures = bench_infer(repeats=1, images=10, calls=3).to_dict()
+    for name in ("MLP, torch", "CNN, torch"):
+        assert set(figures["images_per_second"][name]) == {"1", "256", "2000"}
+        assert 0 < figures["latency_ms"][name]["median"] <= figures["latency_ms"][name]["p99"]
+
+
+def test_another_engine_is_another_function() -> None:
+    sizes = set()
+
+    def engine(images: torch.Tensor) -> None:
+        sizes.add(tuple(images.shape))
+
+    result = compare_engines({"mine": engine}, torch.device("cpu"), 1, images=10, calls=2)
+    assert [row[0] for row in result.rows] == ["mine"]
+    assert sizes == {(n, 1, 28, 28) for n in (1, 256, 2000)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no peak memory of a child")
+def test_peak_memory_is_that_of_the_process_alone() -> None:
+    small = peak_mb(["-c", ""])
+    large = peak_mb(["-c", "text = bytearray(200_000_000)"])
+    assert 1 < small < 100  # this process, with torch, has several hundred
+    assert 150 < large - small < 250
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no peak memory of a child")
+def test_process_that_fails_is_named() -> None:
+    with pytest.raises(InputError, match=r"`python -c raise OSError\('no'\)` failed: OSError: no"):
+        peak_mb(["-c", "raise OSError('no')"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no peak memory of a child")
+def test_memory_of_a_training_is_above_the_bare_import(tmp_path: Path) -> None:
+    config = tmp_path / "mlp.yaml"
+    config.write_text("model:\n  class_path: LitMLP\n")
+    result = bench_memory(str(config), repeats=1, batches=1)
+    bare, training = result.figures["above_mb"].values()
+    assert bare == 0 < training

@@ -1,0 +1,71 @@
+"""``deepdigits bench``: its options, its table, its JSON. Never a time."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deepdigits.__main__ import run
+from deepdigits.benchmarks import data
+from deepdigits.commands.bench import WHAT
+from deepdigits.errors import InputError
+
+
+def test_table_names_what_was_compared_and_the_machine(
+    tiny_digits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = run(["bench", "data", "--limit", "256", "--repeats", "1"])
+    shown = capsys.readouterr().out
+    assert "one pass over 256 digits" in shown
+    assert "torchvision MNIST" in shown and "range of 1" in shown
+    assert f"{figures['hardware']['cores']} cores" in shown
+    assert f"torch {figures['versions']['torch']}" in shown
+
+
+def test_json_alone_is_on_stdout(tiny_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = run(["bench", "data", "--limit=256", "--repeats=2", "--format=json"])
+    assert json.loads(capsys.readouterr().out) == figures
+    assert figures["benchmark"] == "data"
+    assert figures["repeats"] == 2
+    assert {"seconds", "ratio", "hardware", "versions"} <= figures.keys()
+    assert {"cpu", "cores", "threads"} <= figures["hardware"].keys()
+
+
+def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch, tiny_digits: Path) -> None:
+    seen = {}
+    original = data.bench_data
+
+    def bench_data(repeats: int = 3, limit: int | None = None):  # type: ignore[no-untyped-def]
+        seen.update(repeats=repeats, limit=limit)
+        return original(1, 64)
+
+    monkeypatch.setattr(data, "bench_data", bench_data)
+    run(["bench", "data", "--repeats", "7"])
+    assert seen == {"repeats": 7, "limit": None}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "WHAT"),
+        (["weather"], "weather"),
+        (["data", "--repeats", "0"], "'0' is not a whole number of 1 or more"),
+        (["data", "--limit", "many"], "'many' is not a whole number"),
+        (["data", "--seeds", "3"], "--seeds is no option of bench data"),
+        (["infer", "--config", "a.yaml"], "--config is no option of bench infer"),
+        (["speedrun", "--repeats", "3"], "--repeats is no option of bench speedrun"),
+        (["loop"], r"configs/mlp\.yaml does not exist here: .*--config"),
+        (["speedrun"], r"configs/recipes/speedrun\.yaml does not exist here"),
+        (["memory", "--config", "gone.yaml"], r"gone\.yaml does not exist here"),
+    ],
+)
+def test_wrong_input_is_named(args: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run(["bench", *args])
+
+
+def test_help_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["bench", "--help"])
+    shown = capsys.readouterr().out
+    assert all(f"  {what} " in shown for what in WHAT)

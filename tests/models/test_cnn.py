@@ -1,0 +1,56 @@
+"""How the stages of the CNN shrink the map."""
+
+import pytest
+import torch
+from torch import nn
+
+from deepdigits.models import CNN
+
+
+def features(net: CNN) -> torch.Size:
+    return net.features(torch.rand(2, 1, 28, 28)).shape
+
+
+def test_pool_in_all_stages_but_the_last_is_the_default() -> None:
+    torch.manual_seed(0)
+    default = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3])
+    torch.manual_seed(0)
+    named = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3], shrink=["pool", "pool", "keep"])
+    assert str(default) == str(named)
+    torch.testing.assert_close(default.state_dict(), named.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("ways", "side"),
+    [
+        (["keep", "keep"], 28),
+        (["pool", "keep"], 12),  # (28 - 4) / 2
+        (["stride", "keep"], 12),
+        (["stride", "pool"], 5),  # (12 - 2) / 2
+        (["stride", "stride"], 5),
+        (["pool", "pool"], 5),
+    ],
+)
+def test_each_stage_shrinks_the_map_as_it_is_told(ways: list[str], side: int) -> None:
+    net = CNN(channels=[2, 4], kernel_sizes=[5, 3], shrink=ways)  # type: ignore[arg-type]
+    assert features(net) == (2, 4, side, side)
+    assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+    assert sum(isinstance(m, nn.MaxPool2d) for m in net.modules()) == ways.count("pool")
+
+
+def test_stride_of_an_odd_map() -> None:
+    net = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3], shrink=["stride", "pool", "stride"])
+    assert features(net) == (2, 6, 2, 2)  # 28, 12, 5, then ceil((5 - 2) / 2)
+    assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("ways", "message"),
+    [
+        (["pool"], "shrink .*give both the same length"),
+        (["pool", "melt"], "shrink has melt, expected any of pool, stride, keep"),
+    ],
+)
+def test_impossible_shrink_is_refused(ways: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CNN(channels=[2, 4], kernel_sizes=[5, 3], shrink=ways)  # type: ignore[arg-type]
