@@ -27,6 +27,15 @@ train-cnn: $(READY) ## train the CNN, then test its best epoch
 tensorboard: $(READY) ## show every run in lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
 
+bench: $(READY) ## measure speed side by side: half an hour on 2 cores
+	$(BIN)/deepdigits bench data
+	$(BIN)/deepdigits bench loop
+	$(BIN)/deepdigits bench loop --config configs/cnn.yaml --epochs 3
+	$(BIN)/deepdigits bench speedrun --seeds 10 --classic
+	$(BIN)/deepdigits bench infer
+	$(BIN)/deepdigits bench memory
+	$(BIN)/deepdigits bench scale
+
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)
 

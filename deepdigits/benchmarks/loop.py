@@ -20,7 +20,9 @@ from deepdigits.callbacks.artifacts import TRAINING
 OURS, BAREBONES, HAND = "deepdigits fit, everything on", "Lightning barebones", "PyTorch by hand"
 
 
-def bench_loop(config: str = "configs/mlp.yaml", epochs: int = 5, repeats: int = 3) -> Result:
+def bench_loop(
+    config: str = "configs/mlp.yaml", epochs: int | None = None, repeats: int = 3
+) -> Result:
     """Time an epoch of the same training in three loops, which take turns.
 
     Net, data, order, augmentation, optimizer, schedule and the validation after each epoch are the
@@ -31,14 +33,16 @@ def bench_loop(config: str = "configs/mlp.yaml", epochs: int = 5, repeats: int =
 
     Args:
         config: A runnable config; must be a subclass of LitClassifier on the DigitsDataModule.
-        epochs: Epochs of each training.
+        epochs: Epochs of each training. None: those of the config.
         repeats: Trainings of each.
 
     Raises:
         InputError: The config cannot be read or is wrong.
     """
     check_config(config)
-    args = ["-c", config, "--trainer.max_epochs", str(epochs)]
+    args = ["-c", config, *([] if epochs is None else ["--trainer.max_epochs", str(epochs)])]
+    epochs = build(args).trainer.max_epochs
+    assert epochs is not None
     seconds = measure(
         {
             OURS: lambda: fit_seconds(args) / epochs,
@@ -127,7 +131,12 @@ def barebones_seconds(args: Sequence[str]) -> float:
     return clock.seconds
 
 
-def build(args: Sequence[str]) -> cli.DigitsCLI:
-    """Net, data and trainer of a fit that is not run."""
-    with TemporaryDirectory() as folder, quiet():
-        return _Built(["fit", *args, "--logger.save_dir", folder])
+def build(args: Sequence[str], folder: str | None = None) -> cli.DigitsCLI:
+    """Net, data and trainer of a fit that is not run.
+
+    Args:
+        args: Config and flags.
+        folder: Where its runs would go. None: it will not be run.
+    """
+    with TemporaryDirectory() as passing, quiet():
+        return _Built(["fit", *args, "--logger.save_dir", folder or passing])

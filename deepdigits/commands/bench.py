@@ -14,6 +14,7 @@ WHAT = {
     "speedrun": "seconds of training to 99 % of the test set, of ours and of known recipes",
     "infer": "images per second and the latency of one image",
     "memory": "peak memory of a training, against the bare import of torch and lightning",
+    "scale": "seconds and memory of an epoch, against the size of the set and of the batch",
 }
 
 
@@ -70,8 +71,9 @@ def _parser() -> ArgumentParser:
     add = parser.add_argument
     add("--repeats", type=_count, help="all but speedrun: measurements of each (default: 3)")
     add("--limit", type=_count, help="data: use only so many digits")
-    add("--config", help="loop, speedrun, memory: what of ours to train (default: one of configs/)")
-    add("--epochs", type=_count, help="loop: epochs of each training (default: 5)")
+    add("--plot", help="scale: draw the lines into this file too")
+    add("--config", help="loop, speedrun, memory, scale: what of ours to train (default: one of configs/)")
+    add("--epochs", type=_count, help="loop: epochs of each training (default: those of the config)")
     add("--seeds", type=_count, help="speedrun: trainings of each (default: 5)")
     add(
         "--classic",

@@ -115,6 +115,11 @@ class DigitsDataModule(LightningDataModule):
         """The split as it lies in memory: uint8 (N, 28, 28) and int64 (N,)."""
         return self._tensors[split]
 
+    def repeat(self, times: int) -> None:
+        """Make the training images so many times as many, to see how cost grows with them."""
+        images, labels = self._tensors["train"]
+        self._tensors["train"] = images.repeat(times, 1, 1), labels.repeat(times)
+
     def batches(self, split: Split, batch_size: int, shuffle: bool = False) -> Batches:
         """A loader over a split, dealt out to the processes."""
         images, labels = self._tensors[split]

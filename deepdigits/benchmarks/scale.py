@@ -1,0 +1,127 @@
+"""``bench scale``: seconds and memory of an epoch, against the size of the set and of the batch."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from matplotlib.figure import Figure
+
+from deepdigits.benchmarks.loop import build, quiet
+from deepdigits.benchmarks.memory import peak_mb
+from deepdigits.benchmarks.timing import Result, check_config
+from deepdigits.callbacks.artifacts import TRAINING
+from deepdigits.data.module import DigitsDataModule
+from deepdigits.errors import InputError
+from deepdigits.figures import BLUE, GREY, ORANGE, new_figure
+
+FACTORS = (1, 4, 10)  # EMNIST has 4 and 14 times the digits of MNIST
+BATCH_SIZES = (64, 128, 256, 512, 1024)
+BATCH_SIZE = 256  # where the set grows
+Point = tuple[int, int]  # how often the digits are repeated, batch size
+
+
+def bench_scale(
+    config: str = "configs/mlp.yaml", repeats: int = 1, plot: str | None = None
+) -> Result:
+    """One epoch of a config, everything on, in a process of its own for each point.
+
+    The training digits are repeated 1, 4 and 10 times; then the batch size goes from 64 to 1024.
+
+    Args:
+        config: What to train.
+        repeats: Processes of each point; the points take turns.
+        plot: Also draw the lines into this file.
+
+    Raises:
+        InputError: The config cannot be read, a process fails, or the picture cannot be written.
+    """
+    path = str(Path(check_config(config)).resolve())
+    if plot is not None and not Path(plot).resolve().parent.is_dir():
+        raise InputError(f"{Path(plot).parent} is no folder: {plot} cannot be written into it")
+    points = [(factor, BATCH_SIZE) for factor in FACTORS]
+    points += [(1, size) for size in BATCH_SIZES if size != BATCH_SIZE]
+    found: dict[Point, list[tuple[float, float]]] = {point: [] for point in points}
+    for _ in range(repeats):
+        for point in points:
+            found[point].append(_in_a_process(path, point))
+            print(point, found[point][-1], file=sys.stderr, flush=True)
+    seconds = {point: median(s for s, _ in values) for point, values in found.items()}
+    peak = {point: median(mb for _, mb in values) for point, values in found.items()}
+    if plot is not None:
+        scaling(seconds, peak).savefig(plot)
+    base = (1, BATCH_SIZE)
+    rows = [
+        [f"{n} x", f"{size}", f"{seconds[n, size]:.2f} s", f"{peak[n, size]:.0f} MB"]
+        + [f"{seconds[n, size] / seconds[base]:.2f} x", f"{peak[n, size] - peak[base]:+.0f} MB"]
+        for n, size in points
+    ]
+    head = ("digits", "batch size", "epoch", "peak memory", "ratio", "above the first")
+    figures = {
+        "repeats": repeats,
+        "points": [
+            {"factor": n, "batch_size": size, "seconds": seconds[n, size], "peak_mb": peak[n, size]}
+            for n, size in points
+        ],
+    }
+    return Result("scale", f"one epoch of {config}, everything on", head, rows, figures)
+
+
+def train_repeated(config: str, factor: int, batch_size: int, folder: str) -> float:
+    """Train an epoch on the digits of a config, each so many times, and return its seconds."""
+    own = ["--trainer.max_epochs", "1", "--data.batch_size", str(batch_size)]
+    built = build(["-c", config, *own], folder)
+    data = built.datamodule
+    assert isinstance(data, DigitsDataModule)
+    data.prepare_data()
+    data.setup("fit")
+    data.repeat(factor)
+    with quiet():
+        built.trainer.fit(built.model, datamodule=data)
+    facts = json.loads(Path(str(built.trainer.log_dir), TRAINING).read_text())
+    return float(facts["training_seconds"])
+
+
+def scaling(seconds: Mapping[Point, float], peak: Mapping[Point, float]) -> Figure:
+    """Seconds and peak memory of an epoch: left against the set's size, right the batch's."""
+    figure = new_figure(8, 3.4)
+    left, right = figure.subplots(1, 2)
+    by_size = sorted(point for point in seconds if point[1] == BATCH_SIZE)
+    by_batch = sorted(point for point in seconds if point[0] == 1)
+    for axes, points, place, label in (
+        (left, by_size, 0, "training digits, times MNIST's"),
+        (right, by_batch, 1, "batch size"),
+    ):
+        where = [point[place] for point in points]
+        axes.plot(where, [seconds[point] for point in points], "o-", color=BLUE)
+        axes.set(xlabel=label, ylim=(0, None), xticks=where)
+        axes.set_ylabel("seconds of an epoch", color=BLUE)
+        memory = axes.twinx()
+        memory.plot(where, [peak[point] for point in points], "s--", color=ORANGE)
+        memory.set_ylim(0, None)
+        memory.set_ylabel("peak memory (MB)", color=ORANGE)
+        axes.grid(alpha=0.3, color=GREY)
+    right.set_xscale("log", base=2)
+    right.set_xticks([size for _, size in by_batch], [f"{size}" for _, size in by_batch])
+    return figure
+
+
+def _in_a_process(config: str, point: Point) -> tuple[float, float]:
+    """Seconds of the epoch and peak memory of its process, in MB."""
+    with TemporaryDirectory() as folder:
+        numbers = [str(number) for number in point]
+        peak = peak_mb(["-m", "deepdigits.benchmarks.scale", config, *numbers, folder])
+        return float(Path(folder, "seconds").read_text()), peak
+
+
+def main(args: Sequence[str]) -> None:
+    """What runs in the process: config, factor, batch size and folder."""
+    config, factor, batch_size, folder = args
+    seconds = train_repeated(config, int(factor), int(batch_size), folder)
+    Path(folder, "seconds").write_text(f"{seconds}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
