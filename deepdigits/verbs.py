@@ -27,6 +27,10 @@ VERBS = {
     "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
     "repeat": Verb("train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"),
     "compare": Verb("runs side by side, with statistics", "deepdigits.commands.compare"),
+    "export": Verb(
+        "a net as a file for other programs: RUN --to onnx|torch|safetensors",
+        "deepdigits.commands.export",
+    ),
     "bench": Verb("measure speed side by side", "deepdigits.commands.bench"),
     "completion": Verb(
         "print the completion script of a shell: bash or zsh", "deepdigits.commands.completion"

@@ -19,7 +19,7 @@ LEVELS = (
     {"figures", "mosaics", "data.module", "classifier", "checkpoint_io"},
     {"callbacks"},
     {"arguments", "cli"},
-    {"resolve", "benchmarks", "commands"},
+    {"resolve", "benchmarks", "export", "commands"},
     {"__main__"},
 )
 
