@@ -31,6 +31,7 @@ VERBS = {
         "a net as a file for other programs: RUN --to onnx|torch|safetensors",
         "deepdigits.commands.export",
     ),
+    "demo": Verb("a page to draw on, in the browser: [RUN ...]", "deepdigits.commands.demo"),
     "bench": Verb("measure speed side by side", "deepdigits.commands.bench"),
     "completion": Verb(
         "print the completion script of a shell: bash or zsh", "deepdigits.commands.completion"

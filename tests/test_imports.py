@@ -19,7 +19,7 @@ LEVELS = (
     {"figures", "mosaics", "data.module", "classifier", "checkpoint_io"},
     {"callbacks"},
     {"arguments", "cli"},
-    {"resolve", "benchmarks", "export", "commands"},
+    {"resolve", "benchmarks", "export", "demo", "commands"},
     {"__main__"},
 )
 
