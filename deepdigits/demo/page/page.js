@@ -2,7 +2,7 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const pad = $("pad"), overlay = $("overlay"), ink = pad.getContext("2d");
+const pad = $("pad"), overlay = $("overlay"), ink = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 560, PEN = 30; // pixels of the pad
 let nets = [], answer = null, selected = -1, steps = [], empty = true;
 
@@ -171,7 +171,9 @@ function card(net) {
   const element = document.createElement("div");
   element.className = "net";
   element.innerHTML = '<h2><span></span><small></small></h2><div class="answer" aria-live="polite"></div>';
-  element.querySelector("span").textContent = net.name.length > 3 ? net.name : net.name.toUpperCase();
+  const short = net.name.split("/").filter(Boolean).slice(-2).join("/"); // of a run folder's path
+  element.querySelector("span").textContent = short.length > 3 ? short : short.toUpperCase();
+  element.title = net.name;
   const accuracy = net.accuracy ? `${(100 * net.accuracy).toFixed(2)} % on the test set` : "not tested";
   element.querySelector("small").textContent = accuracy;
   const rows = net.classes.map((name) => {
@@ -217,6 +219,7 @@ async function start() {
     tab.onclick = () => gallery(number);
     return tab;
   }));
+  $("whose").textContent = nets.at(-1).card.querySelector("span").textContent;
   document.body.dataset.ready = "yes";
   await gallery(nets.length - 1);
 }
