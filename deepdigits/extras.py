@@ -7,6 +7,11 @@ from deepdigits.errors import InputError
 EXTRAS = {"export": ("onnx", "onnxscript", "onnxruntime"), "demo": ("gradio",)}
 
 
+def installed(extra: str) -> bool:
+    """Whether all packages of an extra are there."""
+    return not _missing(extra)
+
+
 def need(extra: str, what: str) -> None:
     """Check that the packages of an extra are installed; none of them is imported.
 
@@ -17,9 +22,12 @@ def need(extra: str, what: str) -> None:
     Raises:
         InputError: One is not.
     """
-    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
-    if missing:
+    if missing := _missing(extra):
         raise InputError(
             f"{what} needs {', '.join(missing)}, not installed here: "
             f"pip install 'deepdigits[{extra}]'"
         )
+
+
+def _missing(extra: str) -> list[str]:
+    return [name for name in EXTRAS[extra] if find_spec(name) is None]

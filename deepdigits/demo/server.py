@@ -44,24 +44,23 @@ def build(readers: Sequence[DigitReader]) -> Any:
         images, labels = digits()
         return mistakes(images, labels, readers[net])
 
-    @server.api(name="look", queue=False)
-    def look(image: str, selected: int = -1) -> dict:  # type: ignore[type-arg]
+    def look(image: str, selected: int = -1) -> Answer:
         try:
             return answer_image(image, int(selected), readers)
         except InputError as error:
             raise gradio.Error(str(error), print_exception=False) from error
 
-    @server.api(name="digit", queue=False)
-    def digit(index: int) -> dict:  # type: ignore[type-arg]
+    def digit(index: int) -> Answer:
         return answer_tile(digits()[0][int(index)].numpy(), readers)
 
-    @server.api(name="mistakes", queue=False)
-    def mistakes_of(net: int) -> list:  # type: ignore[type-arg]
+    def mistakes_of(net: int) -> list[Answer]:
         return wrong(int(net)) if readers[net].class_names == tuple("0123456789") else []
 
-    @server.api(name="nets", queue=False)
-    def nets() -> list:  # type: ignore[type-arg]
+    def nets() -> list[Answer]:
         return [_facts(reader) for reader in readers]
+
+    for name, said in (("look", look), ("digit", digit), ("mistakes", mistakes_of), ("nets", nets)):
+        server.api(said, name=name, queue=False)
 
     @server.get("/")
     def index() -> FileResponse:

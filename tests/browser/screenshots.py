@@ -1,4 +1,4 @@
-"""Make the README's pictures of the dashboard and of a run: `make screenshots` (ARGS: the runs).
+"""Make the README's pictures: dashboard, run, page to draw on. `make screenshots` (ARGS: the runs).
 
 Trains nothing: without ARGS it takes the latest run in lightning_logs/. The runs need a report, so
 make one with `make train-mlp` first.
