@@ -1,14 +1,11 @@
 """What a person sees on the page to draw on: the right answers, and nothing asked of elsewhere."""
 
-import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import started_demo
 from handwriting import draw
 from PIL import Image
 
@@ -19,17 +16,8 @@ pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
 @pytest.fixture(scope="module")
 def address(browser, data_folder) -> Iterator[str]:
     """The page of the shipped nets, as a user starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "deepdigits", "demo", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            line = server.stdout.readline()
-            assert f"http://127.0.0.1:{port}" in line
-            yield re.search(r"http://\S+", line)[0]
-        finally:
-            server.terminate()
+    with started_demo() as address:
+        yield address
 
 
 @pytest.fixture
