@@ -24,9 +24,15 @@ VERBS = {
     "validate": Verb("measure a checkpoint on the validation images", "deepdigits.cli", True),
     "test": Verb("measure a checkpoint on the test images", "deepdigits.cli", True),
     "predict": Verb("class probabilities of a dataset", "deepdigits.cli", True),
+    "classify": Verb("read the digits of photos and drawings", "deepdigits.commands.classify"),
     "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
     "repeat": Verb("train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"),
     "compare": Verb("runs side by side, with statistics", "deepdigits.commands.compare"),
+    "export": Verb(
+        "a net as a file for other programs: RUN --to onnx|torch|safetensors",
+        "deepdigits.commands.export",
+    ),
+    "demo": Verb("a page to draw on, in the browser: [RUN ...]", "deepdigits.commands.demo"),
     "bench": Verb("measure speed side by side", "deepdigits.commands.bench"),
     "completion": Verb(
         "print the completion script of a shell: bash or zsh", "deepdigits.commands.completion"

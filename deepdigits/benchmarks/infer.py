@@ -1,14 +1,19 @@
-"""``bench infer``: images per second and the latency of a single image."""
+"""``bench infer``: images per second and latency of one image, in torch and ONNX Runtime."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepdigits.benchmarks.recipes import clock
 from deepdigits.benchmarks.timing import Result, measure
+from deepdigits.export.engines import open_onnx
+from deepdigits.export.formats import write_onnx
+from deepdigits.extras import installed
 from deepdigits.models import CNN, MLP
 
 Infer = Callable[[Tensor], object]
@@ -25,14 +30,31 @@ def bench_infer(repeats: int = 3, images: int = 10_000, calls: int = 1000) -> Re
         calls: Single images whose latency is taken, over all repeats.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    engines = torch_engines(device)
+    if device.type == "cpu" and installed("export"):
+        engines |= onnx_engines()
     with torch.inference_mode():
-        return compare_engines(torch_engines(device), device, repeats, images, calls)
+        return compare_engines(engines, device, repeats, images, calls)
 
 
 def torch_engines(device: torch.device) -> dict[str, Infer]:
     """The nets in evaluation mode. Another engine is another function of images (B, 1, 28, 28)."""
-    nets = {"MLP": MLP(), "CNN": CNN()}
-    return {f"{name}, torch": net.eval().to(device) for name, net in nets.items()}
+    return {f"{name}, torch": net.eval().to(device) for name, net in _nets().items()}
+
+
+def onnx_engines() -> dict[str, Infer]:
+    """The same nets, exported, in ONNX Runtime on the CPU with as many threads as torch has."""
+    engines: dict[str, Infer] = {}
+    with TemporaryDirectory() as folder:
+        for name, net in _nets().items():
+            path = Path(folder, f"{name}.onnx")
+            write_onnx(net.eval(), {}, path)
+            engines[f"{name}, ONNX Runtime"] = open_onnx(path)
+    return engines
+
+
+def _nets() -> dict[str, nn.Module]:
+    return {"MLP": MLP(), "CNN": CNN()}
 
 
 def compare_engines(

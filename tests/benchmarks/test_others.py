@@ -10,6 +10,7 @@ from deepdigits.benchmarks.data import bench_data
 from deepdigits.benchmarks.infer import bench_infer, compare_engines
 from deepdigits.benchmarks.memory import bench_memory, peak_mb
 from deepdigits.errors import InputError
+from deepdigits.extras import installed
 
 
 def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:
@@ -21,7 +22,8 @@ def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:
 
 def test_inference_of_both_nets_at_all_sizes() -> None:
     figures = bench_infer(repeats=1, images=10, calls=3).to_dict()
-    for name in ("MLP, torch", "CNN, torch"):
+    runtimes = ["torch", *(["ONNX Runtime"] if installed("export") else [])]
+    for name in (f"{net}, {runtime}" for net in ("MLP", "CNN") for runtime in runtimes):
         assert set(figures["images_per_second"][name]) == {"1", "256", "2000"}
         assert 0 < figures["latency_ms"][name]["median"] <= figures["latency_ms"][name]["p99"]
 

@@ -1,10 +1,11 @@
-"""A real browser, and TensorBoard as `make tensorboard` starts it: for tests and for pictures."""
+"""A real browser, TensorBoard as `make tensorboard` starts it, and the page to draw on."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,24 @@ def started_tensorboard(logs: Path, seconds: float = 60) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+@contextmanager
+def started_demo(*names: str) -> Iterator[str]:
+    """The address of the page to draw on, as `deepdigits demo` serves it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "deepdigits", "demo", *names, "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            said = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
+            if said is None:
+                raise RuntimeError("the page is not there")
+            yield said[0]
+        finally:
+            server.terminate()
 
 
 def _ready(output: Any, runs: set[str]) -> str | None:

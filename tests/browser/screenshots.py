@@ -1,4 +1,4 @@
-"""Make the README's pictures of the dashboard and of a run: `make screenshots` (ARGS: the runs).
+"""Make the README's pictures of dashboard, run and page: `make screenshots` (ARGS: the runs).
 
 Trains nothing: without ARGS it takes the latest run in lightning_logs/. The runs need a report, so
 make one with `make train-mlp` first.
@@ -9,7 +9,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from browsing import chromium, open_tab, started_browser, started_tensorboard, wait_for_texts
+from browsing import (
+    chromium,
+    open_tab,
+    started_browser,
+    started_demo,
+    started_tensorboard,
+    wait_for_texts,
+)
+from handwriting import draw
 from PIL import Image
 
 from deepdigits.errors import InputError
@@ -51,6 +59,19 @@ def picture_run(run: Run, target: Path) -> None:
     whole.save(target, optimize=True)
 
 
+def picture_demo(target: Path) -> None:
+    """The page to draw on with a number on it, read by the nets that come along."""
+    with started_demo() as address, started_browser() as browser:
+        page = browser.new_page(viewport={"width": 1120, "height": 860})
+        page.goto(address)
+        page.locator(".mistake").first.wait_for(timeout=120_000)
+        for place, digit in enumerate((3, 8, 5)):
+            draw(page, digit, left=0.32 * place, width=0.36)
+        page.locator(".answer", has_text="385").nth(1).wait_for(timeout=120_000)
+        page.wait_for_timeout(1000)  # the bars come in slowly
+        page.screenshot(path=target)
+
+
 def fitted(path: Path) -> Image.Image:
     """A picture of the run, as wide as a column."""
     if not path.is_file():
@@ -60,14 +81,15 @@ def fitted(path: Path) -> Image.Image:
 
 
 def main(names: list[str]) -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     if chromium() is None:
         raise InputError("no chromium here: apt-get install chromium")
     runs = [find(name) for name in names or ["latest"]]
     DOCS.mkdir(exist_ok=True)
-    pictures = DOCS / "run.png", DOCS / "dashboard.png"
+    pictures = DOCS / "run.png", DOCS / "dashboard.png", DOCS / "demo.png"
     picture_run(runs[0], pictures[0])
     picture_dashboard(runs, pictures[1])
+    picture_demo(pictures[2])
     for picture in pictures:
         size = picture.stat().st_size
         print(f"{picture.relative_to(DOCS.parent)}  {size / 1000:.0f} kB")

@@ -1,0 +1,141 @@
+"""What a person sees on the page to draw on: the right answers, and nothing asked of elsewhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browsing import started_demo
+from handwriting import draw
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
+
+
+@pytest.fixture(scope="module")
+def address(browser, data_folder) -> Iterator[str]:
+    """The page of the shipped nets, as a user starts it."""
+    with started_demo() as address:
+        yield address
+
+
+@pytest.fixture
+def opened(page, address):
+    """The page, ready: nothing was clicked yet."""
+    page.goto(address)
+    page.locator("body[data-ready]").wait_for()
+    return page
+
+
+def wait_for_answers(page, text: str) -> None:
+    """Until both nets say it."""
+    page.wait_for_function(
+        "text => [...document.querySelectorAll('.answer')].filter(a => a.textContent === text)"
+        ".length === 2",
+        arg=text,
+        timeout=15_000,
+    )
+
+
+def settled(page) -> list[str]:
+    """The best class of each net, once the bars are those of the whole drawing."""
+    page.wait_for_load_state("networkidle")
+    return page.locator(".row.best span:first-child").all_inner_texts()
+
+
+def test_every_digit_drawn_with_the_mouse_is_read_by_both_nets(opened, screenshot) -> None:
+    for digit in range(10):
+        draw(opened, digit)
+        wait_for_answers(opened, str(digit))
+        assert settled(opened) == [str(digit)] * 2
+        screenshot(f"-{digit}")
+        opened.click("#clear")
+        wait_for_answers(opened, "")
+
+
+def test_bars_are_live_while_the_mouse_is_down(opened) -> None:
+    box = opened.locator("#pad").bounding_box()
+    middle = box["x"] + box["width"] / 2
+    opened.mouse.move(middle, box["y"] + 60)
+    opened.mouse.down()
+    opened.mouse.move(middle, box["y"] + 300, steps=10)
+    wait_for_answers(opened, "1")  # the button is still down
+    opened.mouse.up()
+    shares = opened.locator(".row.best span:last-child").all_inner_texts()
+    assert all(float(share.removesuffix(" %")) > 50 for share in shares)
+
+
+def test_several_digits_are_a_number_and_each_can_be_looked_at(opened, screenshot) -> None:
+    for place, digit in enumerate((2, 0, 7)):
+        draw(opened, digit, left=0.32 * place, width=0.36)
+    wait_for_answers(opened, "207")
+    assert opened.locator(".tile").count() == 3
+    opened.locator(".tile").first.click()
+    opened.wait_for_function(
+        "() => document.querySelector('.tile').ariaPressed === 'true'", timeout=15_000
+    )
+    assert settled(opened) == ["2", "2"]
+    screenshot()
+
+
+def test_undo_takes_back_a_stroke(opened) -> None:
+    draw(opened, 1, left=0.0, width=0.5)
+    wait_for_answers(opened, "1")
+    draw(opened, 7, left=0.5, width=0.5)
+    wait_for_answers(opened, "17")
+    opened.click("#undo")
+    wait_for_answers(opened, "1")
+
+
+def test_saliency_lies_over_the_drawing_and_can_be_hidden(opened) -> None:
+    colour = """() => {
+        const map = document.getElementById("overlay");
+        const data = map.getContext("2d").getImageData(0, 0, map.width, map.height).data;
+        return data.filter((value, i) => i % 4 === 3).reduce((a, b) => Math.max(a, b), 0);
+    }"""
+    draw(opened, 7)
+    wait_for_answers(opened, "7")
+    settled(opened)
+    assert opened.evaluate(colour) > 100
+    opened.uncheck("#show")
+    assert opened.evaluate(colour) == 0
+
+
+def test_photo_is_read(opened, tmp_path: Path) -> None:
+    page = np.full((500, 700), 210, np.uint8)
+    page[100:400, 320:360] = 40
+    Image.fromarray(page).save(tmp_path / "one.jpg")
+    opened.set_input_files("#file", tmp_path / "one.jpg")
+    wait_for_answers(opened, "1")
+
+
+def test_file_that_is_no_image_is_named(opened, tmp_path: Path) -> None:
+    (tmp_path / "note.png").write_text("no image")
+    opened.set_input_files("#file", tmp_path / "note.png")
+    opened.get_by_text("note.png is no image").wait_for()
+
+
+def test_gallery_shows_digits_that_the_net_gets_wrong(opened, screenshot) -> None:
+    opened.locator(".mistake").first.wait_for()
+    first = opened.locator(".mistake").first
+    true, said = first.locator(".true").inner_text(), first.locator(".false").inner_text()
+    assert true != said
+    first.click()
+    opened.wait_for_function(
+        "said => [...document.querySelectorAll('.answer')].at(-1).textContent === said",
+        arg=said,
+        timeout=15_000,
+    )
+    screenshot()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1180])
+def test_page_fits_its_window(opened, screenshot, width, scheme) -> None:
+    opened.emulate_media(color_scheme=scheme)
+    opened.set_viewport_size({"width": width, "height": 1000})
+    draw(opened, 3)
+    wait_for_answers(opened, "3")
+    screenshot()
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width

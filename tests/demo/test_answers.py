@@ -1,0 +1,92 @@
+"""What the page is told of an image."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deepdigits.__main__ import run
+from deepdigits.data import datasets
+from deepdigits.demo.answers import answer_image, answer_tile, decoded, mistakes
+from deepdigits.errors import InputError
+from deepdigits.loading import load
+
+
+@pytest.fixture(scope="module")
+def readers():
+    return [load("mlp"), load("cnn")]
+
+
+@pytest.fixture(scope="module")
+def digits(data_folder):
+    datasets.prepare("mnist", data_folder)
+    return datasets.load("mnist", data_folder, train=False)
+
+
+def url(pixels: np.ndarray) -> str:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def test_row_of_test_digits_is_a_number_with_a_frame_around_the_selected_one(digits, readers):
+    images, labels = digits
+    page = np.full((280, 840), 255, np.uint8)
+    for place in range(3):
+        large = images[place].numpy().repeat(8, axis=0).repeat(8, axis=1)
+        page[28:252, 28 + 280 * place : 252 + 280 * place] -= large
+    answer = answer_image(url(page), 1, readers)
+    assert [net["text"] for net in answer["nets"]] == ["".join(map(str, labels[:3].tolist()))] * 2
+    assert [net["best"] for net in answer["nets"]] == [int(labels[1])] * 2
+    left, top, side = answer["frame"]
+    assert (left, top, side) == pytest.approx((308, 28, 224), abs=12)  # where it was put
+    assert answer_image(url(page), 99, readers)["selected"] == 2
+
+
+def test_probabilities_and_grounds_are_those_of_the_net(digits, readers):
+    tile = digits[0][0].numpy()
+    for reader, net in zip(readers, answer_tile(tile, readers)["nets"], strict=True):
+        logits = reader.net(torch.from_numpy(tile)[None, None] / 255)
+        assert net["probabilities"] == pytest.approx(logits.softmax(1)[0].tolist(), abs=1e-4)
+        grounds = torch.tensor(net["grounds"])
+        assert grounds.shape == (784,)
+        assert grounds.abs().max() == pytest.approx(1)
+
+
+def test_blank_paper_has_no_digit(readers):
+    assert answer_image(url(np.full((200, 200), 255, np.uint8)), -1, readers)["digits"] == []
+
+
+def test_mistakes_are_all_wrong_and_the_most_confident_come_first(digits, readers):
+    images, labels = digits[0][:1000], digits[1][:1000]
+    found = mistakes(images, labels, readers[0])
+    wrong = (readers[0](images).argmax(1) != labels).nonzero().flatten().tolist()
+    assert 0 < len(found) < 40
+    assert {one["index"] for one in found} == set(wrong)
+    assert [one["confidence"] for one in found] == sorted(
+        (one["confidence"] for one in found), reverse=True
+    )
+
+
+@pytest.mark.parametrize("text", ["", "data:,x", "data:image/png;base64,?", "http://example.org"])
+def test_what_is_no_data_url_is_refused(text):
+    with pytest.raises(InputError, match="no data URL"):
+        decoded(text)
+
+
+def test_what_is_no_image_is_refused(readers):
+    with pytest.raises(InputError, match="the image"):
+        answer_image("data:image/png;base64,aGVsbG8=", -1, readers)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [(["--port", "0"], "'0' is no port"), (["gone"], "gone"), (["--share"], "--share")],
+)
+def test_wrong_input_of_the_verb_is_named(args, message):
+    pytest.importorskip("gradio")
+    with pytest.raises(InputError, match=message):
+        run(["demo", *args])
