@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
     from deepdigits.data.augment import Augment
     from deepdigits.data.module import DigitsDataModule
+    from deepdigits.loading import load
     from deepdigits.models.cnn import CNN
     from deepdigits.models.mlp import MLP
 
 __version__ = "0.1.0"
-__all__ = ["CNN", "MLP", "Augment", "DigitsDataModule", "LitCNN", "LitClassifier", "LitMLP"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "Augment",
+    "DigitsDataModule",
+    "LitCNN",
+    "LitClassifier",
+    "LitMLP",
+    "load",
+]
 
 _HOMES = {
     "Augment": "deepdigits.data.augment",
@@ -25,6 +35,7 @@ _HOMES = {
     "LitClassifier": "deepdigits.classifier",
     "LitMLP": "deepdigits.classifier",
     "MLP": "deepdigits.models.mlp",
+    "load": "deepdigits.loading",
 }
 
 

@@ -1,0 +1,122 @@
+"""A trained net, ready to use, by the name of its run or of a shipped one."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepdigits import checkpoint, pretrained, runs
+from deepdigits.data.catalogue import CATALOGUE
+from deepdigits.errors import InputError
+from deepdigits.models import CNN, MLP
+from deepdigits.recognition import DigitReader
+from deepdigits.runs import Run
+
+# All that a file may name. Without Lightning's face of it, a net is there in half the time.
+NETS: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
+FACES = ("deepdigits", "deepdigits.classifier")  # the modules that a config finds them in
+
+
+def load(name: str = "cnn", logs: Path = Path(runs.LOGS)) -> DigitReader:
+    """A trained net, in evaluation mode on the CPU.
+
+    Args:
+        name: A net that comes with the package, ``cnn`` or ``mlp``, or a RUN: a run folder, a
+            checkpoint in one, or ``latest``.
+        logs: Folder of the runs, for ``latest``.
+
+    Raises:
+        InputError: There is no such net or run, it has another architecture than those of the
+            package, or its files are damaged.
+
+    >>> import torch
+    >>> load("cnn")(torch.zeros(3, 28, 28)).shape
+    torch.Size([3, 10])
+    """
+    if name in pretrained.shipped():
+        weights, facts = pretrained.read(name)
+        return build(name, weights, facts, pretrained.path(name))
+    try:
+        run = runs.find(name, logs)
+    except InputError as error:
+        shipped = ", ".join(pretrained.shipped())
+        raise InputError(f"{error}. Nets that come with the package: {shipped}") from error
+    weights, facts = read_run(run)
+    return build(name, weights, facts, run.checkpoint)
+
+
+def read_run(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights of a run's net, and its facts: net, settings, class_names, report.
+
+    Raises:
+        InputError: The run has no checkpoint, a damaged one, or a net of another class.
+    """
+    config = run.config
+    face = _class_of(config, run)
+    content = checkpoint.load(run.checkpoint)
+    settings = content.get("hyper_parameters")
+    if not isinstance(settings, dict):
+        raise InputError(f"checkpoint {run.checkpoint} names no settings of its net: train anew")
+    known = inspect.signature(NETS[face]).parameters  # the others are of the training
+    state: dict[str, Tensor] = content["state_dict"]
+    weights = {key[4:]: value for key, value in state.items() if key.startswith("net.")}
+    facts = {
+        "net": face,
+        "settings": {key: value for key, value in settings.items() if key in known},
+        "class_names": _class_names(config, run),
+        "report": run.read_json("report.json") or {},
+    }
+    return weights, facts
+
+
+def build(
+    name: str, weights: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path
+) -> DigitReader:
+    """The net that the facts describe, with the weights.
+
+    Args:
+        name: What it is called.
+        weights: State of the net.
+        facts: As `read_run` has them.
+        path: Where the weights come from, for errors.
+
+    Raises:
+        InputError: The weights do not fit the facts, or a fact is missing.
+    """
+    try:
+        with torch.device("meta"):  # takes no memory, however large a net the settings describe
+            sketch = NETS[facts["net"]](**facts["settings"])
+        checkpoint.check_fits(weights, sketch, path)
+        net = NETS[facts["net"]](**facts["settings"])
+        classes = tuple(map(str, facts["class_names"]))
+        report = dict(facts["report"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        what = runs.one_line(error)[:200]
+        raise InputError(f"net {name}: its settings, for {path}, make no net ({what})") from error
+    net.load_state_dict(weights)
+    return DigitReader(net.eval().requires_grad_(False), name, classes, report)
+
+
+def _class_of(config: Mapping[str, Any], run: Run) -> str:
+    """The class of the run's net, one of ours."""
+    model = config.get("model")
+    path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
+    module, _, name = path.rpartition(".")
+    if module not in FACES or name not in NETS:
+        raise InputError(
+            f"run {run.folder} has a net of {path}, but only LitCNN and LitMLP are loaded by name: "
+            "in Python, its own class and load_from_checkpoint do it"
+        )
+    return name
+
+
+def _class_names(config: Mapping[str, Any], run: Run) -> list[str]:
+    """Those of the run's dataset."""
+    data = config.get("data")
+    dataset = data.get("dataset") if isinstance(data, dict) else None
+    if dataset not in CATALOGUE:
+        raise InputError(f"{run.config_file} names the dataset {dataset!r}, which is not known")
+    return list(CATALOGUE[dataset].classes)
