@@ -10,7 +10,7 @@ READY := .venv/.ready
 WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-mlp train-cnn tensorboard bench screenshots test test-browser test-all lint format typecheck lock clean distclean
+.PHONY: help setup train-mlp train-cnn tensorboard bench pretrained screenshots test test-browser test-all lint format typecheck lock clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,12 @@ train-cnn: $(READY) ## train the CNN, then test its best epoch
 
 tensorboard: $(READY) ## show every run in lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
+
+pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and configs/recipes/mlp-long.yaml)
+	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
+	$(BIN)/python -m deepdigits.pretrained lightning_logs/cnn/seed_0 cnn
+	$(BIN)/deepdigits repeat -c configs/recipes/mlp-long.yaml --seeds 1
+	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp-long/seed_0 mlp
 
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)

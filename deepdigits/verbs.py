@@ -26,6 +26,7 @@ VERBS = {
     "predict": Verb("class probabilities of a dataset", "deepdigits.cli", True),
     "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
     "repeat": Verb("train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"),
+    "ensemble": Verb("several runs as one net: RUN RUN ...", "deepdigits.commands.ensemble"),
     "compare": Verb("runs side by side, with statistics", "deepdigits.commands.compare"),
     "bench": Verb("measure speed side by side", "deepdigits.commands.bench"),
     "completion": Verb(
