@@ -12,12 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdigits import cli, environment, evaluation, pretrained, runs, tables
+from deepdigits.callbacks.artifacts import TRAINING
 from deepdigits.commands import ArgumentParser
-from deepdigits.data import datasets
 from deepdigits.data.catalogue import CATALOGUE
 from deepdigits.disagreement import Disagreement, disagreement
 from deepdigits.errors import InputError
-from deepdigits.loading import load
 from deepdigits.metrics import Report
 from deepdigits.runs import Run
 
@@ -96,26 +95,14 @@ def _parser() -> ArgumentParser:
 
 
 def _ask(name: str, split: str) -> Member:
-    """What a run says, in its own precision and of its own dataset; or a net of the package."""
-    if name in pretrained.shipped():
-        return _ask_shipped(name, split)
+    """What a run says, in its own precision and of its own dataset."""
     done = cli.main(["predict", "--ckpt_path", name, "--data.test_split", split])
     probabilities = torch.cat(
         [part.float().cpu() for part in done.trainer.predict_loop.predictions]
     )
     images, labels = (tensor.cpu() for tensor in done.datamodule.images_and_labels(split))
-    facts = runs.find(name).read_json("training.json") or {}
+    facts = runs.find(name).read_json(TRAINING) or {}
     return Member(name, done.datamodule.dataset_name, images, labels, probabilities, facts)
-
-
-def _ask_shipped(name: str, split: str) -> Member:
-    if split != "test":
-        raise InputError(f"net {name} comes without its split: with it, only --split test works")
-    reader = load(name)
-    dataset = reader.report.get("dataset", "mnist")
-    datasets.prepare(dataset, datasets.default_data_dir())
-    images, labels = datasets.load(dataset, datasets.default_data_dir(), train=False)
-    return Member(name, dataset, images, labels, reader(images), reader.report)
 
 
 def _report(probabilities: Tensor, of: Member) -> Report:
@@ -129,10 +116,10 @@ def _report(probabilities: Tensor, of: Member) -> Report:
 
 def _facts(members: Sequence[Member], differ: Disagreement, split: str) -> dict[str, Any]:
     """What report.json holds besides the figures; costs are sums over the members."""
-    costs: dict[str, float] = {}
+    costs: dict[str, Any] = {}
     for cost in ("parameters", "training_seconds"):
-        found = [member.facts[cost] for member in members if cost in member.facts]
-        costs |= {cost: sum(found)} if len(found) == len(members) else {}
+        found = [member.facts.get(cost) for member in members]
+        costs[cost] = None if None in found else sum(filter(None, found))
     return {
         "dataset": members[0].dataset,
         "split": split,
