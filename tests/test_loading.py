@@ -72,7 +72,7 @@ def test_a_run_gives_what_its_net_gives(
 
 def test_lightnings_own_way_stays_open(tiny_digits: Path) -> None:
     small = ["--model.channels", "[4]", "--model.kernel_sizes", "[3]", "--model.hidden_size", "8"]
-    few = ["--data.val_size", "40", "--data.batch_size", "50", "--trainer.max_epochs", "1"]
+    few = ["--data.val_size", "40", "--data.batch_size", "10", "--trainer.max_epochs", "1"]
     main(["fit", "--model", "LitCNN", *small, *few])
     run = runs.latest()
     again = LitCNN.load_from_checkpoint(run.checkpoint)

@@ -13,6 +13,7 @@ WHAT = {
     "loop": "an epoch of fit with everything on, of Lightning barebones, and by hand",
     "speedrun": "seconds of training to 99 % of the test set, of ours and of known recipes",
     "infer": "images per second and the latency of one image",
+    "photos": "accuracy of reading photos: rotated, noisy, ruled, in rows, without digits",
     "memory": "peak memory of a training, against the bare import of torch and lightning",
 }
 
@@ -68,9 +69,14 @@ def _parser() -> ArgumentParser:
     parser.add_argument("what", choices=WHAT, metavar="WHAT", help=", ".join(WHAT))
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add = parser.add_argument
-    add("--repeats", type=_count, help="all but speedrun: measurements of each (default: 3)")
-    add("--limit", type=_count, help="data: use only so many digits")
+    add(
+        "--repeats",
+        type=_count,
+        help="all but speedrun and photos: measurements of each (default: 3)",
+    )
+    add("--limit", type=_count, help="data, photos: use only so many digits")
     add("--config", help="loop, speedrun, memory: what of ours to train (default: one of configs/)")
+    add("--model", help="photos: the net that reads (default: cnn)")
     add("--epochs", type=_count, help="loop: epochs of each training (default: 5)")
     add("--seeds", type=_count, help="speedrun: trainings of each (default: 5)")
     add(
