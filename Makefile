@@ -10,7 +10,7 @@ READY := .venv/.ready
 WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-mlp train-cnn tensorboard demo bench screenshots test test-browser test-all lint format typecheck lock clean distclean
+.PHONY: help setup train-mlp train-cnn tensorboard demo bench pretrained screenshots test test-browser test-all lint format typecheck lock clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,12 @@ bench: $(READY) ## measure speed side by side: half an hour on 2 cores
 
 demo: $(READY) ## a page to draw on, in the browser (ARGS: the runs to show)
 	$(BIN)/deepdigits demo $(ARGS)
+
+pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and configs/recipes/mlp-long.yaml)
+	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
+	$(BIN)/python -m deepdigits.pretrained lightning_logs/cnn/seed_0 cnn
+	$(BIN)/deepdigits repeat -c configs/recipes/mlp-long.yaml --seeds 1
+	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp-long/seed_0 mlp
 
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)

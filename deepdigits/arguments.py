@@ -84,7 +84,7 @@ def with_run(args: Sequence[str]) -> list[str]:
         if name is None:
             raise InputError(
                 f"{verb} needs a trained net: pass --ckpt_path RUN, where RUN is a run folder, "
-                "a checkpoint in one, or `latest`"
+                "a checkpoint in one, `latest`, or a net of the package: cnn or mlp"
             )
         run = runs.find(name)
         trust.check(run.config, run.folder, others)

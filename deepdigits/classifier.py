@@ -171,6 +171,7 @@ class LitMLP(LitClassifier):
         dropout: Share of hidden activations set to zero while training.
         norm: Batch normalisation after each hidden linear layer.
         num_classes: Number of classes. The command line takes it from the dataset.
+        shifts: In evaluation, mean logits of the image and of four copies shifted by a pixel.
     """
 
     def __init__(
@@ -179,9 +180,10 @@ class LitMLP(LitClassifier):
         dropout: float = 0.0,
         norm: bool = True,
         num_classes: int = 10,
+        shifts: bool = False,
         **kwargs: Any,
     ) -> None:
-        net = MLP(hidden_sizes, dropout, norm, num_classes)
+        net = MLP(hidden_sizes, dropout, norm, num_classes, shifts)
         super().__init__(net=net, num_classes=num_classes, **kwargs)
 
 
@@ -191,23 +193,25 @@ class LitCNN(LitClassifier):
     Args:
         channels: Output channels of each stage.
         kernel_sizes: Odd kernel size of each stage, as many as channels.
-        hidden_size: Width of the hidden linear layer.
-        dropout: Share of hidden activations set to zero while training.
+        hidden_size: Width of the hidden linear layer. null: none, but the mean of each map.
+        dropout: Share of what the last layer is given that is set to zero while training.
         num_classes: Number of classes. The command line takes it from the dataset.
         shrink: What each stage does to its map: pool, stride or keep. null: keep in the last only.
+        shifts: In evaluation, mean logits of the image and of four copies shifted by a pixel.
     """
 
     def __init__(
         self,
         channels: Sequence[int] = (24, 48, 96),
         kernel_sizes: Sequence[int] = (5, 3, 3),
-        hidden_size: int = 416,
+        hidden_size: int | None = 416,
         dropout: float = 0.3,
         num_classes: int = 10,
         shrink: Sequence[Shrink] | None = None,
+        shifts: bool = False,
         **kwargs: Any,
     ) -> None:
-        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, shrink)
+        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, shrink, shifts)
         super().__init__(net=net, num_classes=num_classes, **kwargs)
 
 

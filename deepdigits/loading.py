@@ -17,6 +17,7 @@ from deepdigits.runs import Run
 
 # All that a file may name. Without Lightning's face of it, a net is there in half the time.
 NETS: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
+SPLIT = ("dataset", "val_size", "split_seed")  # what tells which digits the net has learnt from
 FACES = ("deepdigits", "deepdigits.classifier")  # the modules that a config finds them in
 
 
@@ -39,17 +40,13 @@ def load(name: str = "cnn", logs: Path = Path(runs.LOGS)) -> DigitReader:
     if name in pretrained.shipped():
         weights, facts = pretrained.read(name)
         return build(name, weights, facts, pretrained.path(name))
-    try:
-        run = runs.find(name, logs)
-    except InputError as error:
-        shipped = ", ".join(pretrained.shipped())
-        raise InputError(f"{error}. Nets that come with the package: {shipped}") from error
+    run = runs.find(name, logs)
     weights, facts = read_run(run)
     return build(name, weights, facts, run.checkpoint)
 
 
 def read_run(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a run's net, and its facts: net, settings, class_names, report.
+    """The weights of a run's net, and its facts: net, settings, data, class_names, report.
 
     Raises:
         InputError: The run has no checkpoint, a damaged one, or a net of another class.
@@ -66,6 +63,7 @@ def read_run(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:
     facts = {
         "net": face,
         "settings": {key: value for key, value in settings.items() if key in known},
+        "data": {key: config["data"][key] for key in SPLIT if key in config["data"]},
         "class_names": _class_names(config, run),
         "report": run.read_json("report.json") or {},
     }

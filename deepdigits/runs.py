@@ -105,11 +105,13 @@ class Run:
 
 
 def find(name: str, logs: Path = Path(LOGS)) -> Run:
-    """The run that RUN means: a run folder, a checkpoint file in one, or ``latest``.
+    """The run that RUN means: a run folder, a checkpoint in one, ``latest``, or a shipped net.
 
     Raises:
         InputError: There is no such run, or the checkpoint lies in no run folder.
     """
+    from deepdigits import pretrained  # torch: only where a run is looked for
+
     if name == "latest":
         return latest(logs)
     path = Path(name)
@@ -123,10 +125,14 @@ def find(name: str, logs: Path = Path(LOGS)) -> Run:
         return run
     run = Run(path)
     if not run.config_file.is_file():
+        if name in pretrained.shipped():
+            from deepdigits.pretrained.unpacking import unpack
+
+            return Run(unpack(name))
         what = "has no config.yaml" if path.is_dir() else "does not exist"
         raise InputError(
             f"run {name} {what}: RUN is a run folder such as {LOGS}/cnn/version_0, a checkpoint in "
-            "one, or `latest`"
+            f"one, `latest`, or a net of the package: {', '.join(pretrained.shipped())}"
         )
     return run
 

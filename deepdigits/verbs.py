@@ -27,6 +27,7 @@ VERBS = {
     "classify": Verb("read the digits of photos and drawings", "deepdigits.commands.classify"),
     "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
     "repeat": Verb("train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"),
+    "ensemble": Verb("several runs as one net: RUN RUN ...", "deepdigits.commands.ensemble"),
     "compare": Verb("runs side by side, with statistics", "deepdigits.commands.compare"),
     "export": Verb(
         "a net as a file for other programs: RUN --to onnx|torch|safetensors",

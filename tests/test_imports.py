@@ -16,7 +16,15 @@ PACKAGE = Path(deepdigits.__file__).parent
 # A module may import from its own level and from those before it. Modules that are not named here
 # are the ground that all others stand on: they may import each other, and nothing that is named.
 LEVELS = (
-    {"figures", "mosaics", "data.module", "classifier", "checkpoint_io", "explanation"},
+    {
+        "figures",
+        "mosaics",
+        "evaluation",
+        "data.module",
+        "classifier",
+        "checkpoint_io",
+        "explanation",
+    },
     {"callbacks"},
     {"arguments", "cli"},
     {"resolve", "benchmarks", "export", "demo", "commands"},

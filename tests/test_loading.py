@@ -140,7 +140,7 @@ def test_settings_that_do_not_fit_are_refused(
 
 
 def test_what_is_missing_or_damaged_is_named(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"does not exist.*come with the package: cnn, mlp"):
+    with pytest.raises(InputError, match=r"does not exist.*net of the package: cnn, mlp"):
         load("nowhere")
     edit(run, "data", {"dataset": "letters"})
     with pytest.raises(InputError, match="the dataset 'letters', which is not known"):
@@ -164,3 +164,11 @@ def test_what_is_missing_or_damaged_is_named(run: Path, tmp_path: Path) -> None:
 def test_arrays_that_are_no_digits_are_refused(images: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"images (are|have)"):
         load("mlp")(images)
+
+
+def test_a_shipped_name_is_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    tested = main(["test", "--ckpt_path", "mlp", "--trainer.accelerator", "cpu"])
+    report = tested.artifacts().report
+    assert report is not None
+    assert np.asarray(report.confusion).tolist() == load("mlp").report["confusion_matrix"]
+    assert runs.find("mlp").read_json("training.json") is not None

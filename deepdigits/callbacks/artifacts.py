@@ -7,16 +7,13 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
 
-from deepdigits import environment, predictions
+from deepdigits import environment, evaluation
 from deepdigits.callbacks.outputs import Outputs
 from deepdigits.classifier import LitClassifier
 from deepdigits.data.module import DigitsDataModule, Split
-from deepdigits.figures import confusion_matrix, learning_curves
+from deepdigits.figures import learning_curves
 from deepdigits.metrics import Report
-from deepdigits.mosaics import mistakes
-from deepdigits.predictions import of_split
 from deepdigits.runs import Run
 
 TRAINING = "training.json"
@@ -116,27 +113,9 @@ class Artifacts(Callback):
             return
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
         read = {"dataset": data.dataset_name, "split": split} | checkpoint
-        content = self.report.to_dict() | read | (run.read_json(TRAINING) or {})
-        self.files["report"] = run.write_json(of_split("report.json", split), content)
-        heading = f"# {data.dataset_name}, {split}: {self.report.accuracy:.2%} right\n\n"
-        (run.folder / of_split("report.md", split)).write_text(
-            f"{heading}{self.report.to_markdown()}\n"
-        )
-        self._write_digits(run.folder, data, split, probabilities)
-
-    def _write_digits(
-        self, folder: Path, data: DigitsDataModule, split: Split, probabilities: Tensor
-    ) -> None:
-        """Predictions and pictures of a split."""
-        assert self.report is not None
+        facts = read | (run.read_json(TRAINING) or {})
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
-        sure, predicted = probabilities.max(dim=1)
-        predictions.write(folder, split, predicted.numpy(), labels.numpy())
-        self.files["confusion"] = folder / of_split("confusion.png", split)
-        confusion_matrix(self.report).savefig(self.files["confusion"])
-        self.files["mistakes"] = folder / of_split("mistakes.png", split)
-        shown = mistakes(images, labels, predicted, sure, data.class_names)
-        shown.savefig(self.files["mistakes"])
+        self.files |= evaluation.write(run, self.report, facts, images, labels, probabilities)
 
     def _seconds_so_far(self) -> float:
         running = 0.0 if self._started is None else monotonic() - self._started

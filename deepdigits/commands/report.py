@@ -20,7 +20,9 @@ def main(args: Sequence[str]) -> Report:
         InputError: There is no such run, or no such split.
     """
     parser = ArgumentParser("report", description=__doc__)
-    parser.add_argument("run", metavar="RUN", help="a run folder, a checkpoint in one, or `latest`")
+    parser.add_argument(
+        "run", metavar="RUN", help="a run folder, a checkpoint in one, `latest`, cnn or mlp"
+    )
     parser.add_argument(
         "--split",
         choices=("train", "val", "test"),

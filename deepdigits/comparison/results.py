@@ -71,7 +71,7 @@ def find(names: Sequence[str], logs: Path = Path(runs.LOGS)) -> tuple[list[Run],
 
 
 def read(run: Run, split: str = "test") -> Result:
-    """Read the config and the report of a run.
+    """Read the config and the report of a run, or the report of an ensemble.
 
     Raises:
         InputError: One of them is missing or damaged.
@@ -83,7 +83,8 @@ def read(run: Run, split: str = "test") -> Result:
             f"{run.folder} has no {name}: its training has not ended, or it was not tested"
         )
     _check(report, run.folder / name)
-    config = run.config
+    members = report.get("members")  # of an ensemble, which has no config of its own
+    config = run.config if members is None else {"members": members}
     seed = config.get("seed_everything")
     return Result(run, settings(config), seed if type(seed) is int else None, report)
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes
+from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes, mean_over_shifts
 
 Shrink = Literal["pool", "stride", "keep"]
 
@@ -22,11 +22,14 @@ class CNN(nn.Module):
     Args:
         channels: Output channels of each stage.
         kernel_sizes: Odd kernel size of each stage, as many as ``channels``.
-        hidden_size: Width of the hidden linear layer.
-        dropout: Share of hidden activations set to zero while training.
+        hidden_size: Width of the hidden linear layer. None: there is none, the logits are made of
+            the mean of each map.
+        dropout: Share of what the last layer is given that is set to zero while training.
         num_classes: Number of logits.
         shrink: How each stage shrinks the map, as many as ``channels``: ``pool``, ``stride`` or
             ``keep``. None: ``pool`` in all stages but the last.
+        shifts: In evaluation mode, mean logits of the image and of four copies, each shifted by a
+            pixel: a little more accurate, five times the work.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
@@ -42,10 +45,11 @@ class CNN(nn.Module):
         self,
         channels: Sequence[int] = (24, 48, 96),
         kernel_sizes: Sequence[int] = (5, 3, 3),
-        hidden_size: int = 416,
+        hidden_size: int | None = 416,
         dropout: float = 0.3,
         num_classes: int = 10,
         shrink: Sequence[Shrink] | None = None,
+        shifts: bool = False,
     ) -> None:
         super().__init__()
         pools: list[Shrink] = ["pool"] * (len(channels) - 1)
@@ -64,20 +68,20 @@ class CNN(nn.Module):
                 f"kernel_sizes {list(kernel_sizes)} shrink the {IMAGE_SIZE}x{IMAGE_SIZE} image to "
                 "nothing: use fewer stages or smaller kernels"
             )
+        self.shifts = shifts
         self.normalize = Normalize()
         # channels_last is the faster memory layout for convolution and pooling, on CPU and GPU.
         self.features = nn.Sequential(*stages).to(memory_format=torch.channels_last)
-        self.hidden = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(in_channels * size * size, hidden_size, bias=False),
-            nn.BatchNorm1d(hidden_size),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-        )
-        self.head = nn.Linear(hidden_size, num_classes)
+        self.hidden = nn.Sequential(*_hidden(in_channels, size, hidden_size), nn.Dropout(dropout))
+        self.head = nn.Linear(hidden_size or in_channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 1, 28, 28)."""
+        if self.shifts and not self.training:
+            return mean_over_shifts(self._logits, images)
+        return self._logits(images)
+
+    def _logits(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(self.hidden(self.features(self.normalize(images))))
         return logits
 
@@ -96,11 +100,23 @@ def _stage(in_channels: int, out_channels: int, kernel_size: int, way: Shrink) -
     return [conv, *pool, nn.BatchNorm2d(out_channels), nn.ReLU()]
 
 
+def _hidden(in_channels: int, size: int, hidden_size: int | None) -> list[nn.Module]:
+    """From maps to a vector: a linear layer, or the mean of each map."""
+    if hidden_size is None:
+        return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    linear = nn.Linear(in_channels * size * size, hidden_size, bias=False)
+    return [nn.Flatten(), linear, nn.BatchNorm1d(hidden_size), nn.ReLU()]
+
+
 def _check(
-    channels: Sequence[int], kernel_sizes: Sequence[int], shrink: Sequence[str], hidden_size: int
+    channels: Sequence[int],
+    kernel_sizes: Sequence[int],
+    shrink: Sequence[str],
+    hidden_size: int | None,
 ) -> None:
     """Refuse settings that make no net."""
-    check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=[hidden_size])
+    hidden_sizes = [] if hidden_size is None else [hidden_size]
+    check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=hidden_sizes)
     for name, of_stage in (("kernel_sizes", kernel_sizes), ("shrink", shrink)):
         if not channels or len(channels) != len(of_stage):
             raise ValueError(

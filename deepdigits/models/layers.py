@@ -1,8 +1,9 @@
 """Layers that the nets share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 IMAGE_SIZE = 28
@@ -45,6 +46,25 @@ class Normalize(nn.Module):
             )
         # In the precision of the net, which Trainer(precision="bf16-true") changes.
         return ((images - self.mean) / self.std).to(self.mean.dtype)
+
+
+def mean_over_shifts(net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Mean logits of images and of their copies shifted by a pixel to each of four sides.
+
+    Args:
+        net: Images (B, 1, H, W) -> logits (B, C).
+        images: (B, 1, H, W); 0 moves in from the border.
+
+    >>> corner = torch.tensor([[[[0.0, 5.0], [0.0, 0.0]]]])
+    >>> mean_over_shifts(nn.Flatten(), corner)  # moved left and down, it is still in the picture
+    tensor([[1., 1., 0., 1.]])
+    """
+    height, width = images.shape[-2:]
+    padded = F.pad(images, (1, 1, 1, 1))
+    total = net(images)
+    for top, left in ((0, 1), (1, 0), (1, 2), (2, 1)):
+        total = total + net(padded[..., top : top + height, left : left + width])
+    return total / 5
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:

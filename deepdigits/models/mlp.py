@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes
+from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes, mean_over_shifts
 
 
 class MLP(nn.Module):
@@ -15,6 +15,8 @@ class MLP(nn.Module):
         dropout: Share of hidden activations set to zero while training.
         norm: Batch normalisation after each hidden linear layer.
         num_classes: Number of logits.
+        shifts: In evaluation mode, mean logits of the image and of four copies, each shifted by a
+            pixel: a little more accurate, five times the work.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
@@ -32,6 +34,7 @@ class MLP(nn.Module):
         dropout: float = 0.0,
         norm: bool = True,
         num_classes: int = 10,
+        shifts: bool = False,
     ) -> None:
         super().__init__()
         check_sizes(hidden_sizes=hidden_sizes)
@@ -47,11 +50,17 @@ class MLP(nn.Module):
             if dropout:
                 layers.append(nn.Dropout(dropout))
             width = size
+        self.shifts = shifts
         self.normalize = Normalize()
         self.features = nn.Sequential(nn.Flatten(), *layers)
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 1, 28, 28)."""
+        if self.shifts and not self.training:
+            return mean_over_shifts(self._logits, images)
+        return self._logits(images)
+
+    def _logits(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(self.normalize(images)))
         return logits

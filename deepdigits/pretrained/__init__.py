@@ -28,7 +28,7 @@ def path(name: str, folder: Path = FOLDER) -> Path:
 
 
 def read(name: str, folder: Path = FOLDER) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a shipped net, and its facts: net, settings, class_names, report.
+    """The weights of a shipped net, and its facts: net, settings, data, class_names, report.
 
     Raises:
         InputError: There is no such net, or its files are damaged.

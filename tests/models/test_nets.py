@@ -115,3 +115,34 @@ def test_cnn_of_any_depth_works(channels: list[int], kernel_sizes: list[int]) ->
 def test_half_precision_net_takes_float_images(make: type[nn.Module]) -> None:
     net = make().to(torch.bfloat16).eval()
     assert net(torch.rand(2, 1, 28, 28)).dtype == torch.bfloat16
+
+
+@NETS
+def test_shifts_average_five_views_in_evaluation_only(make: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    plain = make()
+    net = make(shifts=True)
+    net.load_state_dict(plain.state_dict())
+    images = torch.rand(3, 1, 28, 28)
+    views = [images]
+    for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        view = images.roll((down, right), dims=(2, 3))  # what rolls over the border is background
+        if down:
+            view[:, :, 0 if down == 1 else -1] = 0
+        if right:
+            view[:, :, :, 0 if right == 1 else -1] = 0
+        views.append(view)
+    mean = torch.stack([plain.eval()(view) for view in views]).mean(dim=0)
+    torch.testing.assert_close(net.eval()(images), mean)
+    torch.manual_seed(1)
+    once = net.train()(images)
+    torch.manual_seed(1)
+    torch.testing.assert_close(once, plain.train()(images), rtol=0, atol=0)
+
+
+def test_cnn_without_hidden_layer_takes_the_mean_of_each_map() -> None:
+    net = CNN(channels=[4, 8], kernel_sizes=[3, 3], hidden_size=None, dropout=0).eval()
+    images = torch.rand(3, 1, 28, 28)
+    maps = net.features(net.normalize(images))
+    torch.testing.assert_close(net(images), net.head(maps.mean(dim=(2, 3))))
+    assert [tuple(p.shape) for p in net.head.parameters()] == [(10, 8), (10,)]
