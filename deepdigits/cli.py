@@ -27,6 +27,7 @@ from deepdigits.arguments import Parser, config_name, shorten, with_run
 from deepdigits.callbacks.artifacts import Artifacts
 from deepdigits.callbacks.dashboard import Dashboard
 from deepdigits.callbacks.guard import Guard
+from deepdigits.callbacks.placement import Placement
 from deepdigits.callbacks.progress import Progress
 from deepdigits.callbacks.randomness import Randomness
 from deepdigits.callbacks.signals import Signals
@@ -159,7 +160,7 @@ class DigitsCLI(LightningCLI):
         if settings["fast_dev_run"]:
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         else:
-            callbacks += [init.checkpoint, *self._what_resumes(init)]
+            callbacks += [init.checkpoint, Placement(), *self._what_resumes(init)]
         if config.data.val_size:
             callbacks.append(init.early_stopping)
         if config.ema_decay is not None:
