@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     EarlyStopping,
     EMAWeightAveraging,
     ModelCheckpoint,
     WeightAveraging,
 )
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits import runs, tables
@@ -42,6 +42,25 @@ RESUME = "--resume RUN: go on in the folder of a run; RUN as for --ckpt_path, or
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
 
 
+class WholeConfig(SaveConfigCallback):
+    """Writes config.yaml whole or not at all: a run that is killed meanwhile can go on."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the run folder on all processes, then write on the first."""
+        self.folder = trainer.log_dir  # a broadcast
+        super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write beside the target, and rename."""
+        if self.folder is None:
+            return
+        path = Path(self.folder, self.config_filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(self.parser.dump(self.config, skip_none=False))
+        part.replace(path)
+
+
 class DigitsCLI(LightningCLI):
     """Trainer, net, data, checkpoints, early stopping and logger from configs and flags.
 
@@ -59,7 +78,8 @@ class DigitsCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,  # those groups step schedulers per epoch only
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=WholeConfig,
+            save_config_kwargs={"overwrite": True, "save_to_log_dir": False},
             parser_class=Parser,
             parser_kwargs={"fit": {"epilog": RESUME}} if self.verb in ("train", "fit") else None,
             args=["fit" if self.verb == "train" else self.verb, *self.args],
