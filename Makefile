@@ -37,7 +37,7 @@ test-browser: $(READY) ## run the tests that look at the dashboard in chromium
 	$(BIN)/pytest -m browser $(ARGS)
 
 test-reliability: $(READY) ## kill it, fill the disk, feed it rubbish: a table of what was lost (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "reliability or not reliability" tests/reliability tests/test_hostile.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "reliability or not reliability" tests/reliability $(ARGS)
 
 test-all: $(READY) ## run them all
 	$(BIN)/pytest -m "" $(ARGS)

@@ -243,6 +243,13 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         if error.errno not in DISK:
             raise
         raise RunFailed(f"the run stopped: {runs.one_line(error)}") from error
+    except RuntimeError as error:
+        if not re.search("gloo|nccl|connection (closed|reset)", str(error), re.I):
+            raise
+        raise RunFailed(
+            "another process of this run has ended, so this one stops too; go on with "
+            "`deepdigits train --resume latest`"
+        ) from error
     finally:
         sys.path.remove(os.getcwd())
     if cli.artifacts().report is not None:

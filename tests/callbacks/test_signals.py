@@ -87,7 +87,13 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(m, marks=() if m in ("sanity check", "train") else pytest.mark.reliability)
+        for m in MOMENTS
+    ],
+)
 def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, unbroken):
     at, steps = MOMENTS[moment]
     with pytest.raises(Interrupted) as stopped:
@@ -107,7 +113,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, unbroken):
     "signum, code, environment",
     [
         (signal.SIGTERM, 143, {}),
-        (signal.SIGINT, 130, {}),
+        pytest.param(signal.SIGINT, 130, {}, marks=pytest.mark.reliability),
         (signal.SIGUSR1, 143, {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "a"}),
     ],
 )

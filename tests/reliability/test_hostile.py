@@ -1,8 +1,10 @@
 """Files from strangers: nothing in them runs, and each ends in one line."""
 
+import io
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from deepdigits.__main__ import run
 from deepdigits.callbacks.placement import Placement
 from deepdigits.errors import InputError
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 CANARY = "from pathlib import Path\nPath({!r}).touch()\n"
 NET = """
 from deepdigits import LitMLP
@@ -62,7 +64,23 @@ DOORS = {
     "report": ["report", "downloaded"],
     "resume": ["train", "--resume", "downloaded"],
 }
-each_door = pytest.mark.parametrize("door", DOORS)
+
+
+def at_the_doors(kinds):
+    """Each kind of file at each door; one door a kind in `make test`, another for each."""
+    short = {(kind, list(DOORS)[place % len(DOORS)]) for place, kind in enumerate(kinds)}
+    return pytest.mark.parametrize(
+        "kind, door",
+        [
+            pytest.param(kind, door, marks=() if (kind, door) in short else pytest.mark.reliability)
+            for kind in kinds
+            for door in DOORS
+        ],
+    )
+
+
+def shown(ledger):
+    ledger(f"hostile or broken files at {len(DOORS)} doors: one line, nothing is run")
 
 
 def refusal(args):
@@ -109,15 +127,15 @@ HOSTILE = {
 }
 
 
-@each_door
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_config_beside_a_checkpoint_imports_nothing(kind, door, found, canary):
+@at_the_doors(HOSTILE)
+def test_config_beside_a_checkpoint_imports_nothing(kind, door, found, canary, ledger):
     edit_config(found, HOSTILE[kind])
     Path("other.yaml").write_text("class_path: evil.Net\n")
     (found / "net.py").write_text(CANARY.format(str(canary)) + NET)
     (found / "__init__.py").touch()
     assert "downloaded/config.yaml" in refusal(DOORS[door])
     assert not canary.exists()
+    shown(ledger)
 
 
 def test_without_the_check_it_would_be_imported(found, canary, monkeypatch):
@@ -162,17 +180,23 @@ CHECKPOINTS = {
 }
 
 
-@each_door
-@pytest.mark.parametrize("kind", CHECKPOINTS)
-def test_hyper_parameters_of_a_checkpoint_are_not_looked_at(kind, door, found, canary):
+@at_the_doors(CHECKPOINTS)
+def test_hyper_parameters_of_a_checkpoint_are_not_looked_at(kind, door, found, canary, ledger):
     """The net is the config's: the run works as if they were not there."""
     edit_checkpoints(found, CHECKPOINTS[kind])
     run(DOORS[door])
     assert not canary.exists()
+    shown(ledger)
 
 
 def poison(content):
     next(iter(content["state_dict"].values())).view(-1)[0] = torch.nan
+
+
+def halves(state):
+    return {
+        name: value[: len(value) // 2] if value.ndim else value for name, value in state.items()
+    }
 
 
 REFUSED = {
@@ -181,32 +205,41 @@ REFUSED = {
     "later version": (lambda c: c["deepdigits"].update(format=99), "install the later version"),
     "no weights": (lambda c: c.update(state_dict={}), "another net"),
     "further weights": (lambda c: c["state_dict"].update(x=torch.ones(1)), "unknown weights x"),
+    "other shapes": (lambda c: c.update(state_dict=halves(c["state_dict"])), "has shape"),
     "no state_dict": (lambda c: c.pop("state_dict"), "no state_dict"),
 }
 
 
-@each_door
-@pytest.mark.parametrize("kind", REFUSED)
-def test_content_that_is_no_good_is_refused(kind, door, found, canary):
+@at_the_doors(REFUSED)
+def test_content_that_is_no_good_is_refused(kind, door, found, canary, ledger):
     change, named = REFUSED[kind]
     edit_checkpoints(found, change)
     assert named in refusal(DOORS[door])
     assert not canary.exists()
+    shown(ledger)
+
+
+def bomb():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+    return buffer.getvalue()
 
 
 DAMAGED = {
     "empty": lambda data: b"",
     "truncated": lambda data: data[: len(data) // 2],
     "random": lambda data: data[::-1],
+    "zip bomb": lambda data: bomb(),
 }
 
 
-@each_door
-@pytest.mark.parametrize("kind", DAMAGED)
-def test_damaged_checkpoint_is_named(kind, door, found):
+@at_the_doors(DAMAGED)
+def test_damaged_checkpoint_is_named(kind, door, found, ledger):
     for path in (found / "checkpoints").glob("*.ckpt"):
         path.write_bytes(DAMAGED[kind](path.read_bytes()))
     assert "is damaged" in refusal(DOORS[door])
+    shown(ledger)
 
 
 def test_net_of_other_width_is_named(found):
@@ -250,3 +283,32 @@ def test_damaged_last_checkpoint_gives_way_to_the_best(found, capsys):
     assert "going on from downloaded/checkpoints/best.ckpt" in capsys.readouterr().err
     cli = run([*DOORS["resume"], "--trainer.max_epochs", "2"])
     assert cli.trainer.global_step == 8
+
+
+RUBBISH = {
+    "empty": b"",
+    "random": bytes(range(256)) * 20,
+    "no mapping": b"[1, 2]",
+    "unclosed": b"{model: [",
+    "python object": b"model: !!python/object/apply:os.system ['touch canary']",
+    "python name": b"!!python/name:os.system",
+    "deep": b"[" * 5000,
+    "other keys": b"{nonsense: 1}",
+    "zip bomb": bomb(),
+    "endless": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b, *d]",
+    "no numbers": b"{data: {batch_size: [a]}}",
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("kind", RUBBISH)
+def test_rubbish_for_a_config_or_a_report_is_refused(kind, found, ledger):
+    Path("rubbish.yaml").write_bytes(RUBBISH[kind])
+    refusal(["fit", "-c", str(CONFIGS / "mlp.yaml"), "-c", "rubbish.yaml"])
+    (found / "report.json").write_bytes(RUBBISH[kind])
+    refusal(["compare", "downloaded"])
+    (found / "config.yaml").write_bytes(RUBBISH[kind])
+    refusal(DOORS["test"])
+    refusal(["fit", "--data.data_dir", "rubbish.yaml", "-c", str(CONFIGS / "mlp.yaml")])
+    assert not Path("canary").exists()
+    ledger("rubbish for a config, a report or a data folder: one line, nothing is run", 4)
