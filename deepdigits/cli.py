@@ -46,19 +46,14 @@ class WholeConfig(SaveConfigCallback):
     """Writes config.yaml whole or not at all: a run that is killed meanwhile can go on."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run folder on all processes, then write on the first."""
-        self.folder = trainer.log_dir  # a broadcast
+        """Ask for the folder on all processes, as each must answer, then write on the first."""
+        self.folder = trainer.log_dir
         super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write beside the target, and rename."""
-        if self.folder is None:
-            return
-        path = Path(self.folder, self.config_filename)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(self.parser.dump(self.config, skip_none=False))
-        part.replace(path)
+        """Put what Lightning has just written into place."""
+        part = Path(str(self.folder), self.config_filename)
+        part.replace(part.with_suffix(".yaml"))
 
 
 class DigitsCLI(LightningCLI):
@@ -79,7 +74,7 @@ class DigitsCLI(LightningCLI):
             auto_configure_optimizers=False,  # those groups step schedulers per epoch only
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
             save_config_callback=WholeConfig,
-            save_config_kwargs={"overwrite": True, "save_to_log_dir": False},
+            save_config_kwargs={"overwrite": True, "config_filename": "config.part"},
             parser_class=Parser,
             parser_kwargs={"fit": {"epilog": RESUME}} if self.verb in ("train", "fit") else None,
             args=["fit" if self.verb == "train" else self.verb, *self.args],
