@@ -32,7 +32,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 
 @pytest.mark.reliability
-@pytest.mark.parametrize("kilobytes", [3000, 3700, 4400])
+@pytest.mark.parametrize("kilobytes", [3000, 3700])
 def test_full_disk_ends_in_one_line_and_earlier_checkpoints_load(
     kilobytes: int, mount: Callable[..., Path], tmp_path: Path, ledger: Callable[..., None]
 ) -> None:
