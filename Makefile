@@ -10,7 +10,7 @@ READY := .venv/.ready
 WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-mlp train-cnn tensorboard demo bench pretrained screenshots test test-browser test-all lint format typecheck lock clean distclean
+.PHONY: help setup train-mlp train-cnn tensorboard demo bench pretrained screenshots test test-browser test-reliability test-all lint format typecheck lock clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ test: $(READY) ## run the tests, but for the slow ones and those of the browser
 
 test-browser: $(READY) ## run the tests that look at the dashboard in chromium
 	$(BIN)/pytest -m browser $(ARGS)
+
+test-reliability: $(READY) ## kill it, fill the disk, feed it rubbish: a table of what was lost (20 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "reliability or not reliability" tests/reliability $(ARGS)
 
 test-all: $(READY) ## run them all
 	$(BIN)/pytest -m "" $(ARGS)

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from jsonargparse.typing import PositiveInt
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     EarlyStopping,
     EMAWeightAveraging,
     ModelCheckpoint,
     WeightAveraging,
 )
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits import runs, tables
@@ -28,6 +28,7 @@ from deepdigits.arguments import Parser, config_name, shorten, with_run
 from deepdigits.callbacks.artifacts import Artifacts
 from deepdigits.callbacks.dashboard import Dashboard
 from deepdigits.callbacks.guard import Guard
+from deepdigits.callbacks.placement import Placement
 from deepdigits.callbacks.progress import Progress
 from deepdigits.callbacks.randomness import Randomness
 from deepdigits.callbacks.signals import Signals
@@ -40,6 +41,20 @@ from deepdigits.errors import InputError, RunFailed
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 RESUME = "--resume RUN: go on in the folder of a run; RUN as for --ckpt_path, or `latest`"
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
+
+
+class WholeConfig(SaveConfigCallback):
+    """Writes config.yaml whole or not at all: a run that is killed meanwhile can go on."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Ask for the folder on all processes, as each must answer, then write on the first."""
+        self.folder = trainer.log_dir
+        super().setup(trainer, pl_module, stage)
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Put what Lightning has just written into place."""
+        part = Path(str(self.folder), self.config_filename)
+        part.replace(part.with_suffix(".yaml"))
 
 
 class DigitsCLI(LightningCLI):
@@ -59,7 +74,8 @@ class DigitsCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,  # those groups step schedulers per epoch only
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=WholeConfig,
+            save_config_kwargs={"overwrite": True, "config_filename": "config.part"},
             parser_class=Parser,
             parser_kwargs={"fit": {"epilog": RESUME}} if self.verb in ("train", "fit") else None,
             args=["fit" if self.verb == "train" else self.verb, *self.args],
@@ -67,7 +83,10 @@ class DigitsCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the given arguments; those of the shell are none of its business."""
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except RecursionError as error:
+            raise InputError("a config is nested too deeply: is it one?") from error
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Only the one that was asked for: building a parser takes a third of a second."""
@@ -171,7 +190,7 @@ class DigitsCLI(LightningCLI):
         if settings["fast_dev_run"]:
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         else:
-            callbacks += [init.checkpoint, *self._what_resumes(init)]
+            callbacks += [init.checkpoint, Placement(), *self._what_resumes(init)]
         if config.data.val_size:
             callbacks.append(init.early_stopping)
         if config.ema_decay is not None:
@@ -234,6 +253,13 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         if error.errno not in DISK:
             raise
         raise RunFailed(f"the run stopped: {runs.one_line(error)}") from error
+    except RuntimeError as error:
+        if not re.search("gloo|nccl|connection (closed|reset)", str(error), re.I):
+            raise
+        raise RunFailed(
+            "another process of this run has ended, so this one stops too; go on with "
+            "`deepdigits train --resume latest`"
+        ) from error
     finally:
         sys.path.remove(os.getcwd())
     if cli.artifacts().report is not None:

@@ -35,7 +35,7 @@ class Run:
         """Content of the resolved config."""
         try:
             config = yaml.safe_load(self.config_file.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise InputError(f"{self.config_file} cannot be read: {one_line(error)}") from error
         if not isinstance(config, dict):
             raise InputError(f"{self.config_file} is no config: expected a mapping of settings")
@@ -89,7 +89,7 @@ class Run:
             return None
         try:
             content = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path} cannot be read: {one_line(error)}") from error
         if not isinstance(content, dict):
             raise InputError(f"{path} is damaged: expected a JSON object")

@@ -63,7 +63,7 @@ def _named(args: Sequence[str]) -> set[str]:
     for word in [word for word in words if _CONFIG.fullmatch(word) and Path(word).is_file()]:
         try:
             words |= {text for _, text in _strings(yaml.safe_load(Path(word).read_text()))}
-        except (OSError, ValueError, yaml.YAMLError):
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):
             continue  # the parser will say what is wrong with it
     return words
 

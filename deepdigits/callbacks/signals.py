@@ -16,7 +16,7 @@ class Signals(Callback):
     """Stops at the end of the batch on SIGTERM and Ctrl-C, and under SLURM on SIGUSR1.
 
     Lightning 2.6 saves nothing on SIGTERM and ends with exit code 0. Here a training saves
-    ``last.ckpt`` first; one that is validating ends the epoch; outside of a trainer's work, and at
+    ``last.ckpt`` first; one that is validating ends the epoch; before the trainer works, and at
     a second signal, the stop is immediate. It must be the last of the callbacks.
 
     A context manager: outside of it signals do what they did before.
@@ -56,21 +56,14 @@ class Signals(Callback):
             self._stop("between two stages")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """From here on a signal waits for the end of a batch."""
+        """From here on a signal waits for the end of a batch; Lightning's handlers stay away."""
         self._at_work = True
+        # It would put its own in front of these, just before it starts.
+        trainer._signal_connector.register_signal_handlers = self._take_over  # type: ignore[method-assign]
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """From here on it does not."""
         self._at_work = False
-
-    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals back from Lightning, which has just put its handlers on them."""
-        self._take_over()
-
-    on_train_start = on_sanity_check_start
-    on_validation_start = on_sanity_check_start
-    on_test_start = on_sanity_check_start
-    on_predict_start = on_sanity_check_start
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -81,8 +74,9 @@ class Signals(Callback):
             self._save_and_stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop before the next epoch; the one before has just been saved."""
-        if self._asked(trainer):
+        """Stop between two epochs; the one before has just been saved."""
+        begun = self.snapshot is None or self.snapshot.saved
+        if begun and self._asked(trainer):
             self._stop(f"after epoch {trainer.current_epoch}", trainer)
 
     def on_validation_batch_end(self, trainer: Trainer, *others: Any) -> None:

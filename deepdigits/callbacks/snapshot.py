@@ -24,11 +24,15 @@ class Snapshot(Checkpoint):
     Args:
         every_n_steps: Optimizer steps between two saves within an epoch. 0: do not go by steps.
         every_n_seconds: Seconds between two saves within an epoch. 0: do not go by time.
+
+    Attributes:
+        saved: Whether it has saved something since the run was started or resumed.
     """
 
     def __init__(self, every_n_steps: int = 0, every_n_seconds: float = 60.0) -> None:
         self.every_n_steps = every_n_steps
         self.every_n_seconds = every_n_seconds
+        self.saved = False
         self._saved_at = monotonic()
         self._step = 0  # the last one that was seen
         self._restored: dict[str, Any] | None = None
@@ -46,9 +50,13 @@ class Snapshot(Checkpoint):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take them."""
-        if trainer.state.fn == "fit":
-            self._restored = checkpoint.get("unfinished")
+        """Take them; patience is as it is typed now, not as it was (Lightning restores it)."""
+        if trainer.state.fn != "fit":
+            return
+        self._restored = checkpoint.get("unfinished")
+        for callback in _early_stopping(trainer):
+            if state := checkpoint.get("callbacks", {}).get(callback.state_key):
+                state["patience"] = callback.patience
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restore them, and start the clock."""
@@ -92,7 +100,7 @@ class Snapshot(Checkpoint):
         """Save a checkpoint now, at the end of a batch or an epoch."""
         path = _folder(trainer) / name
         trainer.save_checkpoint(path)
-        self._saved_at = monotonic()
+        self._saved_at, self.saved = monotonic(), True
         return path
 
     def _due(self, trainer: Trainer) -> bool:
@@ -128,8 +136,12 @@ def is_over(trainer: Trainer) -> bool:
 
 def _more_patience(trainer: Trainer) -> bool:
     """Whether a run that stopped early was resumed with more patience."""
-    early: list[Any] = trainer.early_stopping_callbacks
-    return any(callback.wait_count < callback.patience for callback in early)
+    return any(callback.wait_count < callback.patience for callback in _early_stopping(trainer))
+
+
+def _early_stopping(trainer: Trainer) -> list[Any]:
+    found: list[Any] = trainer.early_stopping_callbacks
+    return found
 
 
 def _folder(trainer: Trainer) -> Path:

@@ -1,0 +1,163 @@
+"""A run that is asked to stop saves at the next batch boundary, and says how to go on."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from deepdigits.__main__ import run
+from deepdigits.callbacks.signals import Signals
+from deepdigits.errors import Interrupted
+
+ROOT = Path(__file__).parents[2]
+BATCHES = 20
+ARGS = ["-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
+ARGS += ["--trainer.max_epochs", "2", "--trainer.limit_train_batches", str(BATCHES)]
+RUN = Path("lightning_logs/mlp/version_0")
+
+# A module of the user's own, in the working directory: sends the signal at the given moment.
+ASK = """
+import os, signal
+from lightning.pytorch import Callback
+
+class Ask(Callback):
+    def __init__(self, moment: str, signum: int, at: int = 3):
+        self.moment, self.signum, self.at = moment, signum, at
+    def ask(self, moment, batch_idx=0):
+        if moment == self.moment and batch_idx == self.at:
+            os.kill(os.getpid(), self.signum)
+    def on_sanity_check_start(self, trainer, pl_module):
+        self.ask("sanity check", self.at)
+    def on_train_start(self, trainer, pl_module):
+        self.ask("start", self.at)
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.ask("train", batch_idx)
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch + 1 < trainer.max_epochs:
+            self.ask("epoch end", self.at)
+    def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
+        if not trainer.sanity_checking:
+            self.ask("val", batch_idx)
+    def on_test_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
+        self.ask("test", batch_idx)
+"""
+
+
+def ask(moment, signum, at):
+    Path("ask.py").write_text(ASK)
+    init = f'{{"moment": "{moment}", "signum": {int(signum)}, "at": {at}}}'
+    return ["--trainer.callbacks", f'[{{"class_path": "ask.Ask", "init_args": {init}}}]']
+
+
+def in_shell(args):
+    """A command line as a shell runs it: exit code and what stands on stderr."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "deepdigits", *args]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def saved():
+    return torch.load(RUN / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, data_folder):
+    """Weights of the run that was never stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("unbroken"))
+        patch.setenv("DEEPDIGITS_DATA", str(data_folder))
+        run(["fit", *ARGS])
+        return saved()["state_dict"]
+
+
+# The moment, the batch, and the steps that are done and saved when the run has stopped.
+MOMENTS = {
+    "sanity check": (0, 1),
+    "start": (0, 1),
+    "train": (7, 8),
+    "epoch end": (0, BATCHES),
+    "val": (1, BATCHES),
+    "test": (1, 2 * BATCHES),
+}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(m, marks=() if m in ("sanity check", "train") else pytest.mark.reliability)
+        for m in MOMENTS
+    ],
+)
+def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, unbroken):
+    at, steps = MOMENTS[moment]
+    with pytest.raises(Interrupted) as stopped:
+        run(["train", *ARGS, *ask(moment, signal.SIGTERM, at)])
+    assert stopped.value.code == 143
+    assert saved()["global_step"] == steps
+    assert stopped.value.line.endswith(f"go on with: deepdigits train --resume {RUN}")
+    assert "SIGTERM" in stopped.value.line
+    assert not (RUN / "report.json").exists()
+    run(["train", "--resume", str(RUN), "--trainer.callbacks", "null"])
+    weights = saved()["state_dict"]
+    assert all(torch.equal(weights[name], unbroken[name]) for name in unbroken)
+    assert (RUN / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    "signum, code, environment",
+    [
+        (signal.SIGTERM, 143, {}),
+        pytest.param(signal.SIGINT, 130, {}, marks=pytest.mark.reliability),
+        (signal.SIGUSR1, 143, {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "a"}),
+    ],
+)
+def test_shell_sees_one_line_and_the_exit_code(signum, code, environment, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    returned, errors = in_shell(["train", *ARGS, *ask("train", signum, 4)])
+    assert returned == code, errors
+    assert saved()["global_step"] == 5
+    line = errors.splitlines()[-1]
+    assert line.startswith(f"deepdigits: stopped by {signal.Signals(signum).name} in epoch 1")
+    assert line.endswith(f"deepdigits train --resume {RUN}")
+    assert "Traceback" not in errors
+
+
+def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
+    """What the guard mends (Lightning 2.6)."""
+    for name in ("_take_over", "setup"):
+        monkeypatch.setattr(Signals, name, lambda *args, **more: None)
+    former = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stopped:
+        run(["train", *ARGS, *ask("train", signal.SIGTERM, 4)])
+    assert not stopped.value.code
+    assert not (RUN / "checkpoints").exists()
+    signal.signal(signal.SIGTERM, former)
+
+
+def test_test_of_a_net_stops_at_the_batch():
+    run(["fit", *ARGS, "--trainer.max_epochs", "1"])
+    with pytest.raises(Interrupted) as stopped:
+        run(["test", "--ckpt_path", str(RUN), *ask("test", signal.SIGTERM, 1)])
+    assert stopped.value.code == 143
+    assert not (RUN / "report.json").exists()
+
+
+def test_second_signal_stops_at_once():
+    with Signals() as signals, pytest.raises(Interrupted, match="130"):
+        signals.setup(Trainer(logger=False, enable_checkpointing=False), None, "fit")
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.signum == signal.SIGINT
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_signals_do_afterwards_what_they_did_before():
+    former = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    run(["fit", *ARGS, "--trainer.max_epochs", "1"])
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == former

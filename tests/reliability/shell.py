@@ -1,0 +1,50 @@
+"""`deepdigits` as a shell starts it, without the seconds that importing torch takes.
+
+A fork server imports once; each command line is a process of its own, forked from it, that calls
+the entry point of the shell. It can be killed like any other.
+"""
+
+import multiprocessing
+import os
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+CONTEXT = multiprocessing.get_context("forkserver")
+ROOT = Path(__file__).parents[2]
+
+
+def start(args: list[str], folder: Path, **environment: str) -> BaseProcess:
+    """Start a command line in a folder; its output goes into a file there."""
+    CONTEXT.set_forkserver_preload(["deepdigits.cli", "matplotlib.pyplot", "shell"])
+    os.environ["OMP_NUM_THREADS"] = "1"
+    environment = {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]} | environment
+    process = CONTEXT.Process(target=_main, args=(args, str(folder), environment))
+    process.start()
+    return process
+
+
+def finish(args: list[str], folder: Path, **environment: str) -> tuple[int, str]:
+    """Run a command line to its end: exit code, and what it has said."""
+    process = start(args, folder, **environment)
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode, output(folder)
+
+
+def output(folder: Path) -> str:
+    """What the command line that was started last in this folder has said so far."""
+    return (folder / "output.txt").read_text()
+
+
+def _main(args: list[str], folder: str, environment: dict[str, str]) -> None:
+    os.chdir(folder)
+    os.environ.update(environment)
+    sink = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    sys.argv = ["deepdigits", *args]
+
+    from deepdigits.__main__ import main
+
+    main()

@@ -1,0 +1,76 @@
+"""Any words on the command line end in one line, and write nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from shell import ROOT
+
+from deepdigits.__main__ import run
+from deepdigits.errors import InputError
+
+MLP = str(ROOT / "configs" / "mlp.yaml")
+GROUPS = ("model", "data", "trainer", "checkpoint", "snapshot", "early_stopping", "logger")
+TYPED = (
+    *("data.batch_size", "data.val_size", "data.eval_batch_size", "data.split_seed"),
+    *("data.augment.degrees", "data.augment.zoom", "model.lr", "model.dropout", "model.norm"),
+    *("model.hidden_sizes", "trainer.max_epochs", "trainer.limit_train_batches", "ema_decay"),
+    *("trainer.devices", "snapshot.every_n_steps", "early_stopping.patience", "seed_everything"),
+    *("checkpoint.save_top_k", "dashboard.every_n_epochs", "data.dataset", "data.images_on"),
+)
+words = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=12
+)
+# Texts that no setting takes: of the wrong type whatever the type is.
+no_value = words.map(lambda text: f"?{text}").filter(lambda text: "=" not in text)
+names = words.map(lambda text: "zz" + "".join(c for c in text if c.isalnum()))
+keys = st.sampled_from(TYPED)
+unknown_keys = st.builds("{}.{}".format, st.sampled_from(GROUPS), names)
+plain = st.none() | st.booleans() | st.integers() | st.floats() | words
+trees = st.recursive(
+    plain, lambda x: st.lists(x, max_size=3) | st.dictionaries(words, x), max_leaves=8
+)
+
+flags = st.builds(lambda key, value: ["--" + key, value], keys, no_value)
+unknown = st.builds(lambda key, value: [f"--{key}={value}"], unknown_keys, words)
+strays = no_value.map(lambda word: [word])
+configs = st.dictionaries(names, trees, min_size=1).map(lambda tree: ["-c", yaml.safe_dump(tree)])
+broken = words.map(lambda word: ["-c", f"{{[{word}"])
+verbs = st.sampled_from(["train", "fit", "validate", "test", "predict", "report", "compare", "zz"])
+
+
+def refused(args: list[str]) -> None:
+    for place, word in enumerate(args):
+        if args[place - 1] == "-c" and word != MLP:
+            Path("typed.yaml").write_text(word)
+            args[place] = "typed.yaml"
+    before = sorted(Path.cwd().rglob("*"))
+    with pytest.raises(InputError) as caught:
+        run(args)
+    assert "\n" not in str(caught.value)
+    assert sorted(Path.cwd().rglob("*")) == before
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1200)
+def test_bad_words_end_in_one_line(ledger: Callable[..., None]) -> None:
+    lines = 0
+
+    @settings(max_examples=520, suppress_health_check=list(HealthCheck))
+    @given(verb=verbs, bad=flags | unknown | strays | configs | broken)
+    def fuzz(verb: str, bad: list[str]) -> None:
+        nonlocal lines
+        refused([verb, "-c", MLP, *bad] if verb in ("train", "fit") else [verb, *bad])
+        lines += 1
+
+    fuzz()
+    ledger("fuzzed command lines and configs: exit code 2, one line, nothing written", lines)
+
+
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@given(bad=flags | unknown | strays | configs | broken)
+def test_a_few_bad_words_end_in_one_line(bad: list[str]) -> None:
+    refused(["fit", "-c", MLP, *bad])

@@ -1,0 +1,41 @@
+"""The short training that the proofs break: real digits, dropout and augmentation on."""
+
+import json
+from pathlib import Path
+
+import torch
+from shell import ROOT
+from torch import Tensor
+
+RUN = Path("lightning_logs/mlp/a")
+TRAIN = ["train", "-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
+TRAIN += ["--trainer.max_epochs", "3", "--trainer.limit_train_batches", "16"]
+TRAIN += ["--snapshot.every_n_steps", "3", "--logger.version", "a"]
+TRAIN += ["--trainer.enable_progress_bar", "false"]
+TIMES = ("training_seconds", "git_commit")
+
+
+def weights(folder: Path, name: str = "last.ckpt") -> dict[str, Tensor]:
+    """Weights of a finished run, by name."""
+    path = folder / RUN / "checkpoints" / name
+    state: dict[str, Tensor] = torch.load(path, weights_only=True)["state_dict"]
+    return state
+
+
+def report(folder: Path) -> dict[str, object]:
+    """The report of a finished run, apart from times."""
+    content = json.loads((folder / RUN / "report.json").read_text())
+    return {key: value for key, value in content.items() if key not in TIMES}
+
+
+def same_bytes(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    """Whether two nets are the same to the last bit."""
+    return a.keys() == b.keys() and all(
+        a[name].numpy().tobytes() == b[name].numpy().tobytes() for name in a
+    )
+
+
+def same_run(a: Path, b: Path) -> bool:
+    """Whether two runs ended with the same last and best weights and the same report."""
+    nets = (same_bytes(weights(a, n), weights(b, n)) for n in ("last.ckpt", "best.ckpt"))
+    return all(nets) and report(a) == report(b)
