@@ -222,3 +222,12 @@ def test_run_that_does_not_exist_is_refused():
         run(["test", "--ckpt_path", "nowhere"])
     with pytest.raises(InputError, match="nowhere does not exist"):
         run(["report", "nowhere"])
+
+
+def test_number_of_threads_is_a_setting(in_trained, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    run(["validate", "--ckpt_path", str(in_trained), "--num_threads", "3"])
+    assert asked == [3]
+    with pytest.raises(InputError, match="num_threads"):
+        run(["validate", "--ckpt_path", str(in_trained), "--num_threads", "0"])

@@ -1,5 +1,6 @@
 """The table of verbs and the exit codes of the shell."""
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -7,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from deepdigits import __version__
-from deepdigits.__main__ import run
+from deepdigits.__main__ import main, run
 from deepdigits.verbs import VERBS
 
 
@@ -49,3 +50,19 @@ def test_wrong_input_of_a_verb_ends_in_exit_code_2_without_a_traceback():
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert "LitFoo" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_waiting_threads_do_not_burn_their_core_unless_they_are_told_to(
+    given, expected, monkeypatch
+):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["deepdigits", "--version"])
+    main()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected

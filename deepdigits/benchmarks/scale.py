@@ -52,13 +52,14 @@ def bench_scale(
     peak = {point: median(mb for _, mb in values) for point, values in found.items()}
     if plot is not None:
         scaling(seconds, peak).savefig(plot)
-    base = (1, BATCH_SIZE)
-    rows = [
-        [f"{n} x", f"{size}", f"{seconds[n, size]:.2f} s", f"{peak[n, size]:.0f} MB"]
-        + [f"{seconds[n, size] / seconds[base]:.2f} x", f"{peak[n, size] - peak[base]:+.0f} MB"]
-        for n, size in points
-    ]
-    head = ("digits", "batch size", "epoch", "peak memory", "ratio", "above the first")
+    first = points[0]
+    rows = []
+    for n, size in points:
+        ratio = seconds[n, size] / seconds[first]
+        more = peak[n, size] - peak[first]
+        cells = [f"{n} x", f"{size}", f"{seconds[n, size]:.2f} s", f"{ratio:.2f} x"]
+        rows.append([*cells, f"{peak[n, size]:.0f} MB", f"{more:+.0f} MB"])
+    head = ("digits", "batch size", "epoch", "ratio", "peak memory", "above the first")
     figures = {
         "repeats": repeats,
         "points": [
