@@ -27,11 +27,11 @@ train-cnn: $(READY) ## train the CNN, then test its best epoch
 tensorboard: $(READY) ## show every run in lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
 
-pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and configs/recipes/mlp-long.yaml)
+pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and mlp.yaml)
 	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
 	$(BIN)/python -m deepdigits.pretrained lightning_logs/cnn/seed_0 cnn
-	$(BIN)/deepdigits repeat -c configs/recipes/mlp-long.yaml --seeds 1
-	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp-long/seed_0 mlp
+	$(BIN)/deepdigits repeat -c configs/mlp.yaml --seeds 1
+	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp/seed_0 mlp
 
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)
