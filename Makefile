@@ -39,11 +39,11 @@ bench: $(READY) ## measure speed side by side: half an hour on 2 cores
 demo: $(READY) ## a page to draw on, in the browser (ARGS: the runs to show)
 	$(BIN)/deepdigits demo $(ARGS)
 
-pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and configs/recipes/mlp-long.yaml)
+pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and mlp.yaml)
 	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
 	$(BIN)/python -m deepdigits.pretrained lightning_logs/cnn/seed_0 cnn
-	$(BIN)/deepdigits repeat -c configs/recipes/mlp-long.yaml --seeds 1
-	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp-long/seed_0 mlp
+	$(BIN)/deepdigits repeat -c configs/mlp.yaml --seeds 1
+	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp/seed_0 mlp
 
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)
