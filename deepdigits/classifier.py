@@ -31,6 +31,8 @@ class LitClassifier(LightningModule):
         weight_decay: Decay of the weight matrices and kernels (not of biases and norms).
         label_smoothing: Share of the target spread over all classes, while training.
         warmup: Share of the run in which the learning rate rises.
+        compile: Compile the net for training. It takes a minute at the start; keys of checkpoints
+            stay as they are.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class LitClassifier(LightningModule):
         weight_decay: float = 1e-2,
         label_smoothing: float = 0.0,
         warmup: float = 0.3,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore="net")  # those of the subclass too
@@ -50,6 +53,7 @@ class LitClassifier(LightningModule):
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
         self.warmup = warmup
+        self.compile_net = compile
         self.train_metrics = StageMetrics(num_classes)
         self.val_metrics = StageMetrics(num_classes)
         self.test_metrics = StageMetrics(num_classes)
@@ -60,7 +64,7 @@ class LitClassifier(LightningModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Check before the first batch that net and dataset fit each other."""
+        """Check before the first batch that net and dataset fit each other; compile the net."""
         was_training, dtype = self.net.training, next(self.net.parameters()).dtype
         with torch.no_grad():
             logits = self.net.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
@@ -72,6 +76,8 @@ class LitClassifier(LightningModule):
                 f"num_classes is {self.num_classes}, but the dataset has {classes} classes: give "
                 "the net one logit per class (the data module hands num_classes to the model)"
             )
+        if stage == "fit" and self.compile_net:
+            self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
 
     def on_train_epoch_start(self) -> None:
         """Count anew."""

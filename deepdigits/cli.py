@@ -87,6 +87,10 @@ class DigitsCLI(LightningCLI):
             self.config = parser.parse_args(args)
         except RecursionError as error:
             raise InputError("a config is nested too deeply: is it one?") from error
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"a config is no text ({error.reason}): expected YAML in UTF-8 behind -c"
+            ) from error
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Only the one that was asked for: building a parser takes a third of a second."""

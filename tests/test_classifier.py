@@ -134,6 +134,32 @@ def test_checkpoint_gives_the_same_logits_and_runs_no_code(
     assert torch.equal(again.eval()(images), net.eval()(images))
 
 
+@pytest.mark.slow
+def test_compiled_net_learns_and_its_checkpoint_has_the_plain_keys(
+    make_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    net, trainer = small(LitMLP, lr=0.01, compile=True), make_trainer()
+    trainer.fit(net, tiny())
+    assert net.net._compiled_call_impl is not None
+    trainer.save_checkpoint(tmp_path / "net.ckpt")
+    plain = small(LitMLP)
+    plain.load_state_dict(torch.load(tmp_path / "net.ckpt", weights_only=True)["state_dict"])
+    images = torch.rand(9, 1, 28, 28)
+    torch.testing.assert_close(plain.eval()(images), net.eval()(images))
+
+
+def test_net_is_compiled_for_training_alone(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(module))
+    net, trainer = small(LitMLP, compile=True), make_trainer()
+    trainer.test(net, tiny(), verbose=False)
+    assert compiled == []
+    trainer.fit(net, tiny())
+    assert compiled == [net.net]
+
+
 @BOTH
 def test_predictions_are_probabilities_of_the_test_images_in_order(
     face: type[LitClassifier], make_trainer: MakeTrainer
