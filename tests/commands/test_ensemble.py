@@ -75,8 +75,10 @@ def test_other_splits_and_names(trained):
     assert (report["split"], report["overall"]["num_samples"]) == ("val", 50)
 
 
-def test_a_net_of_the_package_may_be_a_member(trained):
-    ensemble.main([trained[0], "mlp"])
+def test_a_net_of_the_package_may_be_a_member():
+    short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=20"]
+    run(["fit", "-c", MLP, *short, "--logger.version", "seed_0"])
+    ensemble.main([RUNS[0], "mlp"])
     report = json.loads((FOLDER / "report.json").read_text())
     images, labels = datasets.load("mnist", datasets.default_data_dir(), train=False)
     right = (load("mlp")(images).argmax(dim=1) == labels).double().mean().item()
