@@ -34,7 +34,7 @@ def test_runnable_config_says_what_to_expect(path):
     assert f"deepdigits train -c configs/{name(path)}" in header
     for said in (
         r"[\d,]+ parameters",
-        r"\d+\.\d+ (\+- \d+\.\d+ )?% .*n = \d+",
+        r"\d+\.\d+ \+- \d+\.\d+ % .*n = \d+",
         r"\d+ s",
         r"cores|GPU",
     ):
