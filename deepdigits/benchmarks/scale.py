@@ -97,11 +97,12 @@ def scaling(seconds: Mapping[Point, float], peak: Mapping[Point, float]) -> Figu
     ):
         where = [point[place] for point in points]
         axes.plot(where, [seconds[point] for point in points], "o-", color=BLUE)
-        axes.set(xlabel=label, ylim=(0, None), xticks=where)
+        axes.set(xlabel=label, ylim=(0, 1.1 * max(seconds[point] for point in points)))
+        axes.set_xticks(where)
         axes.set_ylabel("seconds of an epoch", color=BLUE)
         memory = axes.twinx()
         memory.plot(where, [peak[point] for point in points], "s--", color=ORANGE)
-        memory.set_ylim(0, None)
+        memory.set_ylim(0, 1.1 * max(peak[point] for point in points))
         memory.set_ylabel("peak memory (MB)", color=ORANGE)
         axes.grid(alpha=0.3, color=GREY)
     right.set_xscale("log", base=2)
