@@ -35,11 +35,12 @@ class Dashboard(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write layout, config and hyper-parameters, once a run."""
+        folder = trainer.log_dir  # asked on all processes: the first tells the others, which wait
         writer = _writer(trainer)
         if writer is None or trainer.ckpt_path:
             return
         writer.add_custom_scalars(layout())
-        config = Path(str(trainer.log_dir), "config.yaml")
+        config = Path(str(folder), "config.yaml")
         if config.is_file():
             # Indented: Markdown leaves it as it is.
             writer.add_text("config", indent(config.read_text(), "    "))

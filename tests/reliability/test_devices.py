@@ -61,7 +61,6 @@ def test_a_padded_sampler_would_count_10_002() -> None:
     assert sum(map(len, samplers)) == 10_002
 
 
-@pytest.mark.reliability
 @pytest.mark.distributed
 def test_two_halves_of_a_batch_train_like_the_whole(ledger: Callable[..., None]) -> None:
     few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "60"]
