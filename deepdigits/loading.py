@@ -37,12 +37,19 @@ def load(name: str = "cnn", logs: Path = Path(runs.LOGS)) -> DigitReader:
     >>> load("cnn")(torch.zeros(3, 28, 28)).shape
     torch.Size([3, 10])
     """
+    return build(name, *read(name, logs))
+
+
+def read(name: str, logs: Path = Path(runs.LOGS)) -> tuple[dict[str, Tensor], dict[str, Any], Path]:
+    """The weights of a net that is named as for `load`, its facts, and the file of the weights.
+
+    Raises:
+        InputError: As `load`, but for weights that do not fit.
+    """
     if name in pretrained.shipped():
-        weights, facts = pretrained.read(name)
-        return build(name, weights, facts, pretrained.path(name))
+        return *pretrained.read(name), pretrained.path(name)
     run = runs.find(name, logs)
-    weights, facts = read_run(run)
-    return build(name, weights, facts, run.checkpoint)
+    return *read_run(run), run.checkpoint
 
 
 def read_run(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -82,11 +82,7 @@ def _write(name: str, stem: str, folder: Path, form: str, int8: bool) -> None:
     from deepdigits import loading  # here, as this loads torch
     from deepdigits.export import engines, formats, proof
 
-    if name in pretrained.shipped():
-        (weights, facts), source = pretrained.read(name), pretrained.path(name)
-    else:
-        run = runs.find(name)
-        (weights, facts), source = loading.read_run(run), run.checkpoint
+    weights, facts, source = loading.read(name)
     net = loading.build(name, weights, facts, source).net
     images, labels = proof.test_digits(facts["report"].get("dataset", "mnist"))
     of_net = engines.logits(net, images)
