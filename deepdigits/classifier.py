@@ -16,6 +16,7 @@ from deepdigits.metrics import Report, StageMetrics
 from deepdigits.models.cnn import CNN, Shrink
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
+from deepdigits.optimization import adamw, one_cycle
 
 
 class LitClassifier(LightningModule):
@@ -104,7 +105,7 @@ class LitClassifier(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log every figure of the validation images."""
-        self._log(_figures(self.report("val")), "val")
+        self._log(self.report("val").figures(), "val")
 
     def on_test_epoch_start(self) -> None:
         """Count anew."""
@@ -117,7 +118,7 @@ class LitClassifier(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log every figure of the test images."""
-        self._log(_figures(self.report("test")), "test")
+        self._log(self.report("test").figures(), "test")
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Class probabilities (B, C)."""
@@ -126,13 +127,7 @@ class LitClassifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW, with a schedule stepped per batch."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
-        optimizer = torch.optim.AdamW(groups, lr=self.lr, fused=fused)
+        optimizer = adamw(self.parameters(), self.lr, self.weight_decay)
         scheduler = LambdaLR(optimizer, lambda step: self._lr_factor(step))
         return {
             "optimizer": optimizer,
@@ -219,31 +214,3 @@ class LitCNN(LitClassifier):
     ) -> None:
         net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, shrink, shifts)
         super().__init__(net=net, num_classes=num_classes, **kwargs)
-
-
-def one_cycle(progress: float, warmup: float) -> float:
-    """Factor of the learning rate: from 1/25 up to 1 and down to 0, each along half a cosine.
-
-    Args:
-        progress: Share of the run that is done, in [0, 1].
-        warmup: Share of the run in which the factor rises, in [0, 1].
-
-    >>> [round(one_cycle(p, warmup=0.5), 2) for p in (0, 0.25, 0.5, 0.75, 1)]
-    [0.04, 0.52, 1.0, 0.5, 0.0]
-    """
-    if progress < warmup:
-        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
-    if warmup >= 1:
-        return 1.0
-    return (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup)))) / 2
-
-
-def _figures(report: Report) -> dict[str, Any]:
-    """What the dashboard shows of a report: the whole, and each class under its label."""
-    whole = {"loss": report.loss, "accuracy": report.accuracy, "f1_macro": report.f1_macro}
-    classes = {
-        f"{name}/{label}": getattr(scores, name)
-        for name in ("precision", "recall", "f1")
-        for label, scores in enumerate(report.classes)
-    }
-    return whole | classes

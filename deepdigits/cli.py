@@ -1,31 +1,29 @@
 """LightningCLI for digits: fit, validate, test, predict, and train (= fit, then test the best)."""
 
 import errno
-import logging
 import os
 import re
 import sys
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse.typing import PositiveInt
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import (
     EarlyStopping,
     EMAWeightAveraging,
     ModelCheckpoint,
     WeightAveraging,
 )
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from deepdigits import runs, tables
+from deepdigits import runs, summary
 from deepdigits.arguments import Parser, config_name, shorten, with_run
 from deepdigits.callbacks.artifacts import Artifacts
+from deepdigits.callbacks.config import WholeConfig
 from deepdigits.callbacks.dashboard import Dashboard
 from deepdigits.callbacks.guard import Guard
 from deepdigits.callbacks.placement import Placement
@@ -37,24 +35,11 @@ from deepdigits.checkpoint_io import AtomicCheckpointIO
 from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.errors import InputError, RunFailed
+from deepdigits.quiet import hush_engine
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 RESUME = "--resume RUN: go on in the folder of a run; RUN as for --ckpt_path, or `latest`"
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
-
-
-class WholeConfig(SaveConfigCallback):
-    """Writes config.yaml whole or not at all: a run that is killed meanwhile can go on."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Ask for the folder on all processes, as each must answer, then write on the first."""
-        self.folder = trainer.log_dir
-        super().setup(trainer, pl_module, stage)
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Put what Lightning has just written into place."""
-        part = Path(str(self.folder), self.config_filename)
-        part.replace(part.with_suffix(".yaml"))
 
 
 class DigitsCLI(LightningCLI):
@@ -243,7 +228,7 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         Interrupted: A signal asked to stop.
     """
     args = list(sys.argv[1:] if args is None else args)
-    _quiet()
+    hush_engine()
     sys.path.append(os.getcwd())  # nets of the user's own; at the end, where they hide no package
     try:
         with Signals(args[0]) as signals:
@@ -266,42 +251,9 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         ) from error
     finally:
         sys.path.remove(os.getcwd())
-    if cli.artifacts().report is not None:
-        print_summary(cli)
-    return cli
-
-
-def print_summary(cli: DigitsCLI) -> None:
-    """Print the report of an evaluation, where everything is, and what to do next."""
     artifacts = cli.artifacts()
-    report = artifacts.report
-    assert report is not None
-    tables.show(report.HEAD, report.rows())
-    confused = ", ".join(f"{t} as {p} ({n})" for t, p, n in report.most_confused())
-    print(f"accuracy {report.accuracy:.2%}: {report.errors} errors in {report.num_samples}")
-    if confused:
-        print(f"most confused: {confused}")
-    print()
-    for what, path in {**artifacts.files, "checkpoint": cli.trainer.ckpt_path}.items():
-        if path:
-            print(f"{what:<11} {os.path.relpath(path)}")
-    if cli.verb == "train" and artifacts.files:
-        folder = os.path.relpath(artifacts.files["report"].parent)
-        print(f"\ndashboard   tensorboard --logdir {os.path.relpath(Path(folder).parent.parent)}")
-        print(f"more        deepdigits report {folder} --split train")
-
-
-def _quiet() -> None:
-    """Keep out what no user of this program can act on."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: not re.search("litlogger|litmodels", record.getMessage())  # advertisements
-    )
-    # A test needs none of the callbacks of the training.
-    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint.*")
-    # A run that is resumed goes on in its folder; a new one has a new folder.
-    warnings.filterwarnings("ignore", ".*exists and is not empty.*")
-    # The loader works in memory: workers would only slow it down.
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    # Lightning 2.6.6 calls what torch 2.14 and jsonargparse 4.5x deprecate.
-    warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module="jsonargparse")
+    if artifacts.report is not None:
+        summary.show(artifacts.report, {**artifacts.files, "checkpoint": cli.trainer.ckpt_path})
+        if cli.verb == "train" and artifacts.files:
+            summary.show_next(artifacts.files["report"].parent)
+    return cli

@@ -150,6 +150,20 @@ class Report:
             "confusion_matrix": self._counts.tolist(),
         }
 
+    def figures(self) -> dict[str, float | None]:
+        """What a logger shows: the whole, and each class under its number, as ``f1/7``."""
+        classes = {
+            f"{name}/{label}": getattr(scores, name)
+            for name in ("precision", "recall", "f1")
+            for label, scores in enumerate(self.classes)
+        }
+        return {
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "f1_macro": self.f1_macro,
+            **classes,
+        }
+
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Report":
         """The inverse of :meth:`to_dict`; further keys are ignored."""

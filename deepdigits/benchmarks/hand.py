@@ -5,10 +5,11 @@ from time import perf_counter
 import torch
 import torch.nn.functional as F
 
-from deepdigits.classifier import LitClassifier, one_cycle
+from deepdigits.classifier import LitClassifier
 from deepdigits.cli import DigitsCLI
 from deepdigits.data.batches import Batches, IndexSampler
 from deepdigits.data.module import DigitsDataModule, Split, to_float
+from deepdigits.optimization import adamw, one_cycle
 
 
 def hand_seconds(built: DigitsCLI, epochs: int) -> float:
@@ -39,11 +40,7 @@ def train_by_hand(
     """Train the model's net, and count the right answers in validation after each epoch."""
     net, total = model.net, epochs * len(train)
     right: list[int] = []
-    groups = [
-        {"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": model.weight_decay},
-        {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=model.lr, fused=True)
+    optimizer = adamw(net.parameters(), model.lr, model.weight_decay)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: one_cycle(step / total, model.warmup)
     )
