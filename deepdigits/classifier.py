@@ -16,7 +16,7 @@ from deepdigits.metrics import Report, StageMetrics
 from deepdigits.models.cnn import CNN, Shrink
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
-from deepdigits.optimization import adamw, one_cycle
+from deepdigits.optimizer import adamw, one_cycle
 
 
 class LitClassifier(LightningModule):

@@ -9,7 +9,7 @@ from deepdigits.classifier import LitClassifier
 from deepdigits.cli import DigitsCLI
 from deepdigits.data.batches import Batches, IndexSampler
 from deepdigits.data.module import DigitsDataModule, Split, to_float
-from deepdigits.optimization import adamw, one_cycle
+from deepdigits.optimizer import adamw, one_cycle
 
 
 def hand_seconds(built: DigitsCLI, epochs: int) -> float:
