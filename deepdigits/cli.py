@@ -109,11 +109,13 @@ class DigitsCLI(LightningCLI):
                 "trainer.enable_model_summary": False,
                 "checkpoint.filename": "best",
                 "checkpoint.monitor": "val/accuracy",
-                "checkpoint.mode": "max",
+                "checkpoint.mode": "auto",
                 "checkpoint.save_last": True,
                 "checkpoint.enable_version_counter": False,
                 "checkpoint.save_on_train_epoch_end": True,
-                "early_stopping.monitor": "val/loss",
+                # Under label smoothing the loss is lowest long before the errors are fewest.
+                "early_stopping.monitor": "val/accuracy",
+                "early_stopping.mode": "auto",
                 "early_stopping.patience": 10,
                 "logger.save_dir": runs.LOGS,
                 "logger.name": config_name(self.args),
@@ -145,6 +147,9 @@ class DigitsCLI(LightningCLI):
                 f"trainer.accelerator is {config.trainer.accelerator}, but there is no GPU that "
                 "torch can use here: pass --trainer.accelerator cpu (or auto)"
             )
+        for watch in (config.checkpoint, config.early_stopping):
+            if watch.mode == "auto":
+                watch.mode = "min" if str(watch.monitor).endswith("loss") else "max"
         if not config.data.val_size:
             config.trainer.limit_val_batches = 0
             config.checkpoint.monitor = None  # nothing to choose by: the last checkpoint is kept

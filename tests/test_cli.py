@@ -10,6 +10,7 @@ import yaml
 from deepdigits import runs
 from deepdigits.__main__ import run
 from deepdigits.errors import InputError
+from deepdigits.resolve import resolve
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 MLP, CNN, DEBUG = (str(CONFIGS / name) for name in ("mlp.yaml", "cnn.yaml", "trainer/debug.yaml"))
@@ -128,6 +129,23 @@ def test_named_groups_configure_checkpoints_and_early_stopping(tmp_path):
     checkpoint = cli.trainer.checkpoint_callback
     assert checkpoint.monitor == "val/f1_macro"
     assert checkpoint.best_model_score == cli.trainer.callback_metrics["val/f1_macro"]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode"), [("val/loss", "min"), ("val/accuracy", "max"), ("val/f1/9", "max")]
+)
+def test_the_direction_follows_the_figure_that_is_watched(monitor, mode):
+    flags = ["--early_stopping.monitor", monitor, "--checkpoint.monitor", monitor]
+    config = resolve(["train", "-c", MLP, *flags])
+    assert config["checkpoint"]["mode"] == config["early_stopping"]["mode"] == mode
+    typed = resolve(["train", "-c", MLP, *flags, "--checkpoint.mode", "min"])
+    assert typed["checkpoint"]["mode"] == "min"
+
+
+def test_the_checkpoint_with_the_least_loss_is_the_best(tmp_path):
+    cli = run(["fit", "-c", MLP, "-c", DEBUG, "--checkpoint.monitor", "val/loss"])
+    least = min(value for _, value in cli.artifacts().state_dict()["history"]["val/loss"])
+    assert cli.trainer.checkpoint_callback.best_model_score.item() == pytest.approx(least)
 
 
 def test_without_validation_the_last_checkpoint_is_tested(tmp_path):
