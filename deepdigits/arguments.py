@@ -12,6 +12,18 @@ from lightning.pytorch.cli import LightningArgumentParser
 from deepdigits import runs, trust
 from deepdigits.errors import InputError
 
+RUN = "RUN is a run folder, a checkpoint in one, `latest`, or a net of the package: cnn or mlp"
+_MEASURE = (
+    f"--ckpt_path RUN: the trained net; {RUN}. The run's config is taken, flags override it; "
+    "--data.test_split chooses the images"
+)
+EPILOGS = {  # of the help of Lightning's verbs, which knows no RUN
+    "fit": f"--resume RUN: go on in the folder of a run; {RUN}",
+    "validate": f"--ckpt_path RUN: the trained net; {RUN}",
+    "test": _MEASURE,
+    "predict": _MEASURE,
+}
+
 
 class Parser(LightningArgumentParser):
     """A parser whose errors are :class:`InputError`."""
@@ -82,10 +94,7 @@ def with_run(args: Sequence[str]) -> list[str]:
     else:
         name, others = _take(rest, "--ckpt_path")
         if name is None:
-            raise InputError(
-                f"{verb} needs a trained net: pass --ckpt_path RUN, where RUN is a run folder, "
-                "a checkpoint in one, `latest`, or a net of the package: cnn or mlp"
-            )
+            raise InputError(f"{verb} needs a trained net: pass --ckpt_path RUN, where {RUN}")
         run = runs.find(name)
         trust.check(run.config, run.folder, others)
         checkpoint = run.checkpoint

@@ -21,12 +21,13 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits import runs, summary
-from deepdigits.arguments import Parser, config_name, shorten, with_run
+from deepdigits.arguments import EPILOGS, Parser, config_name, shorten, with_run
 from deepdigits.callbacks.artifacts import Artifacts
 from deepdigits.callbacks.config import WholeConfig
 from deepdigits.callbacks.dashboard import Dashboard
 from deepdigits.callbacks.guard import Guard
 from deepdigits.callbacks.placement import Placement
+from deepdigits.callbacks.probabilities import AUTO, Probabilities
 from deepdigits.callbacks.progress import Progress
 from deepdigits.callbacks.randomness import Randomness
 from deepdigits.callbacks.signals import Signals
@@ -38,7 +39,6 @@ from deepdigits.errors import InputError, RunFailed
 from deepdigits.quiet import hush_engine
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-RESUME = "--resume RUN: go on in the folder of a run; RUN as for --ckpt_path, or `latest`"
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
 
 
@@ -50,6 +50,7 @@ class DigitsCLI(LightningCLI):
 
     def __init__(self, args: Sequence[str], signals: Signals | None = None) -> None:
         self.verb = args[0]
+        verb = "fit" if self.verb == "train" else self.verb
         self.signals = signals
         self.args = list(args[1:])
         super().__init__(
@@ -62,8 +63,8 @@ class DigitsCLI(LightningCLI):
             save_config_callback=WholeConfig,
             save_config_kwargs={"overwrite": True, "config_filename": "config.part"},
             parser_class=Parser,
-            parser_kwargs={"fit": {"epilog": RESUME}} if self.verb in ("train", "fit") else None,
-            args=["fit" if self.verb == "train" else self.verb, *self.args],
+            parser_kwargs={verb: {"epilog": EPILOGS[verb]}},
+            args=[verb, *self.args],
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -101,6 +102,14 @@ class DigitsCLI(LightningCLI):
             default=None,
             help="CPU threads of each process. Small nets are best off with 1. null: all cores.",
         )
+        if self.verb == "predict":
+            parser.add_argument(
+                "--output",
+                type=str | None,
+                default=AUTO,
+                help="File of the probabilities, .csv or .npz. auto: probabilities.csv in the run "
+                "folder. null: none.",
+            )
         parser.set_defaults(
             {
                 "trainer.devices": 1,
@@ -174,6 +183,8 @@ class DigitsCLI(LightningCLI):
         settings["plugins"] = [*plugins, AtomicCheckpointIO(self.model)]
         if settings["enable_progress_bar"] is not False:
             callbacks.append(Progress())
+        if self.subcommand == "predict":
+            callbacks.append(Probabilities(config.output))
         if self.subcommand != "fit":  # nothing to save: a test writes into the run that it tests
             settings |= {"logger": False, "enable_checkpointing": False}
             self.save_config_callback = None

@@ -1,7 +1,13 @@
-"""The small file in which a test leaves its predictions, digit by digit."""
+"""The files in which a net leaves what it made of a split, digit by digit.
 
+A test leaves predictions.npz, small, for `compare`; ``deepdigits predict`` all probabilities.
+"""
+
+import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 from zlib import error as ZlibError
 
@@ -49,15 +55,37 @@ def write(folder: Path, split: str, predicted: ArrayLike, labels: ArrayLike) -> 
         labels: True labels (N,).
     """
     path = folder / of_split("predictions.npz", split)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            predicted=np.asarray(predicted).astype(np.uint8),
-            labels=np.asarray(labels).astype(np.uint8),
-        )
-    part.replace(path)
+    _write_arrays(path, predicted=_small(predicted), labels=_small(labels))
     return path
+
+
+def write_probabilities(
+    path: Path, probabilities: NDArray[np.float32], labels: ArrayLike, class_names: Sequence[str]
+) -> None:
+    """Write what a net holds possible of each digit, whole or not at all; float32 is kept exactly.
+
+    Args:
+        path: The target. A .csv has a row for each digit: index, label, predicted, and the
+            probability of each class under its name. A .npz has the arrays ``probabilities``
+            (N, C), ``predicted`` and ``labels`` (N,), and ``class_names`` (C,).
+        probabilities: float32 (N, C), in the order of the split.
+        labels: True labels (N,); below 256.
+        class_names: Name of each class.
+    """
+    predicted, labels = _small(probabilities.argmax(axis=1)), _small(labels)
+    if path.suffix.lower() == ".npz":
+        names = np.array(class_names)
+        arrays = {"predicted": predicted, "labels": labels, "class_names": names}
+        _write_arrays(path, probabilities=probabilities, **arrays)
+        return
+    part = _part(path)
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["index", "label", "predicted", *class_names])
+        columns = zip(labels, predicted, probabilities, strict=True)
+        for index, (label, best, row) in enumerate(columns):
+            writer.writerow([index, class_names[label], class_names[best], *row])
+    part.replace(path)
 
 
 def read(folder: Path, split: str) -> Predictions | None:
@@ -80,3 +108,19 @@ def read(folder: Path, split: str) -> Predictions | None:
             "expected as many of the one as of the other: test the run again"
         )
     return found
+
+
+def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    part = _part(path)
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy/numpy#25274
+    part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    """What is written first, and put in place once it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+def _small(labels: ArrayLike) -> NDArray[np.uint8]:
+    return np.asarray(labels).astype(np.uint8)

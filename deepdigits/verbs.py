@@ -23,7 +23,7 @@ VERBS = {
     "fit": Verb("train only", "deepdigits.cli", True),
     "validate": Verb("measure a checkpoint on the validation images", "deepdigits.cli", True),
     "test": Verb("measure a checkpoint on the test images", "deepdigits.cli", True),
-    "predict": Verb("class probabilities of a dataset", "deepdigits.cli", True),
+    "predict": Verb("class probabilities of a dataset, into a file", "deepdigits.cli", True),
     "classify": Verb("read the digits of photos and drawings", "deepdigits.commands.classify"),
     "report": Verb("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
     "repeat": Verb("train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"),

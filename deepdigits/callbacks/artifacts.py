@@ -58,7 +58,7 @@ class Artifacts(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the facts and the curves of the training."""
         self._seconds, self._started = self._seconds_so_far(), None
-        run = _run_folder(trainer)
+        run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
         run.write_json(TRAINING, _facts(trainer, pl_module, self._seconds))
@@ -108,7 +108,7 @@ class Artifacts(Callback):
             return  # loaders of the user's own: which digits these are is not known
         assert isinstance(pl_module, LitClassifier)
         self.report = replace(pl_module.report(stage), class_names=data.class_names)
-        run = _run_folder(trainer)
+        run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
@@ -136,7 +136,8 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
     }
 
 
-def _run_folder(trainer: Trainer) -> Run | None:
+def run_folder(trainer: Trainer) -> Run | None:
+    """Where a run's files go: the logger's folder, else that of the checkpoint."""
     if trainer.logger is not None:
         return Run(Path(trainer.log_dir)) if trainer.log_dir else None
     if trainer.ckpt_path:

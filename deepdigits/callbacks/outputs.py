@@ -13,7 +13,11 @@ class Outputs:
 
     def add(self, logits: Tensor) -> None:
         """Take the logits (B, C) of a batch."""
-        self._parts.append(logits.detach().float().softmax(dim=1))
+        self.add_probabilities(logits.detach().float().softmax(dim=1))
+
+    def add_probabilities(self, probabilities: Tensor) -> None:
+        """Take the class probabilities (B, C) of a batch."""
+        self._parts.append(probabilities.float())
 
     def take(self, trainer: Trainer) -> Tensor:
         """All probabilities (N, C) on the CPU, and forget them; to be called on all processes.

@@ -12,6 +12,7 @@ from deepdigits.errors import InputError
 from deepdigits.images.reading import MAX_BYTES, SUFFIXES, open_image
 from deepdigits.loading import load
 from deepdigits.recognition import Digit, DigitReader, Reading
+from deepdigits.targets import check_target
 
 STDIN = "-"
 FIELDS = ("path", "digit", "confidence", "runner_up", "text")
@@ -151,10 +152,7 @@ def _check_picture(path: Path) -> None:
     """Before the work: whether the picture can be written there."""
     from deepdigits.explanation import SUFFIXES as DRAWN
 
-    if path.suffix.lower() not in DRAWN:
-        raise InputError(f"--show {path}: expected a file name that ends in {', '.join(DRAWN)}")
-    if not path.parent.is_dir():
-        raise InputError(f"--show {path}: there is no folder {path.parent}")
+    check_target("--show", path, DRAWN)
 
 
 def _save_picture(entries: Sequence[Any], reader: DigitReader, path: Path) -> None:

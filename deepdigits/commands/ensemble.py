@@ -96,7 +96,8 @@ def _parser() -> ArgumentParser:
 
 def _ask(name: str, split: str) -> Member:
     """What a run says, in its own precision and of its own dataset."""
-    done = cli.main(["predict", "--ckpt_path", name, "--data.test_split", split])
+    options = ["--data.test_split", split, "--output=null"]
+    done = cli.main(["predict", "--ckpt_path", name, *options])
     probabilities = torch.cat(
         [part.float().cpu() for part in done.trainer.predict_loop.predictions]
     )
