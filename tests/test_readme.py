@@ -1,13 +1,17 @@
 """What the README shows works as shown."""
 
+import doctest
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from deepdigits.__main__ import run
 from deepdigits.commands.completion import options
+from deepdigits.data import datasets
 from deepdigits.data.catalogue import CATALOGUE
 from deepdigits.verbs import VERBS
 
@@ -60,6 +64,19 @@ def test_net_of_ones_own_trains_without_a_change_to_the_package(my_net):
     assert Path("lightning_logs/wide/version_0/report.json").is_file()
     again = run(["test", "--ckpt_path", "latest"])
     assert again.artifacts().report.errors == cli.artifacts().report.errors
+
+
+def test_python_lines_print_what_is_shown(data_folder):
+    datasets.prepare("mnist", data_folder)
+    images = datasets.load("mnist", data_folder, train=False)[0][:3]
+    large = 255 - images.numpy().repeat(5, axis=1).repeat(5, axis=2)
+    Image.fromarray(large[0]).save("digit.jpg")
+    Image.fromarray(np.concatenate(large, axis=1)).save("row.jpg")
+    (lines,) = [text for kind, text in BLOCKS if kind == "pycon"]
+    shown = doctest.DocTestParser().get_doctest(lines, {"images": images}, "README", None, 0)
+    result = doctest.DocTestRunner().run(shown)
+    assert (result.failed, result.attempted) == (0, len(shown.examples))
+    assert len(shown.examples) >= 7
 
 
 def test_make_targets_exist():
