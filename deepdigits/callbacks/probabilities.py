@@ -55,7 +55,8 @@ class Probabilities(Callback):
         labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
         write_probabilities(path, probabilities, labels, data.class_names)
         digits = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
-        print(f"probabilities of {digits}: {os.path.relpath(path)}")
+        where = os.path.relpath(path) if self.output == AUTO else path
+        print(f"probabilities of {digits}: {where}")
 
     def _path(self, trainer: Trainer, split: str) -> Path | None:
         if self.output is None:
