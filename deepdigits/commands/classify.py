@@ -1,6 +1,7 @@
 """``deepdigits classify IMAGE...``: the digits of photos and drawings."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -115,19 +116,25 @@ def _plain(name: str) -> int | str:
 def _expand(names: Sequence[str]) -> Iterator[str | InputError]:
     """The files of files and folders; an error in the place of a folder without images."""
     for name in names:
-        if name == STDIN or not Path(name).is_dir():
+        if name == STDIN or not os.path.isdir(name):
             yield name
             continue
         inside = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in SUFFIXES)
         yield from (str(path) for path in inside if path.is_file())
         if not inside:
-            yield InputError(f"folder {name} has no image: expected {', '.join(sorted(SUFFIXES))}")
+            endings = ", ".join(sorted(SUFFIXES))
+            yield InputError(f"folder {_shown(name)} has no image: expected {endings}")
 
 
 def _open(path: str) -> Any:
     if path == STDIN:
         return open_image(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
-    return open_image(Path(path))
+    return open_image(Path(path), _shown(path))
+
+
+def _shown(path: str) -> str:
+    """A path on one line, whatever is in its name."""
+    return path if path.isprintable() and path else repr(path)
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
@@ -136,7 +143,8 @@ def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
     elif not rows:
         return
     elif form == "csv":
-        print(tables.comma_separated([{name: row[name] for name in FIELDS} for row in rows]))
+        cells = [{name: row[name] for name in FIELDS} for row in rows]
+        print(tables.comma_separated([row | {"path": _shown(row["path"])} for row in cells]))
     else:
         head = ("image", "number", "confidence", "runner-up")
         tables.show(head, [_cells(row) for row in rows])
@@ -144,8 +152,8 @@ def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     if not row["text"]:
-        return [row["path"], "no digit", "", ""]
-    return [row["path"], row["text"], f"{row['confidence']:.2%}", str(row["runner_up"])]
+        return [_shown(row["path"]), "no digit", "", ""]
+    return [_shown(row["path"]), row["text"], f"{row['confidence']:.2%}", str(row["runner_up"])]
 
 
 def _check_picture(path: Path) -> None:

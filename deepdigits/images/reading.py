@@ -52,8 +52,8 @@ def open_image(source: Path | bytes, name: str = "") -> Image.Image:
 def to_grey(image: Image.Image) -> tuple[NDArray[np.float32], float]:
     """Luminance in [0, 255] as (H, W), neither side above `WORK_SIDE`, and the factor shrunk by.
 
-    Transparent parts get the colour of the page: the median of what is to be seen, or, where all
-    of it has one colour, the opposite.
+    Transparent parts get the colour of the page: the median of what is to be seen, or, where that
+    is ink alone (of one colour, or less than half of the picture), the opposite.
 
     Raises:
         InputError: The image has more than `MAX_PIXELS` pixels.
@@ -80,6 +80,8 @@ def _content(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, Path):
         try:
             size = source.stat().st_size
+            if not source.is_file():  # a named pipe may never end
+                raise InputError(f"{name} is no plain file: give its content to standard input (-)")
             content = source.read_bytes() if size <= MAX_BYTES else b""
         except OSError as error:
             raise InputError(f"{name} cannot be read: {error.strerror}") from error
@@ -112,8 +114,8 @@ def _on_page(image: Image.Image) -> Image.Image:
     if not len(seen):
         return Image.new("L", image.size, 255)
     low, middle, high = np.percentile(seen, (2, 50, 98))
-    one_colour = high - low < 64
-    page = (255 if middle < 128 else 0) if one_colour else int(middle)
+    alone = high - low < 64 or 2 * len(seen) < alpha.size
+    page = (255 if middle < 128 else 0) if alone else int(middle)
     return Image.composite(grey, Image.new("L", image.size, page), image.getchannel("A"))
 
 
