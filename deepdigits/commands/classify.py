@@ -40,7 +40,7 @@ def main(args: Sequence[str]) -> list[dict[str, Any]]:
         try:
             if isinstance(path, InputError):
                 raise path
-            image = _open(path)
+            image = _open(path, colour=options.show is not None)
             entries.append((path, image if options.show else None, reader.read(image)))
         except InputError as error:
             errors.append(error)
@@ -126,10 +126,10 @@ def _expand(names: Sequence[str]) -> Iterator[str | InputError]:
             yield InputError(f"folder {_shown(name)} has no image: expected {endings}")
 
 
-def _open(path: str) -> Any:
+def _open(path: str, colour: bool) -> Any:
     if path == STDIN:
-        return open_image(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
-    return open_image(Path(path), _shown(path))
+        return open_image(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", colour)
+    return open_image(Path(path), _shown(path), colour)
 
 
 def _shown(path: str) -> str:

@@ -18,12 +18,13 @@ WORK_SIDE = 1024  # what is longer is shrunk: a digit of 1/50 of the side still 
 _WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: more than 8 bits a pixel
 
 
-def open_image(source: Path | bytes, name: str = "") -> Image.Image:
+def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Image.Image:
     """The first frame of an image file, turned upright as its EXIF orientation says.
 
     Args:
         source: A file, or its content.
         name: What to call it in errors. Empty: the path.
+        colour: Keep the colours of a JPEG, to show it. They say nothing of digits, and cost time.
 
     Raises:
         InputError: It cannot be read, is no image of `FORMATS`, is damaged, or is larger than
@@ -36,7 +37,8 @@ def open_image(source: Path | bytes, name: str = "") -> Image.Image:
             warnings.simplefilter("ignore")  # on size and damage, which are judged here
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             _check_size(image, name)
-            image.draft("L", image.size)  # JPEG: colours need not be decoded
+            if not colour:
+                image.draft("L", image.size)  # only JPEG can leave them out
             image.load()
             return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:

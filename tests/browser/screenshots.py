@@ -1,14 +1,17 @@
-"""Make the README's pictures of dashboard, run and page: `make screenshots` (ARGS: the runs).
+"""Make the README's pictures: `make screenshots` (ARGS: the runs).
 
 Trains nothing: without ARGS it takes the latest run in lightning_logs/. The runs need a report, so
 make one with `make train-mlp` first.
 """
 
+import contextlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from browsing import (
     chromium,
     open_tab,
@@ -20,6 +23,8 @@ from browsing import (
 from handwriting import draw
 from PIL import Image
 
+from deepdigits.__main__ import run
+from deepdigits.data import datasets
 from deepdigits.errors import InputError
 from deepdigits.runs import LOGS, Run, find
 
@@ -72,6 +77,40 @@ def picture_demo(target: Path) -> None:
         page.screenshot(path=target)
 
 
+def picture_classify(target: Path) -> None:
+    """What `classify --show` makes of a photo: test digits, in blue ink on ruled, shaded paper."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        photo((1, 9, 0, 5, 2, 7)).save("photo.jpg", quality=85)
+        run(["classify", "photo.jpg", "--show", "read.png"])
+        Image.open("read.png").convert("RGB").quantize(256).save(target.resolve(), optimize=True)
+
+
+def photo(labels: Sequence[int]) -> Image.Image:
+    """A photo of a number, put together from test digits, each by another hand."""
+    data = datasets.default_data_dir()
+    datasets.prepare("mnist", data)
+    images, of = datasets.load("mnist", data, train=False)
+    rng = np.random.default_rng(0)
+    width, height = 130 * len(labels) + 100, 300
+    ink = Image.new("L", (width, height), 0)
+    for place, label in enumerate(labels):
+        chosen = int(rng.choice(np.flatnonzero(of == label)))
+        side = int(rng.integers(140, 170))
+        digit = Image.fromarray(images[chosen].numpy()).resize(
+            (side, side), Image.Resampling.BICUBIC
+        )
+        corner = (40 + 130 * place + int(rng.integers(0, 20)), int(rng.integers(60, 90)))
+        ink.paste(digit, corner, digit)
+    down, across = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    paper = np.full((height, width, 3), (246, 240, 222), float)
+    paper[40::60] = paper[41::60] = (176, 196, 214)
+    strength = np.asarray(ink)[..., None] / 255
+    sheet = paper * (1 - strength) + np.array((28, 44, 110)) * strength
+    light = (0.62 + 0.38 * across - 0.12 * down)[..., None]
+    noisy = sheet * light + rng.normal(0, 2, sheet.shape)
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
 def fitted(path: Path) -> Image.Image:
     """A picture of the run, as wide as a column."""
     if not path.is_file():
@@ -86,10 +125,11 @@ def main(names: list[str]) -> None:
         raise InputError("no chromium here: apt-get install chromium")
     runs = [find(name) for name in names or ["latest"]]
     DOCS.mkdir(exist_ok=True)
-    pictures = DOCS / "run.png", DOCS / "dashboard.png", DOCS / "demo.png"
+    pictures = [DOCS / f"{name}.png" for name in ("run", "dashboard", "demo", "classify")]
     picture_run(runs[0], pictures[0])
     picture_dashboard(runs, pictures[1])
     picture_demo(pictures[2])
+    picture_classify(pictures[3])
     for picture in pictures:
         size = picture.stat().st_size
         print(f"{picture.relative_to(DOCS.parent)}  {size / 1000:.0f} kB")
