@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from deepdigits.benchmarks.recipes import clock
 from deepdigits.benchmarks.timing import Result, measure
 from deepdigits.export.engines import open_onnx
-from deepdigits.export.formats import write_onnx
+from deepdigits.export.formats import write_int8, write_onnx
 from deepdigits.extras import installed
-from deepdigits.models import CNN, MLP
+from deepdigits.loading import load
 
 Infer = Callable[[Tensor], object]
 BATCH_SIZES = (1, 256, 2000)
@@ -22,7 +22,7 @@ WARM_UP = 3  # calls
 
 
 def bench_infer(repeats: int = 3, images: int = 10_000, calls: int = 1000) -> Result:
-    """Time the nets of the package on random pixels; random weights do not change speed.
+    """Time the nets that come with the package, on random pixels.
 
     Args:
         repeats: Measurements of each; nets and batch sizes take turns.
@@ -38,23 +38,29 @@ def bench_infer(repeats: int = 3, images: int = 10_000, calls: int = 1000) -> Re
 
 
 def torch_engines(device: torch.device) -> dict[str, Infer]:
-    """The nets in evaluation mode. Another engine is another function of images (B, 1, 28, 28)."""
-    return {f"{name}, torch": net.eval().to(device) for name, net in _nets().items()}
+    """The nets themselves. Another engine is another function of images (B, 1, 28, 28)."""
+    return {f"{name}, torch": net.to(device) for name, net in _nets().items()}
 
 
 def onnx_engines() -> dict[str, Infer]:
-    """The same nets, exported, in ONNX Runtime on the CPU with as many threads as torch has."""
+    """The same nets, exported, in ONNX Runtime on the CPU with as many threads as torch has.
+
+    Each a second time with its linear layers in 8 bits.
+    """
     engines: dict[str, Infer] = {}
     with TemporaryDirectory() as folder:
         for name, net in _nets().items():
             path = Path(folder, f"{name}.onnx")
-            write_onnx(net.eval(), {}, path)
+            small = Path(folder, f"{name}-int8.onnx")
+            write_onnx(net, {}, path)
+            write_int8(path, small)
             engines[f"{name}, ONNX Runtime"] = open_onnx(path)
+            engines[f"{name}, ONNX Runtime, int8"] = open_onnx(small)
     return engines
 
 
 def _nets() -> dict[str, nn.Module]:
-    return {"MLP": MLP(), "CNN": CNN()}
+    return {name.upper(): load(name).net for name in ("mlp", "cnn")}
 
 
 def compare_engines(

@@ -58,7 +58,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="a second ONNX file with weights of 8 bits, and what it costs and gains",
+        help="a second ONNX file, its linear layers in 8 bits, and what that costs and gains",
     )
     parser.add_argument(
         "--folder",

@@ -49,7 +49,10 @@ def write_onnx(net: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
 
 
 def write_int8(source: Path, path: Path) -> None:
-    """Write an ONNX file anew with weights of 8 bits; activations are quantised as they come.
+    """Write an ONNX file anew, the weights of its linear layers in 8 bits.
+
+    What goes into them is quantised as it comes. Convolutions stay as they are: they hold few of
+    the weights, and in 8 bits ONNX Runtime takes four times as long for them.
 
     Args:
         source: What `write_onnx` wrote.
@@ -59,7 +62,7 @@ def write_int8(source: Path, path: Path) -> None:
     from onnxruntime.quantization import quantize_dynamic
 
     with _quiet():
-        quantize_dynamic(source, path)
+        quantize_dynamic(source, path, op_types_to_quantize=["MatMul", "Gemm"])
     onnx.checker.check_model(path, full_check=True)
 
 
