@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
+from deepdigits.data import datasets
 from deepdigits.data.catalogue import CATALOGUE
 
 # Tiny nets gain nothing from a second thread, and on a busy machine threads that wait for each
@@ -104,6 +106,20 @@ def tiny_digits(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(CATALOGUE, "mnist", tiny)
     monkeypatch.setenv("DEEPDIGITS_DATA", str(tiny_folder))
     return tiny_folder
+
+
+@pytest.fixture(scope="session")
+def pages(data_folder: Path) -> dict[int, Image.Image]:
+    """The first test digit of each class, dark on a light sheet of 400 pixels, 28 as 280."""
+    datasets.prepare("mnist", data_folder)
+    images, labels = datasets.load("mnist", data_folder, train=False)
+    sheets = {}
+    for label in range(10):
+        digit = images[int((labels == label).nonzero()[0])].numpy()
+        sheets[label] = Image.new("L", (400, 400), 255)
+        ink = Image.fromarray(255 - digit).resize((280, 280), Image.Resampling.BICUBIC)
+        sheets[label].paste(ink, (60, 60))
+    return sheets
 
 
 @pytest.fixture

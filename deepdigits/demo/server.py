@@ -1,5 +1,6 @@
 """The page's server: Gradio's API engine, bound to this machine, and a page of our own."""
 
+import mimetypes
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -66,6 +67,7 @@ def build(readers: Sequence[DigitReader]) -> Any:
     def index() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
+    mimetypes.add_type("text/javascript", ".js")  # what Windows says of it, browsers do not run
     server.mount("/page", StaticFiles(directory=PAGE))
     return server
 

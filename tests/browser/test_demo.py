@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from browsing import started_demo
 from handwriting import draw
 from PIL import Image
+
+from deepdigits import runs
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
@@ -88,26 +89,49 @@ def test_undo_takes_back_a_stroke(opened) -> None:
     wait_for_answers(opened, "1")
 
 
-def test_saliency_lies_over_the_drawing_and_can_be_hidden(opened) -> None:
+def test_saliency_of_either_net_lies_over_the_drawing_and_can_be_hidden(opened) -> None:
     colour = """() => {
         const map = document.getElementById("overlay");
         const data = map.getContext("2d").getImageData(0, 0, map.width, map.height).data;
         return data.filter((value, i) => i % 4 === 3).reduce((a, b) => Math.max(a, b), 0);
     }"""
+    picture = "() => document.getElementById('overlay').toDataURL()"
     draw(opened, 7)
     wait_for_answers(opened, "7")
     settled(opened)
     assert opened.evaluate(colour) > 100
-    opened.uncheck("#show")
+    by_cnn = opened.evaluate(picture)
+    opened.locator("#why button", has_text="MLP").click()
+    assert opened.evaluate(colour) > 100 and opened.evaluate(picture) != by_cnn
+    opened.locator("#why button", has_text="MLP").click()
     assert opened.evaluate(colour) == 0
 
 
-def test_photo_is_read(opened, tmp_path: Path) -> None:
-    page = np.full((500, 700), 210, np.uint8)
-    page[100:400, 320:360] = 40
-    Image.fromarray(page).save(tmp_path / "one.jpg")
-    opened.set_input_files("#file", tmp_path / "one.jpg")
+def test_photo_is_read_with_all_its_pixels(opened, tmp_path: Path, pages, screenshot) -> None:
+    """Digits of 63 of 4,000 pixels, too small for the pad itself; and a drawing over them."""
+    sheet = Image.new("L", (4000, 3000), 255)
+    for place, label in enumerate((7, 4, 8, 2)):
+        sheet.paste(pages[label].resize((90, 90)), (300 + 85 * place, 400))
+    sheet.save(tmp_path / "row.jpg")
+    opened.set_input_files("#file", tmp_path / "row.jpg")
+    wait_for_answers(opened, "7482")
+    screenshot()
+    draw(opened, 1, left=0.5, width=0.2)
+    wait_for_answers(opened, "1")  # it is by far larger
+    opened.click("#undo")
+    wait_for_answers(opened, "7482")
+
+
+def test_what_is_no_digit_is_said_to_be_none(opened, tmp_path: Path) -> None:
+    Image.new("RGB", (600, 400), "beige").save(tmp_path / "blank.png")
+    opened.set_input_files("#file", tmp_path / "blank.png")
+    opened.get_by_text("Nothing here looks like a digit.").wait_for()
+    opened.keyboard.press("Escape")
+    opened.wait_for_function("() => document.getElementById('message').textContent === ''")
+    draw(opened, 1)
     wait_for_answers(opened, "1")
+    opened.keyboard.press("Control+z")
+    wait_for_answers(opened, "")
 
 
 def test_file_that_is_no_image_is_named(opened, tmp_path: Path) -> None:
@@ -128,6 +152,19 @@ def test_gallery_shows_digits_that_the_net_gets_wrong(opened, screenshot) -> Non
         timeout=15_000,
     )
     screenshot()
+
+
+def test_any_run_is_shown_beside_another_net(page, screenshot) -> None:
+    folder = runs.find("mlp").folder  # a run folder as any other
+    with started_demo(str(folder), "cnn") as address:
+        page.goto(address)
+        page.locator("body[data-ready]").wait_for()
+        assert page.locator(".net h2 span").all_inner_texts() == ["pretrained/mlp", "CNN"]
+        draw(page, 2)
+        wait_for_answers(page, "2")
+        page.locator("#tabs button", has_text="pretrained/mlp").click()
+        page.locator(".mistake").first.wait_for()
+        screenshot()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

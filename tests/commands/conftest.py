@@ -1,4 +1,4 @@
-"""Run folders without a training, and photos without a camera."""
+"""Run folders without a training."""
 
 import json
 from collections.abc import Callable
@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 from sklearn.metrics import classification_report, confusion_matrix
 
 from deepdigits import predictions
-from deepdigits.data import datasets
 
 LABELS = np.arange(1000) % 10
 
@@ -69,17 +67,3 @@ def make_run() -> Callable[..., Path]:
         return folder
 
     return make
-
-
-@pytest.fixture(scope="session")
-def pages(data_folder: Path) -> dict[int, Image.Image]:
-    """The first test digit of each class, dark on a light sheet of 400 pixels, 28 as 280."""
-    datasets.prepare("mnist", data_folder)
-    images, labels = datasets.load("mnist", data_folder, train=False)
-    sheets = {}
-    for label in range(10):
-        digit = images[int((labels == label).nonzero()[0])].numpy()
-        sheets[label] = Image.new("L", (400, 400), 255)
-        ink = Image.fromarray(255 - digit).resize((280, 280), Image.Resampling.BICUBIC)
-        sheets[label].paste(ink, (60, 60))
-    return sheets

@@ -13,6 +13,7 @@ from deepdigits.data import datasets
 from deepdigits.demo.answers import answer_image, answer_tile, decoded, mistakes
 from deepdigits.errors import InputError
 from deepdigits.loading import load
+from deepdigits.recognition import DigitReader
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,30 @@ def test_probabilities_and_grounds_are_those_of_the_net(digits, readers):
         grounds = torch.tensor(net["grounds"])
         assert grounds.shape == (784,)
         assert grounds.abs().max() == pytest.approx(1)
+
+
+def test_what_a_net_is_not_sure_of_is_a_question_mark():
+    """A net that always says 4, and one that finds 4 as likely as 9."""
+    logits = torch.zeros(2, 10)
+    logits[0, 4] = logits[1, 4] = logits[1, 9] = 20
+    names = tuple("0123456789")
+    nets = [Always(row) for row in logits]
+    page = np.full((300, 600), 255, np.uint8)
+    page[60:240, 140:165] = page[60:240, 440:465] = 0
+    sure, unsure = answer_image(url(page), 0, [DigitReader(net, "", names) for net in nets])["nets"]
+    assert (sure["text"], unsure["text"]) == ("44", "??")
+    assert unsure["probabilities"][4] == pytest.approx(0.5, abs=1e-4)
+
+
+class Always(torch.nn.Module):
+    """Says the same of every image."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(len(images), 10)
 
 
 def test_blank_paper_has_no_digit(readers):

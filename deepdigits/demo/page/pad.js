@@ -1,0 +1,86 @@
+// The pad: what is drawn on it with a mouse or a finger, or a photo that lies on it.
+
+const SIDE = 560, PEN = 30; // pixels of the pad, and of its pen
+const PHOTO = 1024; // the longer side of a photo: what the server works with, so none is lost
+export const pad = document.getElementById("pad");
+const ink = pad.getContext("2d", { willReadFrequently: true });
+const hint = document.getElementById("hint");
+let steps = [], last = null, changed = () => {};
+
+// empty: nothing is on it; shown: a test digit, which a drawing replaces; drawing: the pen is down.
+export const state = { empty: true, shown: false, drawing: false };
+export const url = () => pad.toDataURL("image/png");
+export const scale = () => pad.width / SIDE;
+export const onChange = (told) => { changed = told; };
+
+function blank(width = SIDE, height = SIDE) {
+  pad.width = width; pad.height = height;
+  ink.fillStyle = "#fff";
+  ink.fillRect(0, 0, width, height);
+}
+function put(empty, shown) {
+  Object.assign(state, { empty, shown, drawing: false });
+  hint.hidden = !empty;
+}
+export function clear() { blank(); steps = []; put(true, false); }
+
+export function undo() {
+  if (!steps.length) return;
+  const [empty, picture] = steps.pop();
+  blank(picture.width, picture.height);
+  ink.putImageData(picture, 0, 0);
+  put(empty, false);
+  changed();
+}
+
+export function showTile(canvas) { // light on dark, as MNIST has it; the pad is paper
+  clear();
+  ink.filter = "invert(1)";
+  ink.drawImage(canvas, 0, 0, SIDE, SIDE);
+  ink.filter = "none";
+  put(false, true);
+}
+
+export async function showPhoto(file) {
+  const picture = await createImageBitmap(file); // upright, as its EXIF data say
+  const factor = Math.min(1, PHOTO / Math.max(picture.width, picture.height));
+  clear();
+  blank(Math.max(1, Math.round(factor * picture.width)), Math.max(1, Math.round(factor * picture.height)));
+  ink.imageSmoothingQuality = "high";
+  ink.drawImage(picture, 0, 0, pad.width, pad.height);
+  put(false, false);
+  changed();
+}
+
+function at(event) {
+  const box = pad.getBoundingClientRect();
+  return [(event.clientX - box.left) * pad.width / box.width, (event.clientY - box.top) * pad.height / box.height];
+}
+function stroke(to) {
+  ink.lineCap = ink.lineJoin = "round";
+  ink.lineWidth = PEN * scale(); ink.strokeStyle = "#16171a";
+  ink.beginPath(); ink.moveTo(...last); ink.lineTo(...to); ink.stroke();
+  last = to;
+}
+pad.addEventListener("pointerdown", (event) => {
+  if (state.shown) clear();
+  pad.setPointerCapture(event.pointerId);
+  steps.push([state.empty, ink.getImageData(0, 0, pad.width, pad.height)]);
+  put(false, false);
+  state.drawing = true;
+  last = at(event);
+  stroke(last);
+});
+pad.addEventListener("pointermove", (event) => {
+  if (!last) return;
+  for (const one of event.getCoalescedEvents?.() ?? [event]) stroke(at(one));
+  changed();
+});
+for (const end of ["pointerup", "pointercancel"]) {
+  pad.addEventListener(end, () => {
+    if (!last) return;
+    last = null; state.drawing = false;
+    changed();
+  });
+}
+clear();
