@@ -1,5 +1,6 @@
 """The ``deepdigits`` command: finds the verb, and imports it when it is called."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from deepdigits import __version__
-from deepdigits.errors import InputError, Interrupted, RunFailed
+from deepdigits.errors import DISK, InputError, Interrupted, RunFailed
 from deepdigits.verbs import VERBS
 
 
@@ -34,6 +35,8 @@ def run(args: Sequence[str]) -> Any:
 
     Raises:
         InputError: The command line, or something that it names, is wrong.
+        RunFailed: What was asked for cannot be done here, such as on a full disk.
+        Interrupted: A signal asked to stop.
     """
     if not args or args[0] in ("-h", "--help", "help"):
         print(usage())
@@ -46,7 +49,15 @@ def run(args: Sequence[str]) -> Any:
         raise InputError(f"{name!r} is no verb of deepdigits, expected one of {', '.join(VERBS)}")
     verb = VERBS[name]
     entry = import_module(verb.module).main
-    return entry([name, *rest] if verb.shared else rest)
+    try:
+        return entry([name, *rest] if verb.shared else rest)
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None)
+        if number == errno.ENAMETOOLONG or "null byte" in str(error):
+            raise InputError(f"a name that no file can have: {error}") from error
+        if number in DISK:
+            raise RunFailed(f"{name} stopped: {error}") from error
+        raise
 
 
 def main() -> None:

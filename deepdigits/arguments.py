@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-from deepdigits import runs, trust
+from deepdigits import config, runs, trust
 from deepdigits.errors import InputError
 
 RUN = "RUN is a run folder, a checkpoint in one, `latest`, or a net of the package: cnn or mlp"
@@ -31,6 +31,15 @@ class Parser(LightningArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # A flag that is cut short would be taken for the first that begins so.
         super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def parse_args(self, args: Any = None, *others: Any, **settings: Any) -> Any:
+        """Parse, once the config files that are named have been looked at."""
+        for word in _configs(args or []):
+            if os.path.isfile(word):
+                config.read(Path(word))
+            elif word.lstrip().startswith("{"):
+                config.parse(word, "-c")
+        return super().parse_args(args, *others, **settings)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as one line."""
@@ -62,18 +71,24 @@ def config_name(args: Sequence[str]) -> str | None:
     >>> config_name(["-c", "configs/cnn.yaml", "--config=configs/trainer/cpu.yaml"])
     'cnn'
     """
+    first = next(_configs(args), None)
+    return None if first is None else Path(first).stem
+
+
+def _configs(args: Sequence[str]) -> Iterator[str]:
+    """What stands behind ``-c``: files, or YAML itself."""
     for word, following in pairwise([*args, ""]):
         option, equals, value = word.partition("=")
         if option in ("-c", "--config"):
-            return Path(value if equals else following).stem
-    return None
+            yield value if equals else following
 
 
 def with_run(args: Sequence[str]) -> list[str]:
     """Replace RUN by the run's config, behind which all else stands and wins, and its checkpoint.
 
     RUN stands behind ``--ckpt_path`` for validate, test and predict, and behind ``--resume`` for
-    train and fit: these go on in the folder of the run, from its last checkpoint.
+    train and fit: these go on in the folder of the run, from its last checkpoint. With a file
+    behind ``--ckpt_path`` they go on there too, with the config that is typed.
 
     Raises:
         InputError: There is no such run, or validate, test or predict is given none.
@@ -84,13 +99,10 @@ def with_run(args: Sequence[str]) -> list[str]:
     if verb in ("train", "fit"):
         name, others = _take(rest, "--resume")
         if name is None:
-            return list(args)
+            return [*args, *_where_its_run_is(rest)]
         run = runs.find(name)
         trust.check(run.config, run.folder, others)
-        folder, checkpoint = run.folder.resolve(), run.last_checkpoint
-        root = os.path.relpath(folder.parent.parent)
-        where = {"save_dir": root, "name": folder.parent.name, "version": folder.name}
-        more = [f"--logger.{key}={value}" for key, value in where.items()]
+        checkpoint, more = run.last_checkpoint, _logger_of(run.folder)
     else:
         name, others = _take(rest, "--ckpt_path")
         if name is None:
@@ -101,6 +113,34 @@ def with_run(args: Sequence[str]) -> list[str]:
         # Without Lightning's own table of metrics: the report has them.
         more = [] if verb == "predict" else ["--verbose=false"]
     return [verb, f"--config={run.config_file}", *others, f"--ckpt_path={checkpoint}", *more]
+
+
+def _where_its_run_is(args: list[str]) -> list[str]:
+    """The logger of the run that a checkpoint lies in, unless a logger is typed.
+
+    Raises:
+        InputError: There is no such checkpoint.
+    """
+    name, _ = _take(args, "--ckpt_path")
+    if name in (None, "", "null"):
+        return []
+    assert name is not None
+    if not os.path.isfile(name):
+        raise InputError(
+            f"checkpoint {name} does not exist: train and fit take a file behind --ckpt_path, and "
+            "a run behind --resume"
+        )
+    folder = Path(name).resolve().parent.parent
+    typed = any(word.startswith("--logger") for word in args)
+    return [] if typed or not runs.Run(folder).config_file.is_file() else _logger_of(folder)
+
+
+def _logger_of(folder: Path) -> list[str]:
+    """The flags that make a training write into the folder of a run."""
+    folder = folder.resolve()
+    root = os.path.relpath(folder.parent.parent)
+    where = {"save_dir": root, "name": folder.parent.name, "version": folder.name}
+    return [f"--logger.{key}={value}" for key, value in where.items()]
 
 
 def _take(args: list[str], option: str) -> tuple[str | None, list[str]]:

@@ -97,6 +97,11 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> No
                 f"checkpoint {path} is of another net: {name} has shape "
                 f"{tuple(state[name].shape)}, expected {tuple(tensor.shape)}: {advice}"
             )
+        if not _same_kind(state[name], tensor):
+            raise InputError(
+                f"checkpoint {path} is of no use: {name} is stored as {state[name].dtype}, "
+                f"{state[name].layout}, expected {tensor.dtype}, {tensor.layout}"
+            )
     parameters = {name for name, _ in module.named_parameters()}
     for name, tensor in state.items():  # a buffer may be infinite, such as the mask of attention
         bad = ~tensor.isfinite() if name in parameters else tensor.isnan()
@@ -105,6 +110,12 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> No
                 f"checkpoint {path} is of no use: {int(bad.sum())} values of {name} are not "
                 "finite; name an earlier checkpoint"
             )
+
+
+def _same_kind(stored: Tensor, wanted: Tensor) -> bool:
+    """Whether it can be copied without a loss of more than precision."""
+    kinds = {(t.layout, t.is_complex(), t.is_floating_point()) for t in (stored, wanted)}
+    return len(kinds) == 1 and not stored.is_meta
 
 
 def _read(path: Path) -> dict[str, Any]:

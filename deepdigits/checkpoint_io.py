@@ -1,12 +1,17 @@
 """How Lightning reads and writes checkpoints of ours."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 
 from deepdigits.checkpoint import check_fits, load, save
+from deepdigits.errors import InputError
+
+_MISFITS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -37,3 +42,29 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if self.module.strict_loading:
             check_fits(content["state_dict"], self.module, Path(path))
         return content
+
+
+def name_misfits(trainer: Trainer) -> None:
+    """Make a checkpoint that a trainer cannot go on from one line that names it.
+
+    Such as one of weights only, of another optimizer, or of a Lightning of long ago: what Lightning
+    2.6 and the callbacks then raise is a KeyError of some inner part.
+    """
+    connector = trainer._checkpoint_connector
+    for name in ("_restore_modules_and_callbacks", "restore_training_state"):
+        setattr(connector, name, _naming(getattr(connector, name), trainer))
+
+
+def _naming(restore: Callable[..., None], trainer: Trainer) -> Callable[..., None]:
+    @wraps(restore)
+    def named(*args: Any, **settings: Any) -> None:
+        try:
+            restore(*args, **settings)
+        except _MISFITS as error:
+            what = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+            raise InputError(
+                f"checkpoint {trainer.ckpt_path} does not fit this run ({what}): name another, or "
+                "train anew"
+            ) from error
+
+    return named

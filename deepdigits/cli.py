@@ -1,6 +1,5 @@
 """LightningCLI for digits: fit, validate, test, predict, and train (= fit, then test the best)."""
 
-import errno
 import os
 import re
 import sys
@@ -32,13 +31,12 @@ from deepdigits.callbacks.progress import Progress
 from deepdigits.callbacks.randomness import Randomness
 from deepdigits.callbacks.signals import Signals
 from deepdigits.callbacks.snapshot import Snapshot
-from deepdigits.checkpoint_io import AtomicCheckpointIO
+from deepdigits.checkpoint_io import AtomicCheckpointIO, name_misfits
 from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.errors import InputError, RunFailed
+from deepdigits.errors import DISK, InputError, RunFailed
 from deepdigits.quiet import hush_engine
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
 
 
@@ -205,6 +203,7 @@ class DigitsCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         signals = [] if self.signals is None else [self.signals]
         trainer: Trainer = super()._instantiate_trainer(config, [*callbacks, *signals])
+        name_misfits(trainer)
         return trainer
 
     def _what_resumes(self, init: Any) -> list[Callback]:

@@ -1,16 +1,40 @@
 """The exceptions that end a command with one line and an exit code of their own."""
 
+import errno
 import signal
 
+# What a disk answers that is full, broken, or not to be written by this user.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
-class InputError(Exception):
+
+def printable(text: str) -> str:
+    r"""A text on one line, without what a terminal would obey: names may come from a file.
+
+    >>> printable("weights \x1b[31mred\nand more")
+    'weights \\x1b[31mred\\nand more'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class OneLine(Exception):
+    """An error whose message is one printable line.
+
+    Args:
+        line: The message.
+    """
+
+    def __init__(self, line: object) -> None:
+        super().__init__(printable(str(line)))
+
+
+class InputError(OneLine):
     """A wrong input: one line that names the thing, what was expected, and the way out.
 
     The command line prints the line and ends with exit code 2, without a traceback.
     """
 
 
-class RunFailed(Exception):
+class RunFailed(OneLine):
     """A run that cannot go on though its input was right: a full disk, a loss that is not finite.
 
     The command line prints the line and ends with exit code 1, without a traceback.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdigits import checkpoint, pretrained, runs
+from deepdigits import checkpoint, pretrained, reports, runs
 from deepdigits.data.catalogue import CATALOGUE
 from deepdigits.errors import InputError
 from deepdigits.models import CNN, MLP
@@ -66,13 +66,18 @@ def read_run(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"checkpoint {run.checkpoint} names no settings of its net: train anew")
     known = inspect.signature(NETS[face]).parameters  # the others are of the training
     state: dict[str, Tensor] = content["state_dict"]
-    weights = {key[4:]: value for key, value in state.items() if key.startswith("net.")}
+    if strays := [key for key in state if not key.startswith("net.")]:
+        raise InputError(
+            f"checkpoint {run.checkpoint} is of another net: it has unknown weights {strays[0]} "
+            f"({len(strays)} in all)"
+        )
+    weights = {key[4:]: value for key, value in state.items()}
     facts = {
         "net": face,
         "settings": {key: value for key, value in settings.items() if key in known},
         "data": {key: config["data"][key] for key in SPLIT if key in config["data"]},
         "class_names": _class_names(config, run),
-        "report": run.read_json("report.json") or {},
+        "report": reports.read(run) or {},
     }
     return weights, facts
 
@@ -92,6 +97,8 @@ def build(
         InputError: The weights do not fit the facts, or a fact is missing.
     """
     try:
+        if any(isinstance(v, list) and len(v) > len(weights) for v in facts["settings"].values()):
+            raise ValueError("it would have more layers than there are weights")
         with torch.device("meta"):  # takes no memory, however large a net the settings describe
             sketch = NETS[facts["net"]](**facts["settings"])
         checkpoint.check_fits(weights, sketch, path)
@@ -122,6 +129,6 @@ def _class_names(config: Mapping[str, Any], run: Run) -> list[str]:
     """Those of the run's dataset."""
     data = config.get("data")
     dataset = data.get("dataset") if isinstance(data, dict) else None
-    if dataset not in CATALOGUE:
+    if not isinstance(dataset, str) or dataset not in CATALOGUE:
         raise InputError(f"{run.config_file} names the dataset {dataset!r}, which is not known")
     return list(CATALOGUE[dataset].classes)

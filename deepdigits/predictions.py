@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 from zlib import error as ZlibError
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepdigits.errors import InputError
 
+MAX_BYTES = 10_000_000  # unpacked; the largest split of the catalogue takes a twentieth
 # What numpy raises for a file that is cut short, changed, or no archive of arrays at all.
 _DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, ZlibError)
 
@@ -98,6 +99,9 @@ def read(folder: Path, split: str) -> Predictions | None:
     if not path.is_file():
         return None
     try:
+        with ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ValueError("it would unpack to more than any split has")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Predictions(arrays["predicted"], arrays["labels"])
     except _DAMAGES as error:

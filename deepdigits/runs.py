@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from deepdigits import config
 from deepdigits.errors import InputError
 
 LOGS = "lightning_logs"
@@ -33,13 +32,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Content of the resolved config."""
-        try:
-            config = yaml.safe_load(self.config_file.read_text())
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise InputError(f"{self.config_file} cannot be read: {one_line(error)}") from error
-        if not isinstance(config, dict):
-            raise InputError(f"{self.config_file} is no config: expected a mapping of settings")
-        return config
+        return config.read(self.config_file)
 
     @property
     def checkpoint(self) -> Path:

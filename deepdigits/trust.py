@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from deepdigits.config import SECTIONS, read
 from deepdigits.errors import InputError
 
 _SHIPPED = ("deepdigits", "lightning", "torch")
@@ -35,8 +34,8 @@ def check(config: dict[str, Any], folder: Path, named: Sequence[str]) -> None:
         InputError: It names another one, or a further config.
     """
     typed = _named(named)
-    for section in ("model", "data", "trainer", "checkpoint", "logger"):
-        if not isinstance(config.get(section, {}), dict | bool | None):
+    for section in SECTIONS:
+        if not isinstance(config.get(section, {}), dict):
             raise InputError(
                 f"{folder / 'config.yaml'} is no saved config: {section} is no mapping"
             )
@@ -62,8 +61,8 @@ def _named(args: Sequence[str]) -> set[str]:
     words = {word.partition("=")[2] or word for word in args}
     for word in [word for word in words if _CONFIG.fullmatch(word) and Path(word).is_file()]:
         try:
-            words |= {text for _, text in _strings(yaml.safe_load(Path(word).read_text()))}
-        except (OSError, ValueError, RecursionError, yaml.YAMLError):
+            words |= {text for _, text in _strings(read(Path(word)))}
+        except InputError:
             continue  # the parser will say what is wrong with it
     return words
 

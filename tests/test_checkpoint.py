@@ -105,6 +105,24 @@ def test_the_engine_itself_loses_the_former_file(monkeypatch: pytest.MonkeyPatch
     assert "damaged" in refusal(load, PATH)
 
 
+def test_the_engine_itself_keeps_quiet_where_it_may_not_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the guard mends: there is no file, and no error."""
+
+    def refuse(*args: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    PATH.parent.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.move", refuse)
+        patch.setattr("os.replace", refuse)
+        TorchCheckpointIO().save_checkpoint(content(), PATH)
+        assert not PATH.exists()
+        patch.setattr(Path, "replace", refuse)
+        assert "Permission denied" in refusal(save, content(), PATH)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
 def test_folder_without_permission_is_loud() -> None:
     PATH.parent.mkdir()

@@ -1,6 +1,7 @@
 """The command line: what a run leaves behind, what overrides what, what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from deepdigits import runs
 from deepdigits.__main__ import run
+from deepdigits.cli import DigitsCLI
 from deepdigits.errors import InputError
 from deepdigits.resolve import resolve
 
@@ -120,6 +122,24 @@ def test_typed_flags_win_over_the_checkpoint(in_trained):
     assert cli.trainer.global_step == 30
 
 
+def test_plain_fit_goes_on_where_the_run_is_that_its_checkpoint_lies_in(in_trained, tmp_path):
+    folder = tmp_path / "elsewhere" / "mlp" / "version_7"
+    shutil.copytree(in_trained, folder)
+    checkpoint = str(folder / "checkpoints" / "last.ckpt")
+    more = ["--trainer.max_epochs", "3", "--ckpt_path", checkpoint]
+    cli = run(["fit", "-c", str(folder / "config.yaml"), *more])
+    assert Path(cli.trainer.log_dir).resolve() == folder
+    assert cli.trainer.global_step == 30
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 30
+    assert [path.name for path in folder.parent.iterdir()] == ["version_7"]
+
+
+@pytest.mark.parametrize("name", ["missing.ckpt", "best", "http://127.0.0.1/last.ckpt"])
+def test_checkpoint_to_go_on_from_that_is_not_there_is_named(name):
+    with pytest.raises(InputError, match=f"checkpoint {name} does not exist"):
+        run(["fit", "-c", MLP, "--ckpt_path", name])
+
+
 def test_named_groups_configure_checkpoints_and_early_stopping(tmp_path):
     stop = ["--early_stopping.patience", "1", "--early_stopping.min_delta", "100"]
     keep = ["--checkpoint.monitor", "val/f1_macro", "--checkpoint.save_last", "false"]
@@ -163,6 +183,18 @@ def test_averaged_weights_are_the_ones_that_are_tested(tmp_path):
     assert not torch.equal(saved["state_dict"][name], saved["current_model_state"][name])
     run(["test", "--ckpt_path", "latest"])
     assert read("lightning_logs/mlp/version_0/report.json")["loss"] == in_process["loss"]
+
+
+def test_the_engine_would_test_the_weights_that_are_not_averaged(monkeypatch):
+    def as_it_is(cli):
+        best = cli.trainer.checkpoint_callback.best_model_path
+        cli.trainer.test(cli.model, cli.datamodule, ckpt_path=best, verbose=False)
+
+    monkeypatch.setattr(DigitsCLI, "test_best", as_it_is)
+    cli = run(["train", "-c", MLP, "-c", DEBUG, "--ema_decay", "0.9"])
+    saved = torch.load(cli.trainer.ckpt_path, weights_only=True)
+    name = "net.head.weight"
+    assert torch.equal(cli.model.state_dict()[name], saved["current_model_state"][name])
 
 
 def test_dry_run_writes_nothing(tmp_path):

@@ -134,7 +134,7 @@ def test_a_cycle_is_found() -> None:
     sources = modules()
     sources["errors"] += "\nfrom deepdigits.runs import Run\n"
     assert wrong_ways(sources) == []
-    assert set(cycle(sources)) == {"errors", "runs"}
+    assert {"errors", "runs"} <= set(cycle(sources))
 
 
 def run_python(code: str) -> str:

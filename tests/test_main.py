@@ -1,5 +1,6 @@
 """The table of verbs and the exit codes of the shell."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from deepdigits import __version__
 from deepdigits.__main__ import main, run
+from deepdigits.errors import InputError, RunFailed
 from deepdigits.verbs import VERBS
 
 
@@ -50,6 +52,45 @@ def test_wrong_input_of_a_verb_ends_in_exit_code_2_without_a_traceback():
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert "LitFoo" in ended.stderr.splitlines()[-1]
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["test", "--ckpt_path", LONG],
+        ["train", "--resume", LONG],
+        ["train", "-c", LONG],
+        ["fit", "--model", "LitMLP", "--data.data_dir", LONG],
+        ["export", LONG],
+        ["classify", LONG],
+        ["compare", LONG],
+        ["demo", LONG],
+        ["compare", "a\0b"],
+    ],
+)
+def test_name_that_no_file_can_have_is_one_line(args):
+    with pytest.raises(InputError) as caught:
+        run(args)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("error", [InputError, RunFailed])
+def test_what_a_file_says_reaches_no_terminal_as_it_is(error):
+    assert str(error("weights \x1b[31m\nred\u202e, of Müller")) == (
+        "weights \\x1b[31m\\nred\\u202e, of Müller"
+    )
+
+
+def test_full_disk_is_one_line_in_every_verb(monkeypatch, tmp_path):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("deepdigits.commands.compare.main", full)
+    with pytest.raises(RunFailed, match=r"compare stopped: .* No space left on device"):
+        run(["compare"])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from deepdigits import cli
 from deepdigits.benchmarks.hand import hand_seconds
 from deepdigits.benchmarks.timing import Result, check_config, compared, measure
-from deepdigits.callbacks.artifacts import TRAINING
+from deepdigits.reports import TRAINING
 
 OURS, BAREBONES, HAND = "deepdigits fit, everything on", "Lightning barebones", "PyTorch by hand"
 

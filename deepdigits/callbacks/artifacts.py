@@ -8,15 +8,14 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-from deepdigits import environment, evaluation
+from deepdigits import environment, evaluation, reports
 from deepdigits.callbacks.outputs import Outputs
 from deepdigits.classifier import LitClassifier
 from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.figures import learning_curves
 from deepdigits.metrics import Report
+from deepdigits.reports import TRAINING
 from deepdigits.runs import Run
-
-TRAINING = "training.json"
 
 
 class Artifacts(Callback):
@@ -45,7 +44,9 @@ class Artifacts(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with them."""
-        self._history, self._seconds = state_dict["history"], state_dict["seconds"]
+        curves = state_dict["history"].items()
+        self._history = {name: [(int(e), float(v)) for e, v in curve] for name, curve in curves}
+        self._seconds = float(state_dict["seconds"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock: loading the data is not training."""
@@ -113,7 +114,7 @@ class Artifacts(Callback):
             return
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
         read = {"dataset": data.dataset_name, "split": split} | checkpoint
-        facts = read | (run.read_json(TRAINING) or {})
+        facts = read | reports.read_training(run)
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
         self.files |= evaluation.write(run, self.report, facts, images, labels, probabilities)
 

@@ -37,6 +37,9 @@ class Randomness(Callback):
         states = checkpoint.get("random_states", [])
         if trainer.state.fn == "fit" and len(states) == trainer.world_size:
             self._restored = states[trainer.global_rank]
+            before = random_state()
+            set_random_state(self._restored)  # a state that is none ends here, not in training
+            set_random_state(before)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restore it when everything is built that might draw."""
@@ -69,8 +72,10 @@ def set_random_state(state: State) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-    kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    kind, keys, place, *rest = state["numpy"]
+    if not 0 <= place <= len(keys):
+        raise ValueError(f"the state of numpy's generator is at {place} of {len(keys)}")
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), place, *rest))
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal.tolist()), gauss))
 

@@ -53,7 +53,12 @@ class Snapshot(Checkpoint):
         """Take them; patience is as it is typed now, not as it was (Lightning restores it)."""
         if trainer.state.fn != "fit":
             return
-        self._restored = checkpoint.get("unfinished")
+        if unfinished := checkpoint.get("unfinished"):
+            assert isinstance(pl_module, LitClassifier)
+            counts = {name: unfinished["counts"][name] for name in _COUNTS}
+            for name, counted in counts.items():  # what is none ends here, not in training
+                getattr(pl_module.train_metrics, name).clone().copy_(counted)
+            self._restored = {"counts": counts, "should_stop": bool(unfinished["should_stop"])}
         for callback in _early_stopping(trainer):
             if state := checkpoint.get("callbacks", {}).get(callback.state_key):
                 state["patience"] = callback.patience

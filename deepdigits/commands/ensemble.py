@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdigits import cli, environment, evaluation, pretrained, runs, tables
-from deepdigits.callbacks.artifacts import TRAINING
+from deepdigits import cli, environment, evaluation, pretrained, reports, runs, tables
 from deepdigits.commands import ArgumentParser
 from deepdigits.data.catalogue import CATALOGUE
 from deepdigits.disagreement import Disagreement, disagreement
@@ -102,7 +101,7 @@ def _ask(name: str, split: str) -> Member:
         [part.float().cpu() for part in done.trainer.predict_loop.predictions]
     )
     images, labels = (tensor.cpu() for tensor in done.datamodule.images_and_labels(split))
-    facts = runs.find(name).read_json(TRAINING) or {}
+    facts = reports.read_training(runs.find(name))
     return Member(name, done.datamodule.dataset_name, images, labels, probabilities, facts)
 
 

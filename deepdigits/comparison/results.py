@@ -4,11 +4,10 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from deepdigits import runs
+from deepdigits import reports, runs
 from deepdigits.comparison.settings import settings
 from deepdigits.errors import InputError
 from deepdigits.predictions import of_split
@@ -76,13 +75,12 @@ def read(run: Run, split: str = "test") -> Result:
     Raises:
         InputError: One of them is missing or damaged.
     """
-    name = of_split("report.json", split)
-    report = run.read_json(name)
+    report = reports.read(run, split)
     if report is None:
+        name = of_split("report.json", split)
         raise InputError(
             f"{run.folder} has no {name}: its training has not ended, or it was not tested"
         )
-    _check(report, run.folder / name)
     members = report.get("members")  # of an ensemble, which has no config of its own
     config = run.config if members is None else {"members": members}
     seed = config.get("seed_everything")
@@ -104,23 +102,3 @@ def _natural(path: Path) -> list[Any]:
     """A key that sorts version_10 behind version_9."""
     parts = re.split(r"(\d+)", str(path))
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]
-
-
-def _check(report: dict[str, Any], path: Path) -> None:
-    """Raise where a report lacks, or has damaged, what every report holds."""
-    try:
-        numbers = [report[name] for name in ("accuracy", "f1_macro", "errors")]
-        numbers += [scores["f1"] for scores in report["class"].values()]
-        numbers += [
-            report["overall"]["num_samples"],
-            *map(len, (report["dataset"], report["split"])),
-        ]
-        facts = (report.get(name) for name in ("parameters", "epochs", "training_seconds"))
-        numbers += [fact for fact in facts if fact is not None]
-        whole = all(isfinite(number) for number in numbers) and 0 <= report["accuracy"] <= 1
-        named = all(isinstance(report[name], str) for name in ("dataset", "split"))
-    except (KeyError, TypeError, AttributeError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else runs.one_line(error)
-        raise InputError(f"{path} is damaged ({what}): test the run again") from error
-    if not whole or not named or not report["class"] or not report["overall"]["num_samples"]:
-        raise InputError(f"{path} holds impossible values: test the run again")

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepdigits.errors import InputError
+
 
 class Batch(NamedTuple):
     """What a loader yields.
@@ -100,8 +102,18 @@ class IndexSampler:
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Make the next pass go on behind the batches that the state counts."""
-        self.epoch, self.position = self._resume = (state["epoch"], state["position"])
+        """Make the next pass go on behind the batches that the state counts.
+
+        Raises:
+            InputError: It is no count.
+        """
+        epoch, position = state.get("epoch"), state.get("position")
+        if type(epoch) is not int or type(position) is not int or position < 0:
+            raise InputError(
+                f"the checkpoint says that {position!r} batches of epoch {epoch!r} are done: "
+                "name an earlier one"
+            )
+        self.epoch, self.position = self._resume = (epoch, position)
 
 
 class Batches:

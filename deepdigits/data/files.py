@@ -35,7 +35,7 @@ def _sha256(path: Path) -> str:
 def _expected_sums(dataset: Dataset, folder: Path) -> dict[str, str]:
     recorded = {}
     if (folder / SUMS).is_file():
-        lines = (folder / SUMS).read_text().splitlines()
+        lines = (folder / SUMS).read_text(errors="replace").splitlines()
         recorded = {name: sum_ for sum_, _, name in (line.partition("  ") for line in lines)}
     return {**recorded, **dataset.sha256}
 

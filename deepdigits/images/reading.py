@@ -81,16 +81,17 @@ def _content(source: Path | bytes, name: str) -> bytes:
     """The bytes of a source, not empty and not too many."""
     if isinstance(source, Path):
         try:
-            size = source.stat().st_size
+            source.stat()  # what is missing is said to be
             if not source.is_file():  # a named pipe may never end
                 raise InputError(f"{name} is no plain file: give its content to standard input (-)")
-            content = source.read_bytes() if size <= MAX_BYTES else b""
+            with source.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise InputError(f"{name} cannot be read: {error.strerror}") from error
     else:
-        size, content = len(source), source
-    if size > MAX_BYTES:
-        raise _too_large(name, f"{size / 1e6:.0f} MB")
+        content = source
+    if len(content) > MAX_BYTES:
+        raise _too_large(name, f"more than {MAX_BYTES / 1e6:.0f} MB")
     if not content:
         raise InputError(f"{name} is empty: {_EXPECTED}")
     return content

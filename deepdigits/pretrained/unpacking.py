@@ -7,12 +7,8 @@ import yaml
 
 from deepdigits import checkpoint, pretrained
 from deepdigits.data.datasets import default_data_dir
-
-# What training.json of a run holds.
-TRAINING = (
-    *("model", "parameters", "epochs", "steps", "training_seconds", "seed"),
-    *("hardware", "versions", "git_commit"),
-)
+from deepdigits.data.files import locked
+from deepdigits.reports import FACTS, TRAINING
 
 
 def unpack(name: str) -> Path:
@@ -22,7 +18,7 @@ def unpack(name: str) -> Path:
         The run folder, ``pretrained/NAME`` in `deepdigits.data.datasets.default_data_dir`.
 
     Raises:
-        InputError: There is no such net.
+        InputError: There is no such net, or the data folder cannot be written.
         RunFailed: The checkpoint cannot be written.
     """
     weights, facts = pretrained.read(name)
@@ -36,10 +32,11 @@ def unpack(name: str) -> Path:
         "epoch": facts["report"]["epochs"],
         "global_step": facts["report"]["steps"],
     }
-    checkpoint.save(content, folder / "checkpoints" / "best.ckpt")
-    facts_of_training = {key: facts["report"][key] for key in TRAINING}
-    _put(folder / "training.json", json.dumps(facts_of_training, indent=2))
-    _put(folder / "config.yaml", yaml.safe_dump({"model": model, "data": facts["data"]}))
+    facts_of_training = {key: facts["report"][key] for key in FACTS}
+    with locked(folder):  # several processes may ask for it at once
+        checkpoint.save(content, folder / "checkpoints" / "best.ckpt")
+        _put(folder / TRAINING, json.dumps(facts_of_training, indent=2))
+        _put(folder / "config.yaml", yaml.safe_dump({"model": model, "data": facts["data"]}))
     return folder
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from asking import ask
 from lightning.pytorch import Trainer
 
 from deepdigits.__main__ import run
@@ -19,39 +20,6 @@ BATCHES = 20
 ARGS = ["-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
 ARGS += ["--trainer.max_epochs", "2", "--trainer.limit_train_batches", str(BATCHES)]
 RUN = Path("lightning_logs/mlp/version_0")
-
-# A module of the user's own, in the working directory: sends the signal at the given moment.
-ASK = """
-import os, signal
-from lightning.pytorch import Callback
-
-class Ask(Callback):
-    def __init__(self, moment: str, signum: int, at: int = 3):
-        self.moment, self.signum, self.at = moment, signum, at
-    def ask(self, moment, batch_idx=0):
-        if moment == self.moment and batch_idx == self.at:
-            os.kill(os.getpid(), self.signum)
-    def on_sanity_check_start(self, trainer, pl_module):
-        self.ask("sanity check", self.at)
-    def on_train_start(self, trainer, pl_module):
-        self.ask("start", self.at)
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        self.ask("train", batch_idx)
-    def on_train_epoch_end(self, trainer, pl_module):
-        if trainer.current_epoch + 1 < trainer.max_epochs:
-            self.ask("epoch end", self.at)
-    def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
-        if not trainer.sanity_checking:
-            self.ask("val", batch_idx)
-    def on_test_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
-        self.ask("test", batch_idx)
-"""
-
-
-def ask(moment, signum, at):
-    Path("ask.py").write_text(ASK)
-    init = f'{{"moment": "{moment}", "signum": {int(signum)}, "at": {at}}}'
-    return ["--trainer.callbacks", f'[{{"class_path": "ask.Ask", "init_args": {init}}}]']
 
 
 def in_shell(args):
@@ -76,28 +44,11 @@ def unbroken(tmp_path_factory, data_folder):
         return saved()["state_dict"]
 
 
-# The moment, the batch, and the steps that are done and saved when the run has stopped.
-MOMENTS = {
-    "sanity check": (0, 1),
-    "start": (0, 1),
-    "train": (7, 8),
-    "epoch end": (0, BATCHES),
-    "val": (1, BATCHES),
-    "test": (1, 2 * BATCHES),
-}
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param(m, marks=() if m in ("sanity check", "train") else pytest.mark.reliability)
-        for m in MOMENTS
-    ],
-)
-def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, unbroken):
-    at, steps = MOMENTS[moment]
+# The others, and the other signals, are in tests/reliability.
+@pytest.mark.parametrize("moment, at, steps", [("sanity check", 0, 1), ("training", 7, 8)])
+def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, at, steps, unbroken):
     with pytest.raises(Interrupted) as stopped:
-        run(["train", *ARGS, *ask(moment, signal.SIGTERM, at)])
+        run(["train", *ARGS, *ask(Path(), moment, "SIGTERM", at)])
     assert stopped.value.code == 143
     assert saved()["global_step"] == steps
     assert stopped.value.line.endswith(f"go on with: deepdigits train --resume {RUN}")
@@ -110,21 +61,20 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, unbroken):
 
 
 @pytest.mark.parametrize(
-    "signum, code, environment",
+    "signal_, environment",
     [
-        (signal.SIGTERM, 143, {}),
-        pytest.param(signal.SIGINT, 130, {}, marks=pytest.mark.reliability),
-        (signal.SIGUSR1, 143, {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "a"}),
+        ("SIGTERM", {}),
+        ("SIGUSR1", {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "a"}),
     ],
 )
-def test_shell_sees_one_line_and_the_exit_code(signum, code, environment, monkeypatch):
+def test_shell_sees_one_line_and_the_exit_code(signal_, environment, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    returned, errors = in_shell(["train", *ARGS, *ask("train", signum, 4)])
-    assert returned == code, errors
+    returned, errors = in_shell(["train", *ARGS, *ask(Path(), "training", signal_, 4)])
+    assert returned == 143, errors
     assert saved()["global_step"] == 5
     line = errors.splitlines()[-1]
-    assert line.startswith(f"deepdigits: stopped by {signal.Signals(signum).name} in epoch 1")
+    assert line.startswith(f"deepdigits: stopped by {signal_} in epoch 1")
     assert line.endswith(f"deepdigits train --resume {RUN}")
     assert "Traceback" not in errors
 
@@ -135,7 +85,7 @@ def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
         monkeypatch.setattr(Signals, name, lambda *args, **more: None)
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stopped:
-        run(["train", *ARGS, *ask("train", signal.SIGTERM, 4)])
+        run(["train", *ARGS, *ask(Path(), "training", "SIGTERM", 4)])
     assert not stopped.value.code
     assert not (RUN / "checkpoints").exists()
     signal.signal(signal.SIGTERM, former)
@@ -144,7 +94,7 @@ def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
 def test_test_of_a_net_stops_at_the_batch():
     run(["fit", *ARGS, "--trainer.max_epochs", "1"])
     with pytest.raises(Interrupted) as stopped:
-        run(["test", "--ckpt_path", str(RUN), *ask("test", signal.SIGTERM, 1)])
+        run(["test", "--ckpt_path", str(RUN), *ask(Path(), "test", "SIGTERM", 1)])
     assert stopped.value.code == 143
     assert not (RUN / "report.json").exists()
 

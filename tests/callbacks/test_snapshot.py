@@ -14,7 +14,9 @@ from lightning.pytorch import Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepdigits.__main__ import run
+from deepdigits.callbacks import snapshot
 from deepdigits.callbacks.randomness import Randomness
+from deepdigits.cli import DigitsCLI
 
 ROOT = Path(__file__).parents[2]
 LOGS = Path("lightning_logs/mlp")
@@ -88,7 +90,7 @@ class Stop(Exception):
     """In place of a kill, within this process."""
 
 
-def broken(monkeypatch, version, steps):
+def broken(monkeypatch, version, steps, *more):
     """Stop a run at a batch without any ado."""
     save = Trainer.save_checkpoint
 
@@ -99,7 +101,7 @@ def broken(monkeypatch, version, steps):
 
     with monkeypatch.context() as patch, pytest.raises(Stop):
         patch.setattr(Trainer, "save_checkpoint", save_and_stop)
-        run(["fit", *ARGS, "--logger.version", version])
+        run(["fit", *ARGS, "--logger.version", version, *more])
 
 
 def test_without_the_random_state_dropout_goes_astray(unbroken, monkeypatch):
@@ -113,15 +115,36 @@ def test_without_the_random_state_dropout_goes_astray(unbroken, monkeypatch):
     assert not same(last("unbroken")["state_dict"], last("astray")["state_dict"])
 
 
-def test_last_is_the_last_epoch_even_where_it_is_not_the_best():
-    """Lightning's own save_last leaves such epochs out."""
+def test_before_a_validation_nothing_is_saved_as_it_would_be_left_out(unbroken, monkeypatch):
+    """What the guard mends: Lightning goes on behind the validation that was not made."""
+    monkeypatch.chdir(unbroken)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "validates_next", lambda *args: False)
+        broken(monkeypatch, "behind", BATCHES, "--snapshot.every_n_steps", "8")
+    assert last("behind")["global_step"] == BATCHES
+    run(["fit", "--resume", str(LOGS / "behind")])
+    assert len(curves("unbroken")["val/loss"]) == 2
+    assert len(curves("behind")["val/loss"]) == 1
+
+
+def saved_epochs():
+    """Epochs of the best and the last checkpoint, where the first epoch is the best of three."""
     few = ["--trainer.max_epochs", "3", *TINY]
-    never = ["--checkpoint.monitor", "epoch", "--checkpoint.mode", "min"]  # the first is the best
-    run(["fit", *MLP, *few, *never])
+    run(["fit", *MLP, *few, "--checkpoint.monitor", "epoch", "--checkpoint.mode", "min"])
     folder = LOGS / "version_0" / "checkpoints"
     assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
-    best, newest = (torch.load(folder / n, weights_only=True) for n in ("best.ckpt", "last.ckpt"))
-    assert (best["epoch"], newest["epoch"]) == (0, 2)
+    return [
+        torch.load(folder / name, weights_only=True)["epoch"] for name in ("best.ckpt", "last.ckpt")
+    ]
+
+
+def test_last_is_the_last_epoch_even_where_it_is_not_the_best():
+    assert saved_epochs() == [0, 2]
+
+
+def test_lightnings_own_last_leaves_out_what_is_not_the_best(monkeypatch):
+    monkeypatch.setattr(DigitsCLI, "_what_resumes", lambda *args: [])
+    assert saved_epochs() == [0, 0]
 
 
 def test_run_that_stopped_early_stays_stopped(monkeypatch):

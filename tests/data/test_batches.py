@@ -1,5 +1,7 @@
 """The order of samples: a function of seed and epoch, dealt out to ranks, resumable."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deepdigits.data.batches import Batches, IndexSampler, derive_seed
+from deepdigits.errors import InputError
 
 
 def batches(n: int = 103, batch_size: int = 10, **settings: object) -> Batches:
@@ -154,3 +157,17 @@ def test_unshuffled_order_is_the_datasets_own_in_every_epoch() -> None:
             range(103)
         )
     assert torch.equal(first(loader), torch.arange(10))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"epoch": 0, "position": -1},
+        {"epoch": "x", "position": 1},
+        {"epoch": 0, "position": 1.5},
+    ],
+)
+def test_place_in_an_epoch_that_is_none_is_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="batches of epoch"):
+        batches().load_state_dict(state)

@@ -1,9 +1,16 @@
-"""Damaged data is found and mended, and several runs may start at once."""
+"""Damaged data is found and mended, several runs may start at once, and a disk may be read only."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from threading import Event, Thread, current_thread
+from typing import Any
 
 import pytest
+import torchvision.datasets
+from ledger import Ledger
 from shell import finish, output, start
 from trainings import TRAIN, same_run
 
@@ -25,46 +32,109 @@ DAMAGES = {"a bit flipped": flipped, "a byte missing": lambda d: d[:-1], "empty"
 @pytest.mark.reliability
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
-def test_damaged_file_and_archive(
-    file: str,
-    damage: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    ledger: Callable[..., None],
-) -> None:
-    datasets.prepare("mnist", tmp_path)
-    path = tmp_path / "MNIST" / "raw" / file
-    whole = path.read_bytes()
-    path.write_bytes(DAMAGES[damage](whole))
-    with pytest.raises(InputError, match=file):
-        datasets.load("mnist", tmp_path, train=file.startswith("train"))
-    datasets.prepare("mnist", tmp_path)
-    assert path.read_bytes() == whole
-    ledger("4 data files x 3 kinds of damage: found and mended")
-
-    archives = tmp_path / "package" / "mnist"
-    archives.mkdir(parents=True)
-    for archive in (datasets.files("deepdigits.data") / "mnist").iterdir():
-        content = archive.read_bytes()
-        damaged = archive.name == f"{file}.gz"
-        (archives / archive.name).write_bytes(DAMAGES[damage](content) if damaged else content)
-    monkeypatch.setattr(datasets, "files", lambda package: archives.parent)
-    with pytest.raises(InputError, match=f"{file}.gz"):
-        datasets.prepare("mnist", tmp_path / "new")
-    ledger("4 embedded archives x 3 kinds of damage: named")
+def test_damaged_file_is_mended(file: str, damage: str, tmp_path: Path, ledger: Ledger) -> None:
+    with ledger("4 data files x 3 kinds of damage: found, mended from the archive"):
+        datasets.prepare("mnist", tmp_path)
+        path = tmp_path / "MNIST" / "raw" / file
+        whole = path.read_bytes()
+        path.write_bytes(DAMAGES[damage](whole))
+        with pytest.raises(InputError, match=file):
+            datasets.load("mnist", tmp_path, train=file.startswith("train"))
+        datasets.prepare("mnist", tmp_path)
+        assert path.read_bytes() == whole
 
 
 @pytest.mark.reliability
-def test_four_first_runs_at_once(tmp_path: Path, ledger: Callable[..., None]) -> None:
-    folders = [tmp_path / str(number) for number in range(4)]
-    for folder in folders:
-        folder.mkdir()
-    data = str(tmp_path / "data")
-    processes = [start(TRAIN, folder, DEEPDIGITS_DATA=data) for folder in folders]
-    for process, folder in zip(processes, folders, strict=True):
-        process.join()
-        assert process.exitcode == 0, output(folder)
-    for folder in folders[1:]:
-        assert same_run(folder, folders[0])
-    assert finish(TRAIN, folders[0], DEEPDIGITS_DATA=data)[0] == 0
-    ledger("4 first runs at once into one data folder: same weights and report", 4)
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", FILES)
+def test_damaged_archive_is_named(
+    file: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    with ledger("4 embedded archives x 3 kinds of damage: named"):
+        archives = tmp_path / "package" / "mnist"
+        archives.mkdir(parents=True)
+        for archive in (datasets.files("deepdigits.data") / "mnist").iterdir():
+            content = archive.read_bytes()
+            damaged = archive.name == f"{file}.gz"
+            (archives / archive.name).write_bytes(DAMAGES[damage](content) if damaged else content)
+        monkeypatch.setattr(datasets, "files", lambda package: archives.parent)
+        with pytest.raises(InputError, match=f"{file}.gz"):
+            datasets.prepare("mnist", tmp_path / "new")
+
+
+def test_torchvision_itself_reads_a_flipped_bit(tmp_path: Path) -> None:
+    """What the checksums mend: it looks whether the extracted files are there, and no further."""
+    datasets.prepare("mnist", tmp_path)
+    path = tmp_path / "MNIST" / "raw" / FILES[2]
+    path.write_bytes(flipped(path.read_bytes()))
+    damaged = torchvision.datasets.MNIST(tmp_path, train=False).data
+    datasets.prepare("mnist", tmp_path)
+    assert not damaged.equal(datasets.load("mnist", tmp_path, train=False)[0])
+
+
+@pytest.mark.reliability
+def test_four_first_runs_at_once(unbroken: Path, tmp_path: Path, ledger: Ledger) -> None:
+    with ledger("4 first runs at once into one data folder: same weights and report", 4):
+        folders = [tmp_path / str(number) for number in range(4)]
+        for folder in folders:
+            folder.mkdir()
+        data = str(tmp_path / "data")
+        processes = [start(TRAIN, folder, DEEPDIGITS_DATA=data) for folder in folders]
+        for process, folder in zip(processes, folders, strict=True):
+            process.join()
+            assert process.exitcode == 0, output(folder)
+            assert same_run(folder, unbroken)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_the_lock_one_spoils_the_archives_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the lock mends: a second run puts its archives where a first unpacks the same ones."""
+    copy, download = datasets.copyfile, datasets._download
+    first, half_there, over = current_thread(), Event(), Event()
+
+    def prepare_too() -> None:
+        with suppress(InputError):
+            datasets.prepare("mnist", tmp_path)
+
+    def halting(source: Path, target: Path) -> None:
+        if current_thread() is not first and not half_there.is_set():
+            target.write_bytes(source.read_bytes()[:1000])
+            half_there.set()
+            over.wait(60)
+        copy(source, target)
+
+    def meanwhile(*args: Any) -> None:
+        if current_thread() is first:
+            second.start()
+            half_there.wait(60)
+        download(*args)
+
+    second = Thread(target=prepare_too, daemon=True)
+    free = lambda folder: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
+    for name, stand_in in (("locked", free), ("copyfile", halting), ("_download", meanwhile)):
+        monkeypatch.setattr(datasets, name, stand_in)
+    with pytest.raises(InputError, match="could not be downloaded"):
+        datasets.prepare("mnist", tmp_path)
+    over.set()
+    second.join(60)
+
+
+@pytest.mark.reliability
+def test_data_folder_that_is_only_read(
+    mount: Callable[..., Path],
+    data_folder: Path,
+    unbroken: Path,
+    tmp_path: Path,
+    ledger: Ledger,
+) -> None:
+    data = mount("data", "size=80m")
+    shutil.copytree(data_folder / "MNIST", data / "MNIST")
+    subprocess.run(["mount", "-o", "remount,ro", data], check=True)
+    with ledger("data folder that cannot be written, the data in it: same weights and report"):
+        with pytest.raises(OSError, match="Read-only file system"):
+            (data / "a").touch()
+        code, said = finish(TRAIN, tmp_path, DEEPDIGITS_DATA=str(data))
+        assert code == 0, said
+        assert same_run(tmp_path, unbroken)

@@ -3,15 +3,18 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from ledger import Ledger
 from shell import ROOT
+from trainings import TIMES
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
 # Batch normalisation sees the images of its own process, so it is off.
@@ -20,37 +23,45 @@ SHORT = ["--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false"]
 LAST = "checkpoints/last.ckpt"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 DDP = ["--trainer.strategy", "ddp", "--trainer.devices"]
+TORCHRUN = ["-m", "torch.distributed.run"]
 
 
-def deepdigits(*args: str, by: tuple[str, ...] = ()) -> str:
-    command = [sys.executable, *by, "-m", "deepdigits", *args]
-    environment = ENVIRONMENT | {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+def start(
+    *args: str, by: list[str] | None = None, folder: str = ".", **more: str
+) -> subprocess.Popen[str]:
+    """A command line in a folder, as a shell starts it, or as torchrun does."""
+    command = [sys.executable, *(by or []), "-m", "deepdigits", *args]
+    environment = ENVIRONMENT | {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]} | more
+    return subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
-def figures(run: str) -> dict[str, object]:
-    return json.loads(Path("lightning_logs/mlp", run, "report.json").read_text())
+def deepdigits(*args: str, by: list[str] | None = None) -> None:
+    with start(*args, by=by) as process:
+        errors = process.communicate(timeout=240)[1]
+    assert process.returncode == 0, errors
+
+
+def figures(run: str) -> tuple[dict[str, Any], float]:
+    """The report, apart from times, and its loss, which is a sum of floats."""
+    report = json.loads(Path("lightning_logs/mlp", run, "report.json").read_text())
+    return {k: v for k, v in report.items() if k not in (*TIMES, "loss")}, report["loss"]
 
 
 @pytest.mark.reliability
 @pytest.mark.distributed
-def test_any_number_of_processes_counts_each_digit_once(ledger: Callable[..., None]) -> None:
-    few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "20", "--logger.version", "one"]
-    deepdigits("train", "-c", MLP, *few)
-    one = figures("one")
-    assert sum(map(sum, one["confusion_matrix"])) == 10_000
-    run = "lightning_logs/mlp/one"
-    for processes in ("2", "3"):
-        deepdigits("test", "--ckpt_path", run, *DDP, processes)
-        several = figures("one")
-        assert several["confusion_matrix"] == one["confusion_matrix"]
-        assert several["loss"] == pytest.approx(one["loss"], rel=1e-6)
-    by = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3")
-    deepdigits("test", "--ckpt_path", run, *DDP, "3", by=by)
-    assert figures("one")["confusion_matrix"] == one["confusion_matrix"]
-    ledger("10,000 test digits on 1, 2 and 3 processes, and through torchrun: the same counts", 4)
+def test_any_number_of_processes_counts_each_digit_once(ledger: Ledger) -> None:
+    with ledger("10,000 test digits on 1, 2, 3 processes and by torchrun: the same report", 4):
+        few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "20", "--logger.version", "one"]
+        deepdigits("train", "-c", MLP, *few)
+        one, loss = figures("one")
+        assert sum(map(sum, one["confusion_matrix"])) == 10_000
+        run = ["test", "--ckpt_path", "lightning_logs/mlp/one", *DDP]
+        by = [*TORCHRUN, "--standalone", "--nproc-per-node", "3"]
+        for processes, launcher in (("2", None), ("3", None), ("3", by)):
+            deepdigits(*run, processes, by=launcher)
+            several, other = figures("one")
+            assert several == one
+            assert other == pytest.approx(loss, rel=1e-6)
 
 
 def test_a_padded_sampler_would_count_10_002() -> None:
@@ -62,46 +73,57 @@ def test_a_padded_sampler_would_count_10_002() -> None:
 
 
 @pytest.mark.distributed
-def test_two_halves_of_a_batch_train_like_the_whole(ledger: Callable[..., None]) -> None:
-    few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "60"]
-    deepdigits("fit", "-c", MLP, *few, "--data.batch_size", "256", "--logger.version", "one")
-    halves = ["--data.batch_size", "128", "--logger.version", "two", *DDP, "2"]
-    deepdigits("fit", "-c", MLP, *few, *halves)
-    one, two = (
-        torch.load(f"lightning_logs/mlp/{run}/{LAST}", weights_only=True)["state_dict"]
-        for run in ("one", "two")
-    )
-    for name in one:
-        assert torch.allclose(one[name], two[name], atol=1e-4), name
-    ledger("2 processes of batch 128 end with the weights of one of 256, within 1e-4")
+def test_two_halves_of_a_batch_train_like_the_whole(ledger: Ledger) -> None:
+    with ledger("2 processes of batch 128 end with the weights of one of 256, within 1e-4"):
+        few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "60"]
+        deepdigits("fit", "-c", MLP, *few, "--data.batch_size", "256", "--logger.version", "one")
+        halves = ["--data.batch_size", "128", "--logger.version", "two", *DDP, "2"]
+        deepdigits("fit", "-c", MLP, *few, *halves)
+        one, two = (
+            torch.load(f"lightning_logs/mlp/{run}/{LAST}", weights_only=True)["state_dict"]
+            for run in ("one", "two")
+        )
+        for name in one:
+            assert torch.allclose(one[name], two[name], atol=1e-4), name
+
+
+# A module of the user's own: one process ends itself in the tenth batch.
+DIE = """
+import os
+from lightning.pytorch import Callback
+
+class Die(Callback):
+    def __init__(self, rank: int):
+        self.rank = rank
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 9 and trainer.global_rank == self.rank:
+            os.kill(os.getpid(), 9)
+        elif batch_idx == 0:
+            open(f"pid{trainer.global_rank}", "w").write(str(os.getpid()))
+"""
 
 
 @pytest.mark.reliability
 @pytest.mark.distributed
+@pytest.mark.parametrize("launcher", ["Lightning", "torchrun"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_death_of_one_process_ends_all(rank: int, ledger: Callable[..., None]) -> None:
-    Path("die.py").write_text(
-        "import os\nfrom lightning.pytorch import Callback\n"
-        "class Die(Callback):\n"
-        "    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):\n"
-        f"        if batch_idx == 9 and trainer.global_rank == {rank}:\n"
-        "            os.kill(os.getpid(), 9)\n"
-        "        elif batch_idx == 0:\n"
-        "            open(f'pid{trainer.global_rank}', 'w').write(str(os.getpid()))\n"
-    )
-    command = [sys.executable, "-m", "deepdigits", "fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2"]
-    command += ["--trainer.callbacks", "[die.Die]"]
-    environment = ENVIRONMENT | {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        errors = process.communicate(timeout=120)[1]
-    deadline = time.monotonic() + 60
-    while any(_lives(f"pid{other}") for other in (0, 1)):
-        assert time.monotonic() < deadline, "a process is left over"
-        time.sleep(0.1)
-    assert process.returncode in (1, -signal.SIGKILL)
-    assert "another process of this run has ended" in errors
-    assert "Traceback" not in errors
-    ledger("one of two processes killed: the other ends, with a line")
+def test_death_of_one_process_ends_all(rank: int, launcher: str, ledger: Ledger) -> None:
+    with ledger("one of two processes killed: the other ends, with a line"):
+        Path("die.py").write_text(DIE)
+        die = f'[{{"class_path": "die.Die", "init_args": {{"rank": {rank}}}}}]'
+        args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--trainer.callbacks", die]
+        by = [*TORCHRUN, "--standalone", "--nproc-per-node", "2"]
+        with start(*args, by=by if launcher == "torchrun" else None) as process:
+            errors = process.communicate(timeout=120)[1]
+        deadline = time.monotonic() + 60
+        while any(_lives(f"pid{other}") for other in (0, 1)):
+            assert time.monotonic() < deadline, "a process is left over"
+            time.sleep(0.1)
+        assert process.returncode in (1, -signal.SIGKILL)
+        if launcher == "Lightning":  # torchrun ends the other itself, and says what it likes
+            assert "another process of this run has ended" in errors
+            assert "Traceback" not in errors
 
 
 def _lives(file: str) -> bool:
@@ -110,3 +132,62 @@ def _lives(file: str) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+# A module of the user's own: notes who prepares the data, and who unpacks the archives.
+WATCH = """
+import os
+from lightning.pytorch import Callback
+from deepdigits.data import datasets
+
+def watch(name):
+    call = getattr(datasets, name)
+
+    def noting(*args):
+        with open("calls", "a") as file:
+            file.write(f"{name} {os.environ.get('LOCAL_RANK', 0)}\\n")
+        return call(*args)
+
+    setattr(datasets, name, noting)
+
+watch("prepare")
+watch("_place_embedded_archives")
+
+class Watch(Callback):
+    pass
+"""
+ONCE = ["prepare 0", "_place_embedded_archives 0"]
+WATCHED = ["fit", "-c", MLP, *PLAIN, *SHORT, "--trainer.limit_train_batches", "2"]
+WATCHED += ["--trainer.callbacks", "[watch.Watch]", "--trainer.log_every_n_steps", "1"]
+
+
+@pytest.mark.reliability
+@pytest.mark.distributed
+def test_data_is_prepared_once_on_a_node(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ledger("2 processes on one node: the data is prepared once"):
+        Path("watch.py").write_text(WATCH)
+        monkeypatch.setenv("DEEPDIGITS_DATA", "new")
+        deepdigits(*WATCHED, *DDP, "2")
+        assert Path("calls").read_text().splitlines() == ONCE
+
+
+@pytest.mark.reliability
+@pytest.mark.distributed
+def test_data_is_prepared_on_each_node(ledger: Ledger) -> None:
+    with ledger("2 nodes (of one process each, on this machine): prepared once on each", 2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        nodes = []
+        for node in ("0", "1"):
+            Path(node).mkdir()
+            Path(node, "watch.py").write_text(WATCH)
+            by = [*TORCHRUN, "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", node]
+            by += ["--master-addr", "127.0.0.1", "--master-port", port]
+            several = [*DDP, "1", "--trainer.num_nodes", "2"]
+            nodes.append(start(*WATCHED, *several, by=by, folder=node, DEEPDIGITS_DATA="new"))
+        for node, process in enumerate(nodes):
+            with process:
+                errors = process.communicate(timeout=240)[1]
+            assert process.returncode == 0, errors
+            assert Path(str(node), "calls").read_text().splitlines() == ONCE

@@ -1,11 +1,11 @@
 """Same config and seed, same bytes, whatever watches the run."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ledger import Ledger
 from shell import finish
-from trainings import TRAIN, report, same_bytes, weights
+from trainings import RUN, TRAIN, report, same_bytes, weights
 
 VARIANTS = {
     "no sanity check": ["--trainer.num_sanity_val_steps", "0"],
@@ -17,20 +17,16 @@ VARIANTS = {
 
 
 @pytest.mark.reliability
-def test_what_watches_a_run_changes_no_byte(tmp_path: Path, ledger: Callable[..., None]) -> None:
-    folders = {name: tmp_path / name for name in ("as it is", *VARIANTS)}
-    for name, folder in folders.items():
-        folder.mkdir()
-        flags = [f.format(run="lightning_logs/mlp/a") for f in VARIANTS.get(name, [])]
-        code, said = finish([*TRAIN, *flags], folder)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_watches_a_run_changes_no_byte(
+    variant: str, unbroken: Path, tmp_path: Path, ledger: Ledger
+) -> None:
+    with ledger("sanity check, bar, dashboard, pictures, eval batch otherwise: same weights"):
+        flags = [flag.format(run=RUN) for flag in VARIANTS[variant]]
+        code, said = finish([*TRAIN, *flags], tmp_path)
         assert code == 0, said
-    first = folders["as it is"]
-    for name in VARIANTS:
-        assert same_bytes(weights(folders[name]), weights(first)), name
-        if name != "no dashboard":  # without a logger there is no run folder to report into
-            one, other = report(first), report(folders[name])
-            assert one.pop("loss") == pytest.approx(other.pop("loss"), rel=1e-6), name
-            assert one == other, name
-    ledger(
-        "sanity check, bar, dashboard on and off, another eval batch: same weights", len(VARIANTS)
-    )
+        assert same_bytes(weights(tmp_path), weights(unbroken))
+        if variant != "no dashboard":  # without a logger there is no run folder to report into
+            one, other = report(unbroken), report(tmp_path)
+            assert one.pop("loss") == pytest.approx(other.pop("loss"), rel=1e-6)
+            assert one == other

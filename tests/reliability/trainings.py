@@ -8,10 +8,13 @@ from shell import ROOT
 from torch import Tensor
 
 RUN = Path("lightning_logs/mlp/a")
+LAST = RUN / "checkpoints" / "last.ckpt"
+EPOCHS, BATCHES = 3, 16
 TRAIN = ["train", "-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
-TRAIN += ["--trainer.max_epochs", "3", "--trainer.limit_train_batches", "16"]
+TRAIN += ["--trainer.max_epochs", str(EPOCHS), "--trainer.limit_train_batches", str(BATCHES)]
 TRAIN += ["--snapshot.every_n_steps", "3", "--logger.version", "a"]
 TRAIN += ["--trainer.enable_progress_bar", "false"]
+RESUME = ["train", "--resume", str(RUN)]
 TIMES = ("training_seconds", "git_commit")
 
 

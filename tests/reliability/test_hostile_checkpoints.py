@@ -1,0 +1,282 @@
+"""Checkpoints from strangers: nothing in them runs, and what is no good is one line."""
+
+import io
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from doors import BY_CONFIG, BY_FILE, BY_NAME, DOORS, RESUMING, each, enter, refusal
+from ledger import Ledger
+from strangers import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
+from torch import Tensor, nn
+
+from deepdigits import LitCNN, LitMLP, runs
+from deepdigits.__main__ import run
+from deepdigits.callbacks.placement import Placement
+from deepdigits.cli import DigitsCLI
+
+pytestmark = pytest.mark.usefixtures("found", "photo", "served")
+IGNORED = "hostile hyper-parameters in a checkpoint at a door: not obeyed, nothing is imported"
+REFUSED = "broken or hostile checkpoint at a door: one line, nothing is run"
+
+
+class Code:
+    """Pickled, it is code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[Path]]:
+        return (Path.touch, (self.path,))
+
+
+def put(**content: object) -> Callable[[Content], object]:
+    return lambda checkpoint: checkpoint.update(content)
+
+
+def gone(name: str) -> Callable[[Content], object]:
+    return lambda checkpoint: checkpoint.pop(name)
+
+
+def hparams(**more: object) -> Callable[[Content], object]:
+    return lambda checkpoint: checkpoint["hyper_parameters"].update(more)
+
+
+def weights(change: Callable[[dict[str, Tensor]], object]) -> Callable[[Content], object]:
+    return lambda checkpoint: change(checkpoint["state_dict"])
+
+
+def all_weights(change: Callable[[Tensor], Tensor]) -> Callable[[Content], object]:
+    return weights(lambda state: state.update({name: change(w) for name, w in state.items()}))
+
+
+def poison(state: dict[str, Tensor]) -> None:
+    next(iter(state.values())).view(-1)[0] = torch.nan
+
+
+# ---------------------------------------------------------------- hyper-parameters
+
+HPARAMS = {
+    "_instantiator": hparams(_instantiator="evil.Net"),
+    "_class_path": hparams(_class_path="evil.Net"),
+    "nested class_path": hparams(hidden_sizes={"class_path": "evil.Net"}),
+    "hparams of another name": put(hparams_name="evil.Net"),
+}
+
+
+@each(HPARAMS)
+def test_hyper_parameters_of_a_checkpoint_name_nothing(
+    kind: str, door: str, canary: Path, ledger: Ledger
+) -> None:
+    """The net is the config's, or one of ours: the run works as if they were not there."""
+    with ledger(IGNORED):
+        edit_checkpoints(HPARAMS[kind])
+        if kind == "nested class_path" and door in BY_NAME:
+            assert "make no net" in refusal(door)
+        else:
+            enter(door)
+        assert not canary.exists()
+
+
+def test_the_engines_own_reader_would_import_them(
+    canary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the guard mends: Lightning 2.6 merges them into the config, before all that is typed."""
+    edit_checkpoints(HPARAMS["_class_path"])
+    monkeypatch.delattr(DigitsCLI, "_parse_ckpt_path")
+    enter("test")
+    assert canary.exists()
+
+
+# ---------------------------------------------------------------- content that is no good
+
+CONTENT = {
+    "code": (put(net=Code(Path("canary"))), "for safety"),
+    "a later version": (lambda c: c["deepdigits"].update(format=99), "install the later version"),
+    "nan": (weights(poison), "not finite"),
+    "no weights": (put(state_dict={}), "another net"),
+    "another net": (
+        put(state_dict=LitCNN(channels=[4], kernel_sizes=[3], hidden_size=8).state_dict()),
+        "another net",
+    ),
+    "further weights": (weights(lambda state: state.update(x=torch.ones(1))), "unknown weights x"),
+    "names for a terminal": (
+        weights(lambda state: state.update({"net.\x1b[31m\nx": torch.ones(1)})),
+        r"\x1b[31m\nx",
+    ),
+    "half of them": (all_weights(lambda w: w[: len(w) // 2] if w.ndim else w), "has shape"),
+    "a size that fits nowhere": (all_weights(lambda w: w.new_zeros(1).expand(10**6, 10**6)), "has"),
+    "complex": (all_weights(lambda w: w.to(torch.complex64)), "stored as torch.complex64"),
+    "whole numbers": (all_weights(lambda w: w.to(torch.int8)), "stored as torch.int8"),
+    "sparse": (all_weights(lambda w: w.to_sparse() if w.ndim else w), "torch.sparse_coo"),
+    "no data": (all_weights(lambda w: w.to("meta")), "stored as"),
+    "no state_dict": (gone("state_dict"), "no state_dict"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*[Ss]parse")  # torch has a word to say of such tensors
+@each(CONTENT)
+def test_content_that_is_no_good_is_refused(
+    kind: str, door: str, canary: Path, ledger: Ledger
+) -> None:
+    with ledger(REFUSED):
+        change, named = CONTENT[kind]
+        edit_checkpoints(change)
+        assert named in refusal(door)
+        assert not canary.exists()
+
+
+# What only those read that make the net by name.
+SETTINGS = {
+    "no hyper-parameters": (gone("hyper_parameters"), "names no settings"),
+    "hyper-parameters in a list": (put(hyper_parameters=[1]), "names no settings"),
+    "a net that fits nowhere": (hparams(hidden_sizes=[10**13]), "another net"),
+    "a net of endless layers": (hparams(hidden_sizes=[1] * 100_000), "make no net"),
+}
+
+
+@each(SETTINGS, BY_NAME)
+def test_settings_that_make_no_net_are_refused(kind: str, door: str, ledger: Ledger) -> None:
+    with ledger(REFUSED):
+        change, named = SETTINGS[kind]
+        edit_checkpoints(change)
+        assert named in refusal(door)
+
+
+def early_stop(content: Content) -> None:
+    content["unfinished"]["counts"]["confmat"] = torch.ones(3)
+
+
+# What only those read that make a trainer, and go on with it.
+STATES = {
+    "no version of Lightning": gone("pytorch-lightning_version"),
+    "no version at all": put(**{"pytorch-lightning_version": "x"}),
+    "loops that are none": put(loops="x"),
+    "callbacks that are none": put(callbacks=[1]),
+}
+TRAINING = {
+    "weights only": gone("optimizer_states"),
+    "no optimizer": put(optimizer_states=[3]),
+    "no schedule": put(lr_schedulers=[3]),
+    "empty callbacks": lambda c: c["callbacks"].update({key: {} for key in c["callbacks"]}),
+    "counts of another size": early_stop,
+    "no random state": put(random_states=[{"torch": torch.ones(3)}]),
+}
+
+
+@each(STATES, [*BY_CONFIG, *BY_FILE])
+def test_state_that_is_none_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+    with ledger(REFUSED):
+        edit_checkpoints(STATES[kind])
+        assert ".ckpt does not fit this run" in refusal(door)
+
+
+@each(TRAINING, RESUMING)
+def test_training_that_cannot_go_on_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+    with ledger(REFUSED):
+        edit_checkpoints(TRAINING[kind])
+        assert "checkpoint" in refusal(door)
+
+
+def test_the_engine_itself_has_a_key_error_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepdigits.cli.name_misfits", lambda trainer: None)
+    edit_checkpoints(TRAINING["weights only"])
+    with pytest.raises(KeyError, match="contains only the model"):
+        enter("fit --resume")
+
+
+# ---------------------------------------------------------------- bytes
+
+
+def script() -> bytes:
+    buffer = io.BytesIO()
+    with pytest.warns((DeprecationWarning, FutureWarning)):
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), buffer)
+    return buffer.getvalue()
+
+
+BYTES = {
+    "empty": lambda data: b"",
+    "truncated": lambda data: data[: len(data) // 2],
+    "a byte missing": lambda data: data[:-1],
+    "random": lambda data: bytes(torch.randint(256, (5000,), dtype=torch.uint8).tolist()),
+    "backwards": lambda data: data[::-1],
+    "zip bomb": lambda data: zip_bomb(),
+    "a script": lambda data: script(),
+    "a pickle": lambda data: pickle.dumps(Code(Path("canary"))),
+    "text": lambda data: b"state_dict: {}\n",
+}
+
+
+@each(BYTES)
+def test_damaged_checkpoint_is_named(kind: str, door: str, canary: Path, ledger: Ledger) -> None:
+    with ledger(REFUSED):
+        replace_checkpoints(BYTES[kind])
+        assert "is damaged" in refusal(door)
+        assert not canary.exists()
+
+
+@pytest.mark.parametrize("kind", BYTES)
+def test_damaged_last_checkpoint_gives_way_to_the_best(
+    kind: str, capsys: pytest.CaptureFixture[str], ledger: Ledger
+) -> None:
+    with ledger("damaged last.ckpt: the one before it is used, and a line says so"):
+        last = Path(RUN, "checkpoints", "last.ckpt")
+        last.write_bytes(BYTES[kind](last.read_bytes()))
+        assert runs.find(RUN).last_checkpoint == last.with_name("best.ckpt")
+        assert f"going on from {RUN}/checkpoints/best.ckpt" in capsys.readouterr().err
+        assert enter("fit --resume").trainer.global_step == 8
+
+
+def test_net_of_other_width_is_named() -> None:
+    assert "is of another net" in refusal("test", "--model.hidden_sizes", "[32]")
+
+
+def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
+    """`load_from_checkpoint` is the engine's: it says what it likes, and imports nothing."""
+    for kind in ("_instantiator", "_class_path"):
+        edit_checkpoints(HPARAMS[kind])
+        with pytest.raises(Exception, match=r"evil|_instantiator|_class_path"):
+            LitMLP.load_from_checkpoint(Path(RUN, "checkpoints", "last.ckpt"))
+    assert not canary.exists()
+
+
+# ---------------------------------------------------------------- paths
+
+
+def plant() -> None:
+    """Make its checkpoints say that a file outside of the run was the best so far."""
+    Path("mine.txt").touch()
+    dirpath = f"{os.path.relpath(Path.cwd().parent)}/{Path.cwd().name}/{RUN}/checkpoints"
+
+    def mine(content: Content) -> None:
+        (state,) = (v for k, v in content["callbacks"].items() if k.startswith("ModelCheckpoint"))
+        path = f"{dirpath}/../../mine.txt"
+        best = {path: torch.tensor(0.0)}
+        state |= {"kth_best_model_path": path, "best_k_models": best, "dirpath": dirpath}
+
+    edit_checkpoints(mine)
+
+
+def test_checkpoint_of_a_stranger_removes_no_file() -> None:
+    plant()
+    run(["train", "--resume", RUN, "--trainer.max_epochs", "3"])
+    assert Path("mine.txt").exists()
+    names = {path.name for path in Path(RUN, "checkpoints").iterdir()}
+    assert names == {"best.ckpt", "last.ckpt"}
+
+
+def test_the_engine_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant()
+    monkeypatch.setattr(Placement, "on_load_checkpoint", lambda *args: None)
+    run(["train", "--resume", RUN, "--trainer.max_epochs", "3"])
+    assert not Path("mine.txt").exists()
+
+
+def test_all_doors_open_for_a_run_that_is_sound(served: list[str]) -> None:
+    for door in DOORS:
+        enter(door)
+    assert served == [RUN]

@@ -1,0 +1,94 @@
+"""Configs from strangers, beside a checkpoint: nothing that they name is imported."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from doors import BY_CONFIG, BY_FILE, each, enter, refusal
+from ledger import Ledger
+from strangers import Content, edit_config
+
+from deepdigits import trust
+from deepdigits.__main__ import run
+
+pytestmark = pytest.mark.usefixtures("found", "photo", "served")
+PROOF = "hostile config.yaml at a door: one line, or not looked at; nothing is imported"
+TEST = BY_CONFIG["test"]
+
+
+def net(value: object) -> Callable[[Content], object]:
+    return lambda config: config.update(model=value)
+
+
+def net_class(path: str) -> Callable[[Content], object]:
+    return lambda config: config["model"].update(class_path=path)
+
+
+def callback(path: str, **init: str) -> Callable[[Content], object]:
+    return trainer(callbacks=[{"class_path": path, "init_args": init}])
+
+
+def trainer(**settings: object) -> Callable[[Content], object]:
+    return lambda config: config["trainer"].update(settings)
+
+
+def nested(config: Content) -> None:
+    config["model"]["init_args"].update(norm={"class_path": "evil.Net"})
+
+
+NETS = {
+    "net": net_class("evil.Net"),
+    "net in short": net("evil.Net"),
+    "net in a further config": net("other.yaml"),
+    "net from the run folder": net_class("downloaded.net.Net"),
+    "net through a package of here": net_class("deepdigits.cli.os.system"),
+}
+OTHERS = {
+    "nested net": nested,
+    "callback": callback("evil.Net"),
+    "callback in short": trainer(callbacks=["evil.Net"]),
+    "function of a callback": callback(
+        "lightning.pytorch.callbacks.LambdaCallback", setup="evil.run"
+    ),
+    "logger": trainer(logger={"class_path": "evil.Net"}),
+    "strategy": trainer(strategy="evil.Net"),
+    "plugin": trainer(plugins=[{"class_path": "evil.Net"}]),
+    "augment": lambda config: config["data"].update(augment={"class_path": "evil.Net"}),
+}
+
+
+@each([*NETS, *OTHERS])
+def test_nothing_that_a_found_config_names_is_imported(
+    kind: str, door: str, canary: Path, ledger: Ledger
+) -> None:
+    with ledger(PROOF):
+        edit_config({**NETS, **OTHERS}[kind])
+        if door in BY_CONFIG:
+            assert "config.yaml" in refusal(door)
+        elif kind in NETS and door not in BY_FILE:
+            assert "only LitCNN and LitMLP are loaded by name" in refusal(door)
+        else:  # that door does not look at it
+            enter(door)
+        assert not canary.exists()
+
+
+def test_without_the_check_it_would_be_imported(
+    canary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit_config(NETS["net"])
+    monkeypatch.setattr(trust, "check", lambda *args: None)
+    run(TEST)
+    assert canary.exists()
+
+
+def test_net_that_the_user_names_is_built(canary: Path) -> None:
+    edit_config(NETS["net"])
+    run([*TEST, "--model", "evil.Net"])
+    assert canary.exists()
+
+
+def test_net_that_the_users_own_config_names_is_built(canary: Path) -> None:
+    edit_config(NETS["net"])
+    Path("mine.yaml").write_text("model: {class_path: evil.Net}\n")
+    run([*TEST, "-c", "mine.yaml"])
+    assert canary.exists()

@@ -1,0 +1,127 @@
+"""Images that are none, or too much: each is one line, whichever way it comes."""
+
+import base64
+import io
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+import torch
+from doors import each, refusal
+from ledger import Ledger
+from PIL import Image
+from strangers import zip_bomb
+
+from deepdigits import load
+from deepdigits.__main__ import run
+from deepdigits.demo.answers import answer_image
+from deepdigits.errors import InputError
+
+PROOF = "hostile or broken image at a door: one line"
+
+
+def png(width: int, height: int, data: bytes, *more: bytes) -> bytes:
+    """A grey PNG of a stated size, with whatever compressed data."""
+    head = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + chunk(b"IDAT", data) + chunk(b"IEND")
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def whole(form: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise((200, 200), 50).save(buffer, form)
+    return buffer.getvalue()
+
+
+NOUGHT = zlib.compress(bytes(100_000_000))  # a thousandth of it
+IMAGES = {
+    "empty": b"",
+    "random bytes": bytes(torch.randint(256, (5000,), dtype=torch.uint8).tolist()),
+    "text": b"no image at all\n",
+    "page": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    "program for a printer": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(canary) run\n",
+    "pickle": b"cos\nsystem\n(S'touch canary'\ntR.",
+    "zip bomb": zip_bomb(),
+    "truncated png": whole("PNG")[:5000],
+    "truncated jpeg": whole("JPEG")[:3000],
+    "truncated gif": whole("GIF")[:2000],
+    "png of a flipped bit": whole("PNG").replace(b"IDAT", b"IDAU"),
+    "png without an end": png(200, 200, b""),
+    "decompression bomb": png(50_000, 50_000, NOUGHT),
+    "the largest that there is": png(2**31 - 1, 2**31 - 1, NOUGHT),
+    "no pixels": png(0, 0, zlib.compress(b"")),
+    "bomb in its text": png(200, 200, b"", chunk(b"zTXt", b"a\0\0" + NOUGHT)),
+    "tiff": whole("TIFF"),
+}
+
+
+def in_a_folder(content: bytes) -> str:
+    Path("scans", "deep").mkdir(parents=True)
+    Path("scans", "deep", "a.png").write_bytes(content)
+    return refusal(["classify", "scans"])
+
+
+def as_a_file(content: bytes) -> str:
+    Path("a.png").write_bytes(content)
+    return refusal(["classify", "a.png", "--format", "json"])
+
+
+def as_input(content: bytes) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return refusal(["classify", "-"])
+
+
+def on_the_page(content: bytes) -> str:
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    with pytest.raises(InputError) as caught:
+        answer_image(url, -1, [load("mlp")])
+    return str(caught.value)
+
+
+WAYS = {
+    "a file": as_a_file,
+    "in a folder": in_a_folder,
+    "standard input": as_input,
+    "the page": on_the_page,
+}
+
+
+@each(IMAGES, WAYS)
+def test_what_is_no_image_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+    with ledger(PROOF):
+        assert WAYS[door](IMAGES[kind]).isprintable()
+        assert not Path("canary").exists()
+
+
+NAMES = {
+    "a name for a terminal": "\x1b[31m\n.png",
+    "a name that is too long": "a" * 300,
+    "a device without an end": "/dev/zero",
+    "a folder without images": ".",
+    "nowhere": "nowhere.png",
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_name_of_no_image_is_one_line(kind: str, ledger: Ledger) -> None:
+    with ledger(PROOF):
+        if kind == "a name for a terminal":
+            Path(NAMES[kind]).write_text("no image")
+        refusal(["classify", NAMES[kind]])
+
+
+def test_the_others_are_answered(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place, content in enumerate(IMAGES.values()):
+        Path(f"{place}.png").write_bytes(content)
+    with pytest.raises(InputError, match=f"{len(IMAGES)} of {len(IMAGES) + 1} images"):
+        run(["classify", *(f"{place}.png" for place in range(len(IMAGES))), str(photo)])
+    said = capsys.readouterr()
+    assert "one.png" in said.out
+    lines = said.err.splitlines()
+    assert sum(line.startswith("deepdigits: error: ") for line in lines) == len(IMAGES)

@@ -1,0 +1,227 @@
+"""Rubbish for a config, a report or another file of a run, and for a data folder: one line."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from doors import BY_CONFIG, BY_NAME, FEW, MLP, each, enter, refusal
+from ledger import Ledger
+from strangers import RUN, edit_config, zip_bomb
+
+from deepdigits.__main__ import run
+
+pytestmark = pytest.mark.usefixtures("found", "photo", "served")
+PROOF = "rubbish for a config, a report, predictions or a data folder: one line"
+
+
+def mountain(first: str, step: str) -> bytes:
+    """A few lines that stand for 10^9 values: each is nine times the one before."""
+    lines = [f"a: &a {first}"]
+    for before, this in zip("abcdefghi", "bcdefghij", strict=True):
+        lines.append(f"{this}: &{this} " + step.format(", ".join([f"*{before}"] * 9)))
+    return "\n".join(lines).encode()
+
+
+RUBBISH = {
+    "empty": b"",
+    "random": bytes(range(256)) * 20,
+    "no mapping": b"[1, 2]",
+    "null": b"null",
+    "unclosed": b"{model: [",
+    "another encoding": "model: LitMLP".encode("utf-16"),
+    "python object": b"model: !!python/object/apply:os.system ['touch canary']",
+    "python name": b"!!python/name:os.system",
+    "tag of a class": b"model: !evil.Net {}",
+    "deep": b"[" * 5000,
+    "holds itself": b"&a {model: *a}",
+    "mountain": mountain("[x, x]", "[{}]"),
+    "mountain of merges": mountain("{x: 1}", "{{<<: [{}]}}"),
+    "merge of nothing": b"{<<: 1}",
+    "endless number": b"{seed_everything: 1" + b"0" * 5000 + b"}",
+    "for a terminal": b'model: "\\e[31m\\nred"',
+    "unknown alias": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b, *d]",
+    "other keys": b"{nonsense: 1}",
+    "no settings": b"{trainer: [1]}",
+    "nothing in a section": b"data:\n",
+    "no numbers": b"{data: {batch_size: [a]}}",
+    "zip bomb": zip_bomb(),
+    "much": b"a: 1\n" * 250_000,
+}
+CONFIG_DOORS = {
+    "fit -c": ["fit", *MLP, "-c", "rubbish.yaml"],
+    "train -c, alone": ["train", "-c", "rubbish.yaml"],
+    "repeat -c": ["repeat", *MLP, "-c", "rubbish.yaml", "--seeds", "1"],
+    "bench loop --config": ["bench", "loop", "--config", "rubbish.yaml"],
+    "bench speedrun --config": ["bench", "speedrun", "--config", "rubbish.yaml"],
+    "test -c": ["test", "--ckpt_path", RUN, "-c", "rubbish.yaml"],
+}
+
+
+@each(RUBBISH, CONFIG_DOORS)
+def test_rubbish_for_ones_own_config(kind: str, door: str, canary: Path, ledger: Ledger) -> None:
+    with ledger(PROOF):
+        Path("rubbish.yaml").write_bytes(RUBBISH[kind])
+        refusal(CONFIG_DOORS[door])
+        assert not canary.exists() and not Path("lightning_logs").exists()
+
+
+@each(RUBBISH, [*BY_CONFIG, *BY_NAME])
+def test_rubbish_for_the_config_of_a_run(
+    kind: str, door: str, canary: Path, ledger: Ledger
+) -> None:
+    with ledger(PROOF):
+        Path(RUN, "config.yaml").write_bytes(RUBBISH[kind])
+        refusal(door)
+        assert not canary.exists()
+
+
+def changed(**facts: object) -> Callable[[bytes], bytes]:
+    """A report with other facts."""
+    return lambda content: json.dumps(json.loads(content) | facts).encode()
+
+
+REPORTS = {
+    **{kind: lambda _, kind=kind: RUBBISH[kind] for kind in ("empty", "random", "null", "deep")},
+    "no mapping": lambda _: b"[1, 2]",
+    "nothing in it": lambda _: b"{}",
+    "other keys": lambda _: b'{"nonsense": 1}',
+    "a script for the accuracy": changed(accuracy="<script>alert(1)</script>"),
+    "no number": changed(accuracy=float("nan")),
+    "endless errors": changed(errors=10**400),
+    "no name of a dataset": changed(dataset=["mnist"]),
+    "no classes": changed(**{"class": 3}),
+    "a list of classes": changed(**{"class": [1]}),
+    "one class": changed(**{"class": {"\x1b[31m": {"f1": 1.0}}}),
+    "no confusion matrix": changed(confusion_matrix="x"),
+    "a ragged one": changed(confusion_matrix=[[1, 2], [3]]),
+    "one of too many digits": changed(confusion_matrix=[[10**30] * 10] * 10),
+    "parameters in words": changed(parameters="many"),
+    "seconds in a mapping": changed(training_seconds={"a": 1}),
+    "versions in a list": changed(versions=[1]),
+}
+REPORT_DOORS = {**{door: door for door in BY_NAME}, "compare": ["compare", RUN]}
+
+
+@each(REPORTS, REPORT_DOORS)
+def test_rubbish_for_a_report(kind: str, door: str, ledger: Ledger) -> None:
+    with ledger(PROOF):
+        report = Path(RUN, "report.json")
+        report.write_bytes(REPORTS[kind](report.read_bytes()))
+        refusal(REPORT_DOORS[door])
+
+
+FACTS = {
+    **{kind: RUBBISH[kind] for kind in ("empty", "random", "null", "deep")},
+    "no mapping": b"[1, 2]",
+    "parameters in words": b'{"parameters": "many"}',
+    "seconds in a mapping": b'{"training_seconds": {"a": 1}}',
+    "endless seconds": b'{"training_seconds": 1e999}',
+    "a seed in words": b'{"seed": "x"}',
+}
+MEASURING = ("test", "validate", "report", "ensemble, as first", "ensemble, as second")
+
+
+@each(FACTS, MEASURING)
+def test_rubbish_for_the_facts_of_a_training(kind: str, door: str, ledger: Ledger) -> None:
+    with ledger(PROOF):
+        Path(RUN, "training.json").write_bytes(FACTS[kind])
+        assert "training.json" in refusal(door)
+
+
+def test_facts_of_a_training_choose_no_file(ledger: Ledger) -> None:
+    """A split of theirs would be a part of the name of what is written."""
+    with ledger(PROOF):
+        Path(RUN, "report-").mkdir()
+        Path(RUN, "training.json").write_text('{"split": "/../../outside", "dataset": "x"}')
+        enter("test")
+        assert json.loads(Path(RUN, "report.json").read_text())["split"] == "test"
+        assert not list(Path.cwd().glob("outside*"))
+
+
+def huge() -> bytes:
+    """An array of a gigabyte in a megabyte."""
+    np.savez_compressed("huge.npz", predicted=np.zeros(10**8, np.uint8), labels=[1])
+    return Path("huge.npz").read_bytes()
+
+
+PREDICTIONS = {
+    "empty": lambda: b"",
+    "random": lambda: RUBBISH["random"],
+    "zip bomb": zip_bomb,
+    "an array that fits nowhere": huge,
+    "no zip": lambda: b"PK\x03\x04",
+}
+
+
+@pytest.mark.parametrize("kind", PREDICTIONS)
+def test_rubbish_for_predictions_is_said_beside_the_rest(
+    kind: str, capsys: pytest.CaptureFixture[str], ledger: Ledger
+) -> None:
+    with ledger(PROOF):
+        shutil.copytree(RUN, "as-it-was")
+        edit_config(lambda config: config["model"]["init_args"].update(lr=0.5))
+        Path(RUN, "predictions.npz").write_bytes(PREDICTIONS[kind]())
+        run(["compare", RUN, "as-it-was"])
+        assert "predictions.npz is damaged" in capsys.readouterr().out
+
+
+def sums(folder: Path) -> None:
+    (folder / "SHA256SUMS").write_bytes(RUBBISH["random"])
+
+
+def folder_for_a_file(folder: Path) -> None:
+    (folder / "train-images-idx3-ubyte").mkdir()
+
+
+def link_to_itself(folder: Path) -> None:
+    (folder / "t10k-images-idx3-ubyte").symlink_to("t10k-images-idx3-ubyte")
+
+
+def processed(folder: Path) -> None:
+    (folder.parent / "processed").mkdir()
+
+
+DATA = {
+    "a folder for a file": folder_for_a_file,
+    "files of an old torchvision": processed,
+}
+DATA_DOORS = {
+    "fit": ["fit", *MLP, *FEW],
+    "report": ["report", RUN],
+    "export": ["export", RUN, "--to", "safetensors"],
+    "bench photos": ["bench", "photos", "--limit", "3"],
+    "bench data": ["bench", "data", "--limit", "3", "--repeats", "1"],
+}
+
+
+@each(["a file", *DATA], DATA_DOORS)
+def test_data_folder_that_is_none_is_one_line(
+    kind: str, door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    with ledger(PROOF):
+        folder = tmp_path / "data"
+        monkeypatch.setenv("DEEPDIGITS_DATA", str(folder))
+        if kind in DATA:
+            (folder / "MNIST" / "raw").mkdir(parents=True)
+            DATA[kind](folder / "MNIST" / "raw")
+        else:
+            folder.touch()
+        assert str(folder) in refusal(DATA_DOORS[door])
+
+
+@pytest.mark.parametrize("harm", [sums, link_to_itself])
+def test_data_folder_with_rubbish_in_it_is_mended(
+    harm: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Ledger,
+) -> None:
+    with ledger(PROOF):
+        monkeypatch.setenv("DEEPDIGITS_DATA", str(tmp_path / "data"))
+        raw = tmp_path / "data" / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        harm(raw)
+        run(["report", RUN])
