@@ -134,7 +134,7 @@ def spoil() -> dict[str, str]:
         "over.png": "is too large (10001 x 10000 pixels)",
         "none.png": "has no image: expected .bmp, .gif",
         "pipe.png": "is no plain file",
-        "heavy.bmp": "is too large (100 MB)",
+        "heavy.bmp": "is too large (more than 100 MB)",
         "gone.png": "cannot be read: No such file",
         "x" * 300: "cannot be read: File name too long",
     }
