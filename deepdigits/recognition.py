@@ -1,7 +1,8 @@
 """A net with its hands and eyes: digits of tensors, arrays and images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from deepdigits.images import Tile, find_digits, frame_digit
+from deepdigits.doubt import Look, look
+from deepdigits.images import Found, Tile, find_digits, frame_digit
 from deepdigits.models.layers import IMAGE_SIZE
 
-MIN_CONFIDENCE = 0.6
-"""Below it a blot is no digit; what it costs and keeps out is measured by ``bench photos``."""
 UNKNOWN = "?"
 BATCH = 1_000
+READ_AT_ONCE = 100  # images
 
 Images = Tensor | NDArray[Any] | Image.Image | Sequence[Image.Image]
 
@@ -26,7 +27,7 @@ class Digit:
     """What a net says of one digit of an image.
 
     Attributes:
-        label: The class; None where the net is less sure than `MIN_CONFIDENCE`.
+        label: The class; None where it is no digit: see `deepdigits.doubt`.
         runner_up: The second best class.
         probabilities: Of all classes, (C,).
         box: Left, top, right and bottom, in pixels of the image.
@@ -126,16 +127,36 @@ class DigitReader:
         Raises:
             InputError: The image is too large.
         """
-        found = find_digits(image)
+        return next(self.read_all([image]))
+
+    def read_all(self, images: Iterable[Image.Image]) -> Iterator[Reading]:
+        """As `read`, one image after the other, the digits of many at once through the net.
+
+        Raises:
+            InputError: An image is too large.
+        """
+        found_in_each = map(find_digits, images)
+        while some := list(islice(found_in_each, READ_AT_ONCE)):
+            digits = iter(self.answers([one for found in some for one in found]))
+            for found in some:
+                yield Reading(list(islice(digits, len(found))), self.class_names)
+
+    def answers(self, found: Sequence[Found]) -> list[Digit]:
+        """What the net says of digits that were found in images."""
         if not found:
-            return Reading([], self.class_names)
-        probabilities = self(np.stack([digit.tile for digit in found])).numpy()
-        digits = []
-        for row, digit in zip(probabilities, found, strict=True):
-            second, best = (int(label) for label in np.argsort(row, kind="stable")[-2:])
-            label = best if row[best] >= MIN_CONFIDENCE else None
-            digits.append(Digit(label, second, row, digit.box, digit.tile))
-        return Reading(digits, self.class_names)
+            return []
+        looks = look(self._ask, np.stack([one.tile for one in found]))
+        return [_answer(one, seen) for one, seen in zip(found, looks, strict=True)]
+
+    def _ask(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = self(tiles).numpy()
+        return probabilities
+
+
+def _answer(found: Found, seen: Look) -> Digit:
+    second, best = (int(c) for c in np.argsort(seen.probabilities, kind="stable")[-2:])
+    label = best if seen.is_digit else None
+    return Digit(label, second, seen.probabilities, found.box, seen.tile)
 
 
 def to_images(images: Images) -> Tensor:

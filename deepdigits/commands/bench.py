@@ -48,6 +48,9 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     if form == "json":
         print(json.dumps(figures, indent=2))
         return figures
+    if form == "markdown":
+        print(tables.markdown(result.head, result.rows))
+        return figures
     print(result.task)
     tables.show(result.head, result.rows)
     print(
@@ -68,7 +71,7 @@ def _parser() -> ArgumentParser:
         f"turns.\n\n{kinds}",
     )
     parser.add_argument("what", choices=WHAT, metavar="WHAT", help=", ".join(WHAT))
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
     add = parser.add_argument
     add("--repeats", type=_count, help="measurements of each; not speedrun, photos (default: 3)")
     add("--limit", type=_count, help="data, photos: use only so many digits")

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdigits.errors import InputError
-from deepdigits.images import Tile, find_digits
+from deepdigits.images import Found, Tile, find_digits
 from deepdigits.images.reading import open_image
-from deepdigits.recognition import MIN_CONFIDENCE, UNKNOWN, DigitReader
+from deepdigits.recognition import UNKNOWN, DigitReader
 from deepdigits.saliency import occlusion
 
 Answer = dict[str, Any]
@@ -32,7 +31,7 @@ def answer_image(url: str, selected: int, readers: Sequence[DigitReader]) -> Ans
         ``digits``: the box of each in pixels, and its 784 pixels as the nets see them.
         ``selected``; ``frame``: left, top and side of the selected digit's 28x28 in the image.
         ``nets``: as `answer_tile` has them, with the whole number as ``text``, and a question mark
-        where a net is less sure than `MIN_CONFIDENCE`.
+        where it holds that it is no digit.
 
     Raises:
         InputError: It is no image.
@@ -43,9 +42,8 @@ def answer_image(url: str, selected: int, readers: Sequence[DigitReader]) -> Ans
     selected = min(selected, len(found) - 1) if selected >= 0 else len(found) - 1
     chosen = found[selected]
     answer = answer_tile(chosen.tile, readers)
-    tiles = np.stack([digit.tile for digit in found])
     for net, reader in zip(answer["nets"], readers, strict=True):
-        net["text"] = _number(tiles, reader)
+        net["text"] = _number(found, reader)
     digits = [{"box": digit.box, "tile": digit.tile.ravel().tolist()} for digit in found]
     frame = frame_of(chosen.tile, chosen.box)
     return {**answer, "digits": digits, "selected": selected, "frame": frame}
@@ -61,11 +59,10 @@ def answer_tile(tile: Tile, readers: Sequence[DigitReader]) -> Answer:
     }
 
 
-def _number(tiles: NDArray[np.uint8], reader: DigitReader) -> str:
-    """What a net reads in all digits of an image (N, 28, 28)."""
-    sure, best = (values.tolist() for values in reader(tiles).max(dim=1))
-    labels = zip(sure, best, strict=True)
-    return "".join(reader.class_names[b] if p >= MIN_CONFIDENCE else UNKNOWN for p, b in labels)
+def _number(found: Sequence[Found], reader: DigitReader) -> str:
+    """What a net reads in all digits of an image."""
+    labels = [digit.label for digit in reader.answers(found)]
+    return "".join(UNKNOWN if label is None else reader.class_names[label] for label in labels)
 
 
 def _opinion(tile: Tile, reader: DigitReader) -> Answer:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepdigits.images.framing import Tile, to_frame
+from deepdigits.images.framing import Tile, tilted, to_frame
 from deepdigits.images.ink import to_ink
 from deepdigits.images.lines import without_lines
 from deepdigits.images.reading import open_image, to_grey
 from deepdigits.images.segments import split_digits
+from deepdigits.images.strokes import is_drawn
 
-__all__ = ["Found", "Tile", "find_digits", "frame_digit", "open_image"]
+__all__ = ["Found", "Tile", "find_digits", "frame_digit", "is_drawn", "open_image", "tilted"]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 MNIST's digits were scaled to fit a box of 20x20 pixels, aspect kept, which made grey levels, and
 placed in 28x28 with their centre of mass in the middle (LeCun, Cortes and Burges,
-http://yann.lecun.com/exdb/mnist). Measured on the test set: the box of the pixels above half of
-full ink is 20 long for 98.6 % of the digits, and the centre of mass lies at pixel 14.0, off by
-up to 0.5: the shift was by whole pixels.
+http://yann.lecun.com/exdb/mnist). Counted on the 10,000 test digits: the box of all pixels with
+ink is 20 long for 9,997, of those above a quarter of full ink for 9,989 and above half for 9,877;
+the centre of mass lies between 13.5 and 14.5 in all, both ways: the shift was by whole pixels.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 FRAME, BOX, CENTRE = 28, 20, 14
+MIN_INK = 0.3  # counts for the box: weak ends of strokes do, the blur around strokes does not
 Tile = NDArray[np.uint8]
 
 
@@ -36,15 +37,15 @@ def to_frame(ink: NDArray[np.float32]) -> Tile:
         return np.zeros((FRAME, FRAME), np.uint8)
     scale = BOX / max(crop.shape)
     height, width = (max(1, round(side * scale)) for side in crop.shape)
-    # Plain means of areas down, as the strokes of MNIST have them; smooth curves up.
-    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-    small = np.asarray(Image.fromarray(crop).resize((width, height), method)).clip(0, 1)
+    # Pillow's curve spans as many pixels as one of the result is made of: no alias on the way down.
+    small = np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC))
+    small = small.clip(0, 1)
     return _centred((255 * small / small.max()).round().astype(np.uint8))
 
 
 def _tight(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The box of the pixels above half of full ink."""
-    strong = ink > 0.5
+    """The box of the pixels with ink."""
+    strong = ink > MIN_INK
     rows, columns = (np.flatnonzero(strong.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return ink[:0, :0]
@@ -62,3 +63,14 @@ def _centred(box: Tile) -> Tile:
     top, left = corner
     frame[top : top + box.shape[0], left : left + box.shape[1]] = box
     return frame
+
+
+def tilted(tile: Tile, degrees: float) -> Tile:
+    """A tile turned about its middle, anticlockwise.
+
+    >>> tile = np.zeros((28, 28), np.uint8)
+    >>> tile[:, 14] = 255
+    >>> tilted(tile, 90)[13, 5:9]
+    array([255, 255, 255, 255], dtype=uint8)
+    """
+    return np.asarray(Image.fromarray(tile).rotate(degrees, Image.Resampling.BICUBIC))

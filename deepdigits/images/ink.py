@@ -8,6 +8,7 @@ from scipy import ndimage
 Grey = NDArray[np.float32]
 
 MIN_CONTRAST = 24.0  # grey levels of 255 between page and pen: below it a page counts as blank
+MOST_SHADE = 3.0  # by which light may vary over a page; in a deeper shade, noise counts too
 SMALL_SIDE = 32  # the page is estimated on a picture of this size
 FULL_INK = 95  # percentile of what stands out that counts as full ink: specks are rarer
 
@@ -15,6 +16,7 @@ FULL_INK = 95  # percentile of what stands out that counts as full ink: specks a
 def to_ink(grey: Grey) -> Grey | None:
     """How much ink each pixel has, in [0, 1]; None where nothing stands out from the page.
 
+    0. Light that rises and falls smoothly over the page is taken out.
     1. Polarity: ink is the rare side of what departs from the median page.
     2. The page under dark ink is a grey closing, wider than strokes and narrower than shadows.
     3. What stands out from it, above the noise, is measured against full ink.
@@ -27,15 +29,22 @@ def to_ink(grey: Grey) -> Grey | None:
     True
     >>> page[5:35, 18:22] = 60
     >>> ink = to_ink(page)
-    >>> ink[20, 20], ink[20, 5], np.array_equal(ink, to_ink(255 - page))
-    (np.float32(1.0), np.float32(0.0), True)
+    >>> round(float(ink[20, 20]), 2), round(float(ink[20, 5]), 2)
+    (1.0, 0.0)
+    >>> np.allclose(ink, to_ink(255 - page), atol=0.01)
+    True
     """
-    dark = grey if is_dark_on_light(grey) else 255 - grey
+    grey = evenly_lit(grey)
+    pen_is_dark = is_dark_on_light(grey)
+    dark = grey if pen_is_dark else 255 - grey
     noise = noise_level(dark)
     if noise > 4:
         dark = ndimage.gaussian_filter(dark, min(2.0, noise / 8))
         noise = noise_level(dark)
-    depth = page_under(dark) - dark
+    page = page_under(dark)
+    depth = page - dark
+    if pen_is_dark:  # in the shade, ink is as much less deep as the page is less light
+        depth *= np.clip(page.max() / page.clip(1), 1, MOST_SHADE)
     floor = max(8.0, 4 * noise)
     standing_out = depth[depth > floor]
     if not len(standing_out):
@@ -45,6 +54,42 @@ def to_ink(grey: Grey) -> Grey | None:
         return None
     ink: Grey = np.clip((depth - floor / 2) / (full - floor / 2), 0, 1)
     return ink
+
+
+def evenly_lit(grey: Grey) -> Grey:
+    """The picture as if its page were lit evenly, where its light rises and falls smoothly.
+
+    A lens darkens corners and a lamp one side: a surface of second degree, fitted to the page
+    alone, again and again without what departs from it.
+
+    Args:
+        grey: Luminance in [0, 255], shape (H, W).
+
+    >>> rows, columns = np.mgrid[-1:1:40j, -1:1:40j].astype(np.float32)
+    >>> page = 220 - 40 * (rows**2 + columns**2)
+    >>> round(float(np.ptp(page))), round(float(np.ptp(evenly_lit(page))))
+    (80, 9)
+    """
+    small = _resized(grey, _small_size(grey))
+    values = small.ravel()
+    terms = _second_degree(*small.shape)
+    light = np.full(len(values), float(np.median(values)))
+    for _ in range(8):
+        departure = np.abs(values - light)
+        page = departure <= 3 * max(float(np.median(departure)), 8 / 3)
+        light = terms @ np.linalg.lstsq(terms[page], values[page], rcond=None)[0]
+    light = light.clip(0) + 16  # black, on which light makes no difference, is left as it is
+    factor = np.float32(np.median(light) / light).clip(1 / MOST_SHADE, MOST_SHADE)
+    even: Grey = grey * _resized(factor.reshape(small.shape), (grey.shape[1], grey.shape[0]))
+    return even
+
+
+def _second_degree(height: int, width: int) -> Grey:
+    """The terms of a surface of second degree at each pixel, (H * W, 6)."""
+    rows, columns = np.indices((height, width), dtype=np.float32).reshape(2, -1)
+    down, across = rows / height - 0.5, columns / width - 0.5
+    terms = (np.ones_like(down), down, across, down**2, across**2, down * across)
+    return np.stack(terms, axis=1).astype(np.float32)
 
 
 def is_dark_on_light(grey: Grey) -> bool:
@@ -67,12 +112,41 @@ def page_under(dark: Grey) -> Grey:
     """The page as it would be without the dark ink on it, shape (H, W).
 
     A grey closing fills what is dark and narrower than a third of the picture; a shadow is wider.
+    So is a large filled shape, but that is as dark as anything and does not reach the edge.
     """
     small = _resized(dark, _small_size(dark))
     width = max(3, max(small.shape) // 3)
     page = ndimage.grey_closing(small, (width, width), mode="nearest")
+    slope = _plane(page)  # taken off: at the dark edge of a slope, a closing is too light
+    page = ndimage.grey_closing(small - slope, (width, width), mode="nearest") + slope
+    if float(np.ptp(page)) > MIN_CONTRAST:
+        page = _without_shapes(page, small, float(dark.min()))
     page = ndimage.gaussian_filter(page, 1.0, mode="nearest")
     return _resized(page, (dark.shape[1], dark.shape[0]))
+
+
+def _plane(grey: Grey) -> Grey:
+    """The plane that fits a picture best."""
+    rows, columns = np.indices(grey.shape, dtype=np.float32).reshape(2, -1)
+    terms = np.stack([np.ones_like(rows), rows, columns], axis=1)
+    fit: Grey = terms @ np.linalg.lstsq(terms, grey.ravel(), rcond=None)[0]
+    return fit.reshape(grey.shape)
+
+
+def _without_shapes(page: Grey, small: Grey, darkest: float) -> Grey:
+    """The page with those basins filled that are full of what is nearly as dark as any ink."""
+    level = np.full_like(page, page.max())
+    level[[0, -1]], level[:, [0, -1]] = page[[0, -1]], page[:, [0, -1]]
+    while True:  # water runs off over the edge: a reconstruction by erosion
+        lower = np.maximum(ndimage.minimum_filter(level, 3), page)
+        if np.array_equal(lower, level):
+            break
+        level = lower
+    basins, number = ndimage.label(level - page > MIN_CONTRAST / 2)
+    share = (level - small) / (level - darkest).clip(MIN_CONTRAST)
+    depth = ndimage.median(share, basins, range(1, number + 1))
+    shapes = 1 + np.flatnonzero(np.asarray(depth) > 0.7)
+    return np.where(np.isin(basins, shapes), level, page)
 
 
 def noise_level(grey: Grey) -> float:

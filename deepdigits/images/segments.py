@@ -1,10 +1,10 @@
 """From the ink of a picture to single digits: boxes, in reading order."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from deepdigits.images.merging import Segment, merge
 
 Ink = NDArray[np.float32]
 
@@ -12,35 +12,6 @@ MIN_HEIGHT = 8  # pixels: a smaller blot is no digit
 MIN_SHARE = 0.4  # of the height of the tallest digit: what is smaller is a dot, a comma, a speck
 MAX_DIGITS = 200  # more blots than that are a texture, not writing
 _NEIGHBOURS = np.ones((3, 3), dtype=int)  # diagonal ones too
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One digit of a picture.
-
-    Attributes:
-        box: Left, top, right and bottom in pixels; right and bottom are the first beyond it.
-        parts: The numbers of its pieces in the labelled picture.
-    """
-
-    box: tuple[int, int, int, int]
-    parts: tuple[int, ...]
-
-    @property
-    def width(self) -> int:
-        """In pixels."""
-        return self.box[2] - self.box[0]
-
-    @property
-    def height(self) -> int:
-        """In pixels."""
-        return self.box[3] - self.box[1]
-
-    def joined(self, other: "Segment") -> "Segment":
-        """Both as one."""
-        low = [min(a, b) for a, b in zip(self.box[:2], other.box[:2], strict=True)]
-        high = [max(a, b) for a, b in zip(self.box[2:], other.box[2:], strict=True)]
-        return Segment((low[0], low[1], high[0], high[1]), self.parts + other.parts)
 
 
 def split_digits(ink: Ink) -> list[tuple[Segment, Ink]]:
@@ -63,27 +34,6 @@ def split_digits(ink: Ink) -> list[tuple[Segment, Ink]]:
     return [(s, _own_ink(ink, labels, s)) for s in reading_order(digits)]
 
 
-def merge(segments: list[Segment]) -> list[Segment]:
-    """Pieces that belong to one digit joined: a piece above, below or inside another.
-
-    Two pieces are one where they share most of the narrower one's columns and the smaller one is
-    clearly smaller, or where they share rows too; full digits above each other stay apart.
-
-    >>> body, bar = Segment((10, 20, 30, 60), (1,)), Segment((15, 10, 35, 14), (2,))
-    >>> [segment.box for segment in merge([body, bar])]
-    [(10, 10, 35, 60)]
-    """
-    merged: list[Segment] = []
-    for segment in sorted(segments, key=lambda s: -s.width * s.height):
-        closeness = [_closeness(segment, other) for other in merged]
-        if max(closeness, default=0.0) > 0:
-            home = closeness.index(max(closeness))
-            merged[home] = merged[home].joined(segment)
-        else:
-            merged.append(segment)
-    return merged
-
-
 def reading_order(segments: list[Segment]) -> list[Segment]:
     """Line by line from the top, and from left to right in a line.
 
@@ -93,14 +43,19 @@ def reading_order(segments: list[Segment]) -> list[Segment]:
     """
     lines: list[list[Segment]] = []
     for segment in sorted(segments, key=lambda s: s.box[1] + s.box[3]):
-        middle = (segment.box[1] + segment.box[3]) / 2
         for line in lines:
-            if line[-1].box[1] <= middle < line[-1].box[3]:
+            if any(_beside(segment, other) for other in line):
                 line.append(segment)
                 break
         else:
             lines.append([segment])
     return [segment for line in lines for segment in sorted(line, key=lambda s: s.box[0])]
+
+
+def _beside(one: Segment, other: Segment) -> bool:
+    """Whether the middle of either is at the height of the other."""
+    middles = [(segment.box[1] + segment.box[3]) / 2 for segment in (one, other)]
+    return any(a.box[1] <= m < a.box[3] for a, m in zip((other, one), middles, strict=True))
 
 
 def _pieces(ink: Ink) -> tuple[NDArray[np.int32], list[Segment]]:
@@ -115,19 +70,6 @@ def _pieces(ink: Ink) -> tuple[NDArray[np.int32], list[Segment]]:
         if strong[part] and max(rows.stop - rows.start, columns.stop - columns.start) > 2
     ]
     return labels, segments
-
-
-def _closeness(small: Segment, large: Segment) -> float:
-    """How much a piece is part of a digit whose larger piece is given; 0 where it is not."""
-    across = min(small.box[2], large.box[2]) - max(small.box[0], large.box[0])
-    down = min(small.box[3], large.box[3]) - max(small.box[1], large.box[1])
-    share = across / min(small.width, large.width)
-    if share >= 0.5:
-        near = down > 0 or (small.height < 0.6 * large.height and -down < 0.25 * large.height)
-        return share if near else 0.0
-    # The bar of a 5 or a 7 that starts beside the body: no digit is a bar that lies.
-    lies = small.width > 1.5 * small.height and small.height < 0.35 * large.height
-    return 0.1 if lies and down > 0 and -across < 0.12 * large.height else 0.0
 
 
 def _own_ink(ink: Ink, labels: NDArray[np.int32], segment: Segment) -> Ink:

@@ -1,0 +1,118 @@
+"""From a photo to MNIST's frame: real digits on pages that make it hard."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deepdigits import load
+from deepdigits.benchmarks.pictures import DAMAGES, NO_DIGITS, page, rows_of_digits
+from deepdigits.data import datasets
+from deepdigits.doubt import look
+from deepdigits.images import find_digits, ink
+from deepdigits.images.ink import evenly_lit
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return load("cnn")
+
+
+@pytest.fixture(scope="module")
+def digits(data_folder):
+    """The first 20 digits of the training set that the net gets right, and their labels."""
+    datasets.prepare("mnist", data_folder)
+    images, labels = datasets.load("mnist", data_folder, train=True)
+    right = (load("cnn")(images[:40]).argmax(dim=1) == labels[:40]).nonzero().flatten()[:20]
+    return images[right].numpy(), labels[right].numpy()
+
+
+def read(reader, photos):
+    return [reading.text for reading in reader.read_all(photos)]
+
+
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if "rotated" not in name])
+def test_digit_is_read_on_a_page_that_makes_it_hard(damage, digits, reader):
+    images, labels = digits
+    rng = np.random.default_rng(0)
+    texts = read(reader, [DAMAGES[damage](digit, rng) for digit in images])
+    assert sum(text == str(label) for text, label in zip(texts, labels, strict=True)) >= 19
+
+
+def test_a_row_is_one_number(digits, reader):
+    sheets, numbers = zip(*rows_of_digits(*digits, 10), strict=True)
+    texts = read(reader, sheets)
+    assert sum(text == number for text, number in zip(texts, numbers, strict=True)) >= 9
+
+
+@pytest.mark.parametrize("kind", [name for name in NO_DIGITS if "letters" not in name])
+def test_what_is_no_digit_is_said_to_be_none(kind, reader):
+    texts = read(reader, NO_DIGITS[kind](10))
+    assert sum(text == "" for text in texts) >= 9
+
+
+def test_many_images_are_read_as_one_by_one(digits, reader):
+    rng = np.random.default_rng(0)
+    photos = [page(digit, rng) for digit in digits[0][:3]] + [Image.new("L", (50, 50), 255)]
+    together = list(reader.read_all(photos))
+    alone = [reader.read(photo) for photo in photos]
+    assert [r.text for r in together] == [r.text for r in alone]
+    assert [len(r.digits) for r in together] == [1, 1, 1, 0]
+    for one, other in zip(together, alone, strict=True):
+        for a, b in zip(one.digits, other.digits, strict=True):
+            assert a.box == b.box
+            assert a.probabilities == pytest.approx(b.probabilities, abs=1e-5)
+
+
+@pytest.mark.parametrize("taken_out", [True, False])
+def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, monkeypatch):
+    """It is read, and would not be if the light were left as it is."""
+    if not taken_out:
+        monkeypatch.setattr(ink, "evenly_lit", lambda grey: grey)
+    across, down = np.mgrid[-1:1:400j, -1:1:400j]
+    light = 230 * (1 - 0.2 * (across**2 + down**2))
+    texts = []
+    for digit in digits[0]:
+        sheet = Image.new("L", (400, 400))
+        sheet.paste(Image.fromarray(digit).resize((100, 100), Image.Resampling.BICUBIC), (150, 150))
+        photo = light * (1 - 0.75 * np.asarray(sheet) / 255)
+        texts.append(reader.read(Image.fromarray(photo.astype(np.uint8))).text)
+    right = sum(text == str(label) for text, label in zip(texts, digits[1], strict=True))
+    assert right >= 19 if taken_out else right <= 10
+
+
+@pytest.mark.parametrize("grey", [0, 7, 120, 255])
+def test_an_even_picture_is_left_as_it_is(grey):
+    picture = np.full((30, 50), grey, np.float32)
+    assert evenly_lit(picture) == pytest.approx(picture, abs=1e-3)
+
+
+def test_a_second_look_asks_only_for_what_is_doubtful():
+    asked = []
+
+    def ask(tiles):
+        asked.append(len(tiles))
+        sure = np.full((len(tiles), 10), 0.01, np.float32)
+        sure[:, 3] = 0.91
+        if len(asked) == 1:
+            sure[1] = 0.1
+        return sure
+
+    tiles = np.zeros((3, 28, 28), np.uint8)
+    tiles[:, 4:24, 12:16] = 255
+    seen = look(ask, tiles)
+    assert asked == [3, 2]
+    assert [one.is_digit for one in seen] == [True, False, True]
+    assert seen[1].probabilities.argmax() == 3  # clear from another angle, doubtful on the whole
+
+
+def test_a_digit_keeps_its_own_ink_beside_another(digits):
+    sheet = Image.new("L", (600, 300), 255)
+    for place, digit in enumerate(digits[0][:2]):
+        tile = Image.fromarray(255 - digit).resize((200, 200))
+        sheet.paste(tile, (40 + 260 * place, 50))
+    found = find_digits(sheet)
+    assert len(found) == 2
+    for one, digit in zip(found, digits[0][:2], strict=True):
+        drawn, meant = torch.tensor(one.tile).float(), torch.tensor(digit).float()
+        assert (drawn - meant).abs().mean() < 20
