@@ -98,7 +98,7 @@ def build(
     """
     try:
         if any(isinstance(v, list) and len(v) > len(weights) for v in facts["settings"].values()):
-            raise ValueError("it would have more layers than there are weights")
+            raise InputError(f"{path} is of another net: it has fewer weights than that has layers")
         with torch.device("meta"):  # takes no memory, however large a net the settings describe
             sketch = NETS[facts["net"]](**facts["settings"])
         checkpoint.check_fits(weights, sketch, path)
