@@ -10,7 +10,7 @@ from deepdigits.benchmarks.pictures import DAMAGES, NO_DIGITS, page, rows_of_dig
 from deepdigits.data import datasets
 from deepdigits.doubt import look
 from deepdigits.images import find_digits, ink
-from deepdigits.images.ink import evenly_lit
+from deepdigits.images.ink import light_over
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_many_images_are_read_as_one_by_one(digits, reader):
 def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, monkeypatch):
     """It is read, and would not be if the light were left as it is."""
     if not taken_out:
-        monkeypatch.setattr(ink, "evenly_lit", lambda grey: grey)
+        monkeypatch.setattr(ink, "light_over", lambda grey: np.full_like(grey, np.median(grey)))
     across, down = np.mgrid[-1:1:400j, -1:1:400j]
     light = 230 * (1 - 0.2 * (across**2 + down**2))
     texts = []
@@ -82,9 +82,9 @@ def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, mo
 
 
 @pytest.mark.parametrize("grey", [0, 7, 120, 255])
-def test_an_even_picture_is_left_as_it_is(grey):
+def test_light_that_is_even_is_found_so(grey):
     picture = np.full((30, 50), grey, np.float32)
-    assert evenly_lit(picture) == pytest.approx(picture, abs=1e-3)
+    assert light_over(picture) == pytest.approx(picture, abs=1e-3)
 
 
 def test_a_second_look_asks_only_for_what_is_doubtful():
