@@ -11,8 +11,9 @@ MAX_OUTLINE = 9.3  # times the length of a digit
 def is_drawn(tile: NDArray[np.uint8]) -> bool:
     """Whether a digit's tile shows strokes: no disc and no square, and no cloud of specks.
 
-    All 60,000 training digits of MNIST do: discs of at most 6.2 pixels fit into their ink, and
-    their grey levels rise and fall along rows and columns by at most 9.1 times a stroke's length.
+    All 10,000 test digits of MNIST do, and all but two of the 60,000 training digits: hardly a
+    disc of more than 6.1 pixels fits into their ink, and their grey levels rise and fall along
+    rows and columns by at most 9.1 times the length of a digit.
 
     Args:
         tile: uint8 (28, 28), light on dark, framed.
