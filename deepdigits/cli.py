@@ -154,6 +154,11 @@ class DigitsCLI(LightningCLI):
                 f"trainer.accelerator is {config.trainer.accelerator}, but there is no GPU that "
                 "torch can use here: pass --trainer.accelerator cpu (or auto)"
             )
+        devices = config.trainer.devices
+        if isinstance(devices, str) and not re.fullmatch(r"auto|-?\d+|\d+(, *\d+)*,?", devices):
+            raise InputError(
+                f"trainer.devices is {devices!r}, expected a number, a list such as 0,1 or auto"
+            )
         for watch in (config.checkpoint, config.early_stopping):
             if watch.mode == "auto":
                 watch.mode = "min" if str(watch.monitor).endswith("loss") else "max"

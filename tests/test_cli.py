@@ -162,6 +162,19 @@ def test_the_direction_follows_the_figure_that_is_watched(monitor, mode):
     assert typed["checkpoint"]["mode"] == "min"
 
 
+@pytest.mark.parametrize("verb", [["train"], ["repeat", "--seeds", "1"]])
+@pytest.mark.parametrize("devices", ["?0", "two", "1;2"])
+def test_devices_that_are_no_number_are_refused_and_nothing_is_written(verb, devices, tmp_path):
+    with pytest.raises(InputError, match=r"^trainer.devices is .*, expected a number"):
+        run([*verb, "-c", MLP, "--trainer.devices", devices])
+    assert not list(tmp_path.iterdir())
+
+
+def test_devices_of_which_there_must_be_one_are_refused_in_a_line(tmp_path):
+    with pytest.raises(InputError, match=r"^trainer: .*should be an int > 0"):
+        run(["train", "-c", MLP, "--trainer.accelerator", "cpu", "--trainer.devices", "0"])
+
+
 def test_the_checkpoint_with_the_least_loss_is_the_best(tmp_path):
     cli = run(["fit", "-c", MLP, "-c", DEBUG, "--checkpoint.monitor", "val/loss"])
     least = min(value for _, value in cli.artifacts().state_dict()["history"]["val/loss"])
