@@ -201,7 +201,10 @@ class DigitsCLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         signals = [] if self.signals is None else [self.signals]
-        trainer: Trainer = super()._instantiate_trainer(config, [*callbacks, *signals])
+        try:
+            trainer: Trainer = super()._instantiate_trainer(config, [*callbacks, *signals])
+        except TypeError as error:  # such as devices that are no number
+            raise InputError(f"trainer: {shorten(str(error))}") from error
         name_misfits(trainer)
         return trainer
 

@@ -97,7 +97,7 @@ CONTENT = {
     "code": (put(net=Code(Path("canary"))), "for safety"),
     "a later version": (lambda c: c["deepdigits"].update(format=99), "install the later version"),
     "nan": (weights(poison), "not finite"),
-    "no weights": (put(state_dict={}), "another net"),
+    "no weights": (put(state_dict={}), " net"),
     "another net": (
         put(state_dict=LitCNN(channels=[4], kernel_sizes=[3], hidden_size=8).state_dict()),
         "another net",
