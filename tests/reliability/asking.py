@@ -13,7 +13,8 @@ class Ask(Callback):
         self.moment, self.signum, self.at = moment, signum, at
 
     def ask(self, moment, now):
-        if moment == self.moment and now in (self.at, None):
+        first = os.environ.get("LOCAL_RANK", "0") == "0"
+        if moment == self.moment and now in (self.at, None) and first:
             os.kill(os.getpid(), self.signum)
 
     def on_sanity_check_start(self, trainer, pl_module):
@@ -39,7 +40,7 @@ class Ask(Callback):
 
 
 def ask(folder: Path, moment: str, name: str, at: int = 0) -> list[str]:
-    """The flags of a training, started in a folder, that sends itself a signal.
+    """The flags of a training, started in a folder, whose first process sends itself a signal.
 
     Args:
         folder: Where the training will be started.

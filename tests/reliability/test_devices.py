@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from asking import ask
 from ledger import Ledger
 from shell import ROOT
-from trainings import TIMES
+from trainings import TIMES, same_bytes
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
 # Batch normalisation sees the images of its own process, so it is off.
@@ -132,6 +133,27 @@ def _lives(file: str) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.reliability
+@pytest.mark.distributed
+def test_signal_to_one_process_stops_all_and_they_go_on_to_the_same_bytes(ledger: Ledger) -> None:
+    with ledger("SIGTERM to one of two processes: all stop, saved, resumed to the same weights"):
+        args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--model.dropout", "0.2"]
+        args += ["--trainer.limit_train_batches", "40", "--snapshot.every_n_steps", "5"]
+        deepdigits(*args, "--logger.version", "unbroken")
+        stop = ask(Path(), "training", "SIGTERM", at=20)
+        with start(*args, *stop, "--logger.version", "broken") as process:
+            errors = process.communicate(timeout=240)[1]
+        assert process.returncode == 143, errors
+        assert "stopped by SIGTERM in epoch 1 at step 21, which is saved" in errors
+        run = "lightning_logs/mlp/broken"
+        deepdigits("fit", "--resume", run, "--trainer.callbacks", "null")
+        one, two = (
+            torch.load(f"lightning_logs/mlp/{name}/{LAST}", weights_only=True)["state_dict"]
+            for name in ("unbroken", "broken")
+        )
+        assert same_bytes(one, two)
 
 
 # A module of the user's own: notes who prepares the data, and who unpacks the archives.
