@@ -171,7 +171,7 @@ def test_devices_that_are_no_number_are_refused_and_nothing_is_written(verb, dev
 
 
 def test_devices_of_which_there_must_be_one_are_refused_in_a_line(tmp_path):
-    with pytest.raises(InputError, match="devices='0'.* is not a valid input"):
+    with pytest.raises(InputError, match=r"devices='0'.* is not a valid input"):
         run(["train", "-c", MLP, "--trainer.accelerator", "cpu", "--trainer.devices", "0"])
 
 
