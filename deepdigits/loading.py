@@ -97,8 +97,10 @@ def build(
         InputError: The weights do not fit the facts, or a fact is missing.
     """
     try:
+        if not weights:
+            raise InputError(f"{path} is of another net: it has no weights")
         if any(isinstance(v, list) and len(v) > len(weights) for v in facts["settings"].values()):
-            raise InputError(f"{path} is of another net: it has fewer weights than that has layers")
+            raise ValueError("it would have more layers than there are weights")
         with torch.device("meta"):  # takes no memory, however large a net the settings describe
             sketch = NETS[facts["net"]](**facts["settings"])
         checkpoint.check_fits(weights, sketch, path)
