@@ -41,9 +41,9 @@ demo: $(READY) ## a page to draw on, in the browser (ARGS: the runs to show)
 
 pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and mlp.yaml)
 	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
-	$(BIN)/python -m deepdigits.pretrained lightning_logs/cnn/seed_0 cnn
+	$(BIN)/python -m deepdigits.runs.bundled lightning_logs/cnn/seed_0 cnn
 	$(BIN)/deepdigits repeat -c configs/mlp.yaml --seeds 1
-	$(BIN)/python -m deepdigits.pretrained lightning_logs/mlp/seed_0 mlp
+	$(BIN)/python -m deepdigits.runs.bundled lightning_logs/mlp/seed_0 mlp
 
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)

@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepdigits.classifier import LitClassifier, LitCNN, LitMLP
     from deepdigits.data.augment import Augment
     from deepdigits.data.module import DigitsDataModule
-    from deepdigits.loading import load
+    from deepdigits.inference.load import load
     from deepdigits.models.cnn import CNN
     from deepdigits.models.mlp import MLP
+    from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,11 +31,11 @@ _HOMES = {
     "Augment": "deepdigits.data.augment",
     "CNN": "deepdigits.models.cnn",
     "DigitsDataModule": "deepdigits.data.module",
-    "LitCNN": "deepdigits.classifier",
-    "LitClassifier": "deepdigits.classifier",
-    "LitMLP": "deepdigits.classifier",
+    "LitCNN": "deepdigits.training.classifier",
+    "LitClassifier": "deepdigits.training.classifier",
+    "LitMLP": "deepdigits.training.classifier",
     "MLP": "deepdigits.models.mlp",
-    "load": "deepdigits.loading",
+    "load": "deepdigits.inference.load",
 }
 
 

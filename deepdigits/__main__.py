@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from deepdigits import __version__
-from deepdigits.errors import DISK, InputError, Interrupted, RunFailed
-from deepdigits.verbs import VERBS
+from deepdigits.commands.registry import VERBS
+from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed
 
 
 def usage() -> str:

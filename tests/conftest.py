@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepdigits.data import datasets
-from deepdigits.data.catalogue import CATALOGUE
+from deepdigits.data import sources as datasets
+from deepdigits.data.registry import CATALOGUE
 
 # Tiny nets gain nothing from a second thread, and on a busy machine threads that wait for each
 # other make them many times slower. A test that trains in earnest may ask for more.

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepdigits import Augment, DigitsDataModule, classifier
+from deepdigits import Augment, DigitsDataModule
 from deepdigits.__main__ import run
-from deepdigits.data.catalogue import CATALOGUE
+from deepdigits.data.registry import CATALOGUE
+from deepdigits.training import classifier
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNNABLE = sorted([*CONFIGS.glob("*.yaml"), *CONFIGS.glob("recipes/*.yaml")])

@@ -10,8 +10,8 @@ import pytest
 
 from deepdigits import __version__
 from deepdigits.__main__ import main, run
-from deepdigits.errors import InputError, RunFailed
-from deepdigits.verbs import VERBS
+from deepdigits.commands.registry import VERBS
+from deepdigits.core.errors import InputError, RunFailed
 
 
 def shell(*args):

@@ -11,9 +11,9 @@ from PIL import Image
 
 from deepdigits.__main__ import run
 from deepdigits.commands.completion import options
-from deepdigits.data import datasets
-from deepdigits.data.catalogue import CATALOGUE
-from deepdigits.verbs import VERBS
+from deepdigits.commands.registry import VERBS
+from deepdigits.data import sources as datasets
+from deepdigits.data.registry import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -7,9 +7,9 @@ from itertools import islice
 import torch
 
 from deepdigits.benchmarks.timing import Result, clocked, compared, measure
-from deepdigits.data.catalogue import CATALOGUE
-from deepdigits.data.datasets import default_data_dir
 from deepdigits.data.module import DigitsDataModule, to_float
+from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.sources import default_data_dir
 from deepdigits.models.layers import Normalize
 
 OURS = "deepdigits"

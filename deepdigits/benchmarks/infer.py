@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from deepdigits.benchmarks.recipes import clock
 from deepdigits.benchmarks.timing import Result, measure
-from deepdigits.export.engines import open_onnx
+from deepdigits.core.packages import installed
 from deepdigits.export.formats import write_int8, write_onnx
-from deepdigits.extras import installed
-from deepdigits.loading import load
+from deepdigits.export.runtimes import open_onnx
+from deepdigits.inference.load import load
 
 Infer = Callable[[Tensor], object]
 BATCH_SIZES = (1, 256, 2000)

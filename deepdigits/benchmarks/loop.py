@@ -12,10 +12,10 @@ from time import perf_counter
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from deepdigits import cli
-from deepdigits.benchmarks.hand import hand_seconds
+from deepdigits.benchmarks.plain_pytorch import hand_seconds
 from deepdigits.benchmarks.timing import Result, check_config, compared, measure
-from deepdigits.reports import TRAINING
+from deepdigits.runs.report import TRAINING
+from deepdigits.training import cli
 
 OURS, BAREBONES, HAND = "deepdigits fit, everything on", "Lightning barebones", "PyTorch by hand"
 

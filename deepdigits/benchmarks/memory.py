@@ -8,7 +8,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from deepdigits.benchmarks.timing import Result, check_config, measure
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 BARE = "import torch, lightning.pytorch"
 # A small process in between: a child counts the memory of the process that starts it as its own.

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepdigits.benchmarks.pictures import DAMAGES, NO_DIGITS, Damage, Digits, rows_of_digits
+from deepdigits.benchmarks.corruptions import DAMAGES, NO_DIGITS, Damage, Digits, rows_of_digits
 from deepdigits.benchmarks.timing import Result
-from deepdigits.data import datasets
-from deepdigits.loading import load
-from deepdigits.recognition import DigitReader
+from deepdigits.data import sources as datasets
+from deepdigits.inference.load import load
+from deepdigits.inference.reader import DigitReader
 
 ROWS, DAMAGED, BLANKS = 1 / 20, 1 / 10, 1 / 50  # of the digits
 HEAD = ["photos of test digits", "n", "right", "points lost", "no digit said"]
@@ -24,7 +24,7 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
     Args:
         limit: Digits that are read undamaged; of each damage a tenth, rows a twentieth of it, and
             pictures without a digit a fiftieth of each kind.
-        model: The net: as for `deepdigits.loading.load`.
+        model: The net: as for `deepdigits.inference.load.load`.
     """
     reader = load(model)
     folder = datasets.default_data_dir()

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from deepdigits.benchmarks.loop import build, quiet
 from deepdigits.benchmarks.memory import peak_mb
 from deepdigits.benchmarks.timing import Result, check_config
+from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.errors import InputError
-from deepdigits.figures import BLUE, GREY, ORANGE, new_figure
-from deepdigits.reports import TRAINING
+from deepdigits.plots.evaluation import BLUE, GREY, ORANGE, new_figure
+from deepdigits.runs.report import TRAINING
 
 FACTORS = (1, 4, 10)  # EMNIST has 4 and 14 times the digits of MNIST
 BATCH_SIZES = (64, 128, 256, 512, 1024)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from deepdigits.benchmarks import recipes
 from deepdigits.benchmarks.loop import fit
 from deepdigits.benchmarks.timing import Result, check_config
-from deepdigits.data import datasets
+from deepdigits.data import sources as datasets
 from deepdigits.data.module import to_float
 
 GOAL = 0.99

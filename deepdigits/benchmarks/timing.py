@@ -8,7 +8,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 Figures = dict[str, list[float]]
 

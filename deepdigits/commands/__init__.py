@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, NoReturn
 
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 
 class ArgumentParser(argparse.ArgumentParser):

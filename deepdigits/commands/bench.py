@@ -35,7 +35,7 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     options = vars(parser.parse_args(args))
     what, form = options.pop("what"), options.pop("format")
     given = {name: value for name, value in options.items() if value is not None}
-    from deepdigits import environment, tables  # here, as this loads torch
+    from deepdigits.core import environment, tables
 
     measure = getattr(import_module(f"deepdigits.benchmarks.{what}"), f"bench_{what}")
     accepted = measure.__annotations__

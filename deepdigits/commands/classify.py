@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepdigits import tables
 from deepdigits.commands import ArgumentParser
-from deepdigits.errors import InputError
-from deepdigits.images.reading import MAX_BYTES, SUFFIXES, open_image
-from deepdigits.loading import load
-from deepdigits.recognition import Digit, DigitReader, Reading
-from deepdigits.targets import check_target
+from deepdigits.core import tables
+from deepdigits.core.errors import InputError
+from deepdigits.core.files import check_target
+from deepdigits.images.io import MAX_BYTES, SUFFIXES, open_image
+from deepdigits.inference.load import load
+from deepdigits.inference.reader import Digit, DigitReader, Reading
 
 STDIN = "-"
 FIELDS = ("path", "digit", "confidence", "runner_up", "text")
@@ -158,13 +158,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _check_picture(path: Path) -> None:
     """Before the work: whether the picture can be written there."""
-    from deepdigits.explanation import SUFFIXES as DRAWN
+    from deepdigits.plots.recognition import SUFFIXES as DRAWN
 
     check_target("--show", path, DRAWN)
 
 
 def _save_picture(entries: Sequence[Any], reader: DigitReader, path: Path) -> None:
-    from deepdigits import explanation  # here, so that plain answers wait for no matplotlib
+    from deepdigits.plots import recognition as explanation
 
     explanation.save(entries, reader, path)
     print(f"deepdigits: picture: {path}", file=sys.stderr)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from deepdigits import tables
 from deepdigits.commands import ArgumentParser
 from deepdigits.comparison import results
 from deepdigits.comparison.groups import Group, group_by_config
 from deepdigits.comparison.rows import cells, evidence, head, row
 from deepdigits.comparison.settings import differences
-from deepdigits.errors import InputError
+from deepdigits.core import tables
+from deepdigits.core.errors import InputError
 
 
 def main(args: Sequence[str]) -> None:

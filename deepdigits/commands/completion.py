@@ -7,7 +7,7 @@ from importlib import import_module
 from io import StringIO
 
 from deepdigits.commands import ArgumentParser
-from deepdigits.verbs import VERBS
+from deepdigits.commands.registry import VERBS
 
 _SCRIPT = """\
 _deepdigits() {{

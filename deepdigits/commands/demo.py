@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from deepdigits import extras
 from deepdigits.commands import ArgumentParser
-from deepdigits.errors import InputError
+from deepdigits.core import packages as extras
+from deepdigits.core.errors import InputError
 
 
 def main(args: Sequence[str]) -> None:
@@ -20,7 +20,7 @@ def main(args: Sequence[str]) -> None:
     options = _parser().parse_args(args)
     extras.need("demo", "the page")
     from deepdigits.demo import server  # here, as this loads torch
-    from deepdigits.loading import load
+    from deepdigits.inference.load import load
 
     readers = [load(name) for name in options.runs or ("mlp", "cnn")]
     if len({reader.class_names for reader in readers}) > 1:

@@ -11,13 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdigits import cli, environment, evaluation, pretrained, reports, runs, tables
 from deepdigits.commands import ArgumentParser
-from deepdigits.data.catalogue import CATALOGUE
-from deepdigits.disagreement import Disagreement, disagreement
-from deepdigits.errors import InputError
-from deepdigits.metrics import Report
-from deepdigits.runs import Run
+from deepdigits.core import environment, tables
+from deepdigits.core.errors import InputError
+from deepdigits.data.registry import CATALOGUE
+from deepdigits.metrics.agreement import Disagreement, disagreement
+from deepdigits.metrics.report import Report
+from deepdigits.runs import bundled as pretrained
+from deepdigits.runs import evaluation
+from deepdigits.runs import report as reports
+from deepdigits.runs import run as runs
+from deepdigits.runs.run import Run
+from deepdigits.training import cli
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from deepdigits import extras, pretrained, runs
 from deepdigits.commands import ArgumentParser
-from deepdigits.errors import RunFailed
+from deepdigits.core import packages as extras
+from deepdigits.core.errors import RunFailed
+from deepdigits.runs import bundled as pretrained
+from deepdigits.runs import run as runs
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
 
@@ -79,8 +81,10 @@ def _place(name: str, folder: Path | None) -> tuple[str, Path]:
 
 def _write(name: str, stem: str, folder: Path, form: str, int8: bool) -> None:
     """The file, what belongs to it and the card, proved."""
-    from deepdigits import loading  # here, as this loads torch
-    from deepdigits.export import engines, formats, proof
+    from deepdigits.export import formats
+    from deepdigits.export import runtimes as engines
+    from deepdigits.export import verify as proof
+    from deepdigits.inference import load as loading
 
     weights, facts, source = loading.read(name)
     net = loading.build(name, weights, facts, source).net
@@ -96,7 +100,7 @@ def _write(name: str, stem: str, folder: Path, form: str, int8: bool) -> None:
     proof.demand_same(proved, path)
     _tell(path, [str(proved)], form, facts)
     if int8:
-        from deepdigits.export.gains import gains
+        from deepdigits.export.quantization import gains
 
         small = path.with_name(f"{stem}-int8.onnx")
         formats.write_int8(path, small)

@@ -17,9 +17,9 @@ from deepdigits.comparison import results
 from deepdigits.comparison.results import Result
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
-from deepdigits.errors import InputError
-from deepdigits.lock import only_one
-from deepdigits.runs import Run
+from deepdigits.core.errors import InputError
+from deepdigits.core.locks import only_one
+from deepdigits.runs.run import Run
 
 # What repeat sets itself, and what would make all seeds go on from one training.
 _NOT_GIVEN = ("--seed_everything", "--logger.version", "--ckpt_path")
@@ -96,7 +96,7 @@ def _resolve(overrides: Sequence[str]) -> dict[str, Any]:
             raise InputError(
                 f"each run starts anew, with a seed and a folder of its own: leave out {word}"
             )
-    from deepdigits.resolve import resolve  # here, as this loads torch
+    from deepdigits.training.resolve_config import resolve
 
     return resolve(["train", *overrides])
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from deepdigits import cli
 from deepdigits.commands import ArgumentParser
-from deepdigits.metrics import Report
+from deepdigits.metrics.report import Report
+from deepdigits.training import cli
 
 
 def main(args: Sequence[str]) -> Report:

@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter
 
-from deepdigits.comparison import labels
+from deepdigits.comparison import captions as labels
 from deepdigits.comparison.groups import Group
 from deepdigits.comparison.statistics import Summary, summary
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 PANELS = {"training_seconds": "training seconds", "parameters": "parameters"}
 FONT = 9

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepdigits import reports, runs
 from deepdigits.comparison.settings import settings
-from deepdigits.errors import InputError
-from deepdigits.predictions import of_split
-from deepdigits.runs import Run
+from deepdigits.core.errors import InputError
+from deepdigits.runs import report as reports
+from deepdigits.runs import run as runs
+from deepdigits.runs.predictions import of_split
+from deepdigits.runs.run import Run
 
 _RUN_FILES = ("config.yaml", "report.json", "training.json")
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from deepdigits import predictions
 from deepdigits.comparison.groups import Group
 from deepdigits.comparison.results import Result
 from deepdigits.comparison.statistics import McNemar, mcnemar, summary, welch
 from deepdigits.comparison.verdict import verdict
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
+from deepdigits.runs import predictions
 
 
 def row(group: Group) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 
 class Batch(NamedTuple):

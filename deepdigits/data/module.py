@@ -7,12 +7,12 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from deepdigits.data import datasets
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, IndexSampler
-from deepdigits.data.catalogue import CATALOGUE, DatasetName
+from deepdigits.data.registry import CATALOGUE, DatasetName
 from deepdigits.data.split import stratified_split
-from deepdigits.errors import InputError
 
 Split = Literal["train", "val", "test"]
 

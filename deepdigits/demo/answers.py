@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 from deepdigits.images import Found, Tile, find_digits
-from deepdigits.images.reading import open_image
-from deepdigits.recognition import UNKNOWN, DigitReader
-from deepdigits.saliency import occlusion
+from deepdigits.images.io import open_image
+from deepdigits.inference.reader import UNKNOWN, DigitReader
+from deepdigits.inference.saliency import occlusion
 
 Answer = dict[str, Any]
 MOST_MISTAKES = 40  # of each net

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from deepdigits.data import datasets
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
 from deepdigits.demo.answers import Answer, answer_image, answer_tile, mistakes
-from deepdigits.errors import InputError
-from deepdigits.recognition import DigitReader
+from deepdigits.inference.reader import DigitReader
 
 HOST = "127.0.0.1"
 PAGE = Path(__file__).parent / "page"

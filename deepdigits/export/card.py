@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepdigits import __version__
-from deepdigits.metrics import Report
+from deepdigits.metrics.report import Report
 
 _LOADING = {
     "onnx": """\

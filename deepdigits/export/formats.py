@@ -26,7 +26,7 @@ def write_onnx(net: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
 
     Args:
         net: In evaluation mode, on the CPU.
-        facts: Net, settings, class_names, report, as `deepdigits.loading` has them.
+        facts: Net, settings, class_names, report, as `deepdigits.inference.load` has them.
         path: The target.
     """
     import onnx

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepdigits.images.framing import Tile, tilted, to_frame
-from deepdigits.images.ink import to_ink
-from deepdigits.images.lines import without_lines
-from deepdigits.images.reading import open_image, to_grey
+from deepdigits.images.foreground import to_ink
+from deepdigits.images.io import open_image, to_grey
+from deepdigits.images.normalization import Tile, tilted, to_frame
+from deepdigits.images.ruling import without_lines
 from deepdigits.images.segments import split_digits
 from deepdigits.images.strokes import is_drawn
 

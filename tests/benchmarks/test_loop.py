@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepdigits.benchmarks.hand import hand_seconds
 from deepdigits.benchmarks.loop import BAREBONES, HAND, OURS, bench_loop, build, fit
+from deepdigits.benchmarks.plain_pytorch import hand_seconds
 
 
 def test_all_loops_are_measured(tiny_config: str, tmp_path: Path) -> None:

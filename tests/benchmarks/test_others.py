@@ -9,8 +9,8 @@ import torch
 from deepdigits.benchmarks.data import bench_data
 from deepdigits.benchmarks.infer import bench_infer, compare_engines
 from deepdigits.benchmarks.memory import bench_memory, peak_mb
-from deepdigits.errors import InputError
-from deepdigits.extras import installed
+from deepdigits.core.errors import InputError
+from deepdigits.core.packages import installed
 
 
 def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:

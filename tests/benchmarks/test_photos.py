@@ -1,7 +1,7 @@
 """The benchmark of photos, on a few digits."""
 
 from deepdigits.__main__ import run
-from deepdigits.benchmarks.pictures import DAMAGES, NO_DIGITS
+from deepdigits.benchmarks.corruptions import DAMAGES, NO_DIGITS
 
 
 def test_each_kind_of_picture_has_a_row(capsys):

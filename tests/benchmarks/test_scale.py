@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deepdigits.benchmarks import scale
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 
 def test_an_epoch_on_repeated_digits_has_as_many_more_steps(

@@ -3,7 +3,7 @@
 import pytest
 
 from deepdigits.benchmarks.timing import check_config, clocked, compare, compared, measure
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 
 def test_those_measured_take_turns() -> None:

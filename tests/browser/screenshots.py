@@ -24,9 +24,9 @@ from handwriting import draw
 from PIL import Image
 
 from deepdigits.__main__ import run
-from deepdigits.data import datasets
-from deepdigits.errors import InputError
-from deepdigits.runs import LOGS, Run, find
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
+from deepdigits.runs.run import LOGS, Run, find
 
 DOCS = Path(__file__).parents[2] / "docs"
 COLUMN, GAP = 700, 20  # pixels

@@ -8,7 +8,7 @@ from browsing import started_demo
 from handwriting import draw
 from PIL import Image
 
-from deepdigits import runs
+from deepdigits.runs import run as runs
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")

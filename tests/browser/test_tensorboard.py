@@ -10,8 +10,8 @@ from browsing import ask, open_tab, started_tensorboard, texts, wait_for_texts
 from PIL import Image
 
 from deepdigits.__main__ import run
-from deepdigits.callbacks.hyperparameters import FINAL_METRICS, FIRST_COLUMNS
-from deepdigits.sprites import COLOURS
+from deepdigits.plots.sprite import COLOURS
+from deepdigits.training.callbacks.hyperparameters import FINAL_METRICS, FIRST_COLUMNS
 
 pytestmark = pytest.mark.browser
 

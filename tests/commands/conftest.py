@@ -10,7 +10,7 @@ import pytest
 import yaml
 from sklearn.metrics import classification_report, confusion_matrix
 
-from deepdigits import predictions
+from deepdigits.runs import predictions
 
 LABELS = np.arange(1000) % 10
 

@@ -8,7 +8,7 @@ import pytest
 from deepdigits.__main__ import run
 from deepdigits.benchmarks import data
 from deepdigits.commands.bench import WHAT
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 
 def test_table_names_what_was_compared_and_the_machine(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from deepdigits.__main__ import main, run
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 
 @pytest.fixture

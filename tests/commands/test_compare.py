@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deepdigits.commands import compare
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
 
 LOGS = Path("lightning_logs")
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 
-from deepdigits import load, predictions, runs
+from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.commands import ensemble
-from deepdigits.data import datasets
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
+from deepdigits.runs import predictions
+from deepdigits.runs import run as runs
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 TINY = ["-c", MLP, "--trainer.max_epochs=2", "--trainer.enable_progress_bar=false"]

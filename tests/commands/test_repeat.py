@@ -15,8 +15,8 @@ import deepdigits
 from deepdigits.__main__ import run
 from deepdigits.commands import repeat
 from deepdigits.comparison.settings import differences, settings
-from deepdigits.errors import InputError
-from deepdigits.resolve import resolve
+from deepdigits.core.errors import InputError
+from deepdigits.training.resolve_config import resolve
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 QUICK = [

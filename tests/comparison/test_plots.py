@@ -8,8 +8,8 @@ from matplotlib.text import Text
 from deepdigits.comparison.groups import Group
 from deepdigits.comparison.plots import draw_comparison, save_comparison
 from deepdigits.comparison.results import Result
-from deepdigits.errors import InputError
-from deepdigits.runs import Run
+from deepdigits.core.errors import InputError
+from deepdigits.runs.run import Run
 
 
 def group(name, accuracies, seconds, parameters, dataset="mnist"):

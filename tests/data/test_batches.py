@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from deepdigits.core.errors import InputError
 from deepdigits.data.batches import Batches, IndexSampler, derive_seed
-from deepdigits.errors import InputError
 
 
 def batches(n: int = 103, batch_size: int = 10, **settings: object) -> Batches:

@@ -9,12 +9,12 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from deepdigits.classifier import LitMLP
-from deepdigits.data import datasets
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.errors import InputError
+from deepdigits.training.classifier import LitMLP
 
 pytestmark = pytest.mark.usefixtures("tiny_digits")
 SHIFTED = Augment(degrees=30, shift=0.2)

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from deepdigits.__main__ import run
-from deepdigits.data import datasets
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
 from deepdigits.demo.answers import answer_image, answer_tile, decoded, mistakes
-from deepdigits.errors import InputError
-from deepdigits.loading import load
-from deepdigits.recognition import DigitReader
+from deepdigits.inference.load import load
+from deepdigits.inference.reader import DigitReader
 
 
 @pytest.fixture(scope="module")

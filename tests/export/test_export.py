@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from deepdigits import extras
 from deepdigits.__main__ import run
-from deepdigits.data import datasets
-from deepdigits.errors import InputError, RunFailed
-from deepdigits.export import card, formats, proof
-from deepdigits.loading import load
+from deepdigits.core import packages as extras
+from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.data import sources as datasets
+from deepdigits.export import card, formats
+from deepdigits.export import verify as proof
+from deepdigits.inference.load import load
 
 onnx = pytest.importorskip("onnx", reason="pip install 'deepdigits[export]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'deepdigits[export]'")

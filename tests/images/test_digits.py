@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 
 from deepdigits import load
-from deepdigits.benchmarks.pictures import DAMAGES, NO_DIGITS, page, rows_of_digits
-from deepdigits.data import datasets
-from deepdigits.doubt import look
-from deepdigits.images import find_digits, ink
-from deepdigits.images.ink import light_over
+from deepdigits.benchmarks.corruptions import DAMAGES, NO_DIGITS, page, rows_of_digits
+from deepdigits.data import sources as datasets
+from deepdigits.images import find_digits
+from deepdigits.images import foreground as ink
+from deepdigits.images.foreground import light_over
+from deepdigits.inference.rejection import look
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdigits.data import datasets
+from deepdigits.data import sources as datasets
 from deepdigits.images import find_digits
 from deepdigits.images.merging import Segment, merge
 from deepdigits.images.segments import reading_order

@@ -10,8 +10,8 @@ from strangers import CONFIGS, RUN
 
 from deepdigits import load
 from deepdigits.__main__ import run
-from deepdigits.errors import InputError
-from deepdigits.pretrained.__main__ import ship
+from deepdigits.core.errors import InputError
+from deepdigits.inference.publish import ship
 
 MLP = ["-c", str(CONFIGS / "mlp.yaml")]
 FEW = ["--trainer.limit_train_batches", "4", "--trainer.max_epochs", "2"]
@@ -35,7 +35,7 @@ BY_NAME = {
     "demo": ["demo", RUN],
     "bench photos --model": ["bench", "photos", "--model", RUN, "--limit", "3"],
     "load() in Python": partial(load, RUN),
-    "python -m deepdigits.pretrained": partial(ship, RUN, "mine", Path("shipped")),
+    "python -m deepdigits.runs.bundled": partial(ship, RUN, "mine", Path("shipped")),
 }
 # Here the config is the user's own, and only the checkpoint is the stranger's.
 BY_FILE = {"fit --ckpt_path": ["fit", *MLP, *FEW, "--ckpt_path", f"{RUN}/checkpoints/last.ckpt"]}

@@ -1,6 +1,6 @@
 """Record or check the results of short fixed-seed runs: proof that a redesign changed nothing.
 
-    python tests/reliability/golden.py            compare with golden.json, exit code 1 on a difference
+    python tests/reliability/golden.py            compare with golden.json
     python tests/reliability/golden.py --record   add the results of this machine to golden.json
 
 Only the command line and the files of a run folder are used, so the script survives any change of
@@ -26,7 +26,7 @@ RECORD = Path(__file__).with_suffix(".json")
 FIGURES = ("overall", "class", "accuracy", "f1_macro", "loss", "errors", "confusion_matrix")
 SHORT = ["--trainer.limit_val_batches", "2", "--trainer.limit_test_batches", "2"]
 SHORT += ["--data.eval_batch_size", "500", "--num_threads", "1", "--trainer.accelerator", "cpu"]
-# Augmentation is part of both configs; the MLP adds dropout, elastic distortion and averaged weights.
+# Augmentation is part of both configs; the MLP adds dropout and averaged weights.
 RUNS = {
     "mlp": ["--model.dropout", "0.1", "--ema_decay", "0.95", "--trainer.limit_train_batches", "40"],
     "cnn": ["--trainer.limit_train_batches", "12"],
@@ -47,7 +47,9 @@ def results() -> dict[str, Any]:
         found = {name: _train(name, flags, Path(folder)) for name, flags in RUNS.items()}
         _draw_photos(Path(folder, "photos"))
         for net in ("cnn", "mlp"):
-            answers = _deepdigits(["classify", "photos", "--model", net, "--format", "json"], folder)
+            answers = _deepdigits(
+                ["classify", "photos", "--model", net, "--format", "json"], folder
+            )
             found[f"classify with {net}"] = {
                 "sha256": hashlib.sha256(answers.encode()).hexdigest(),
                 "text": [answer["text"] for answer in json.loads(answers)],
@@ -69,7 +71,7 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
 
 
 def _train(name: str, flags: list[str], folder: Path) -> dict[str, Any]:
-    """Train two epochs, resume for a third: the sums of the weights, and the figures of the test."""
+    """Train two epochs, resume for a third; sums of the weights and figures of the test."""
     run = folder / "lightning_logs" / name / "version_0"
     config = str(ROOT / "configs" / f"{name}.yaml")
     epochs = ["--trainer.max_epochs", "2"]

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 def start(args: list[str], folder: Path, **environment: str) -> BaseProcess:
     """Start a command line in a folder; its output goes into a file there."""
-    CONTEXT.set_forkserver_preload(["deepdigits.cli", "matplotlib.pyplot", "shell"])
+    CONTEXT.set_forkserver_preload(["deepdigits.training.cli", "matplotlib.pyplot", "shell"])
     os.environ["OMP_NUM_THREADS"] = "1"
     environment = {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]} | environment
     process = CONTEXT.Process(target=_main, args=(args, str(folder), environment))

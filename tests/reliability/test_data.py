@@ -14,9 +14,9 @@ from ledger import Ledger
 from shell import finish, output, start
 from trainings import TRAIN, same_run
 
-from deepdigits.data import datasets
-from deepdigits.data.catalogue import CATALOGUE
-from deepdigits.errors import InputError
+from deepdigits.core.errors import InputError
+from deepdigits.data import sources as datasets
+from deepdigits.data.registry import CATALOGUE
 
 FILES = CATALOGUE["mnist"].files
 

@@ -8,7 +8,7 @@ from ledger import Ledger
 from shell import finish
 from trainings import RUN, TRAIN, same_run
 
-from deepdigits.checkpoint import load
+from deepdigits.runs.checkpoint import load
 
 # Of the folder of runs: room for one or two checkpoints of 1.3 MB, and for the start of another.
 ROOM = ("2000k", "3000k", "3700k")

@@ -13,10 +13,11 @@ from ledger import Ledger
 from strangers import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
 from torch import Tensor, nn
 
-from deepdigits import LitCNN, LitMLP, runs
+from deepdigits import LitCNN, LitMLP
 from deepdigits.__main__ import run
-from deepdigits.callbacks.placement import Placement
-from deepdigits.cli import DigitsCLI
+from deepdigits.runs import run as runs
+from deepdigits.training.callbacks.relocate_checkpoints import Placement
+from deepdigits.training.cli import DigitsCLI
 
 pytestmark = pytest.mark.usefixtures("found", "photo", "served")
 IGNORED = "hostile hyper-parameters in a checkpoint at a door: not obeyed, nothing is imported"
@@ -182,7 +183,7 @@ def test_training_that_cannot_go_on_is_one_line(kind: str, door: str, ledger: Le
 
 
 def test_the_engine_itself_has_a_key_error_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepdigits.cli.name_misfits", lambda trainer: None)
+    monkeypatch.setattr("deepdigits.training.cli.name_misfits", lambda trainer: None)
     edit_checkpoints(TRAINING["weights only"])
     with pytest.raises(KeyError, match="contains only the model"):
         enter("fit --resume")

@@ -8,8 +8,8 @@ from doors import BY_CONFIG, BY_FILE, each, enter, refusal
 from ledger import Ledger
 from strangers import Content, edit_config
 
-from deepdigits import trust
 from deepdigits.__main__ import run
+from deepdigits.runs import config_safety as trust
 
 pytestmark = pytest.mark.usefixtures("found", "photo", "served")
 PROOF = "hostile config.yaml at a door: one line, or not looked at; nothing is imported"
@@ -41,7 +41,7 @@ NETS = {
     "net in short": net("evil.Net"),
     "net in a further config": net("other.yaml"),
     "net from the run folder": net_class("downloaded.net.Net"),
-    "net through a package of here": net_class("deepdigits.cli.os.system"),
+    "net through a package of here": net_class("deepdigits.training.cli.os.system"),
 }
 OTHERS = {
     "nested net": nested,

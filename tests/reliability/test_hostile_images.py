@@ -16,8 +16,8 @@ from strangers import zip_bomb
 
 from deepdigits import load
 from deepdigits.__main__ import run
+from deepdigits.core.errors import InputError
 from deepdigits.demo.answers import answer_image
-from deepdigits.errors import InputError
 
 PROOF = "hostile or broken image at a door: one line"
 

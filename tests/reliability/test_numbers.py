@@ -7,7 +7,7 @@ from ledger import Ledger
 from shell import finish
 from trainings import BATCHES, RESUME, RUN, TRAIN, same_run
 
-from deepdigits.checkpoint import load
+from deepdigits.runs.checkpoint import load
 
 STEP = BATCHES + 5
 # A module of the user's own: spoils a picture, or a gradient, in the fifth batch of an epoch.

@@ -10,8 +10,8 @@ from ledger import Ledger
 from shell import ROOT
 
 from deepdigits.__main__ import run
-from deepdigits.errors import InputError
-from deepdigits.verbs import VERBS
+from deepdigits.commands.registry import VERBS
+from deepdigits.core.errors import InputError
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
 GROUPS = ("model", "data", "trainer", "checkpoint", "snapshot", "early_stopping", "logger")

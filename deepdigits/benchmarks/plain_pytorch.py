@@ -1,0 +1,69 @@
+"""The training of a config as a loop of plain PyTorch, written by hand."""
+
+from time import perf_counter
+
+import torch
+import torch.nn.functional as F
+
+from deepdigits.data.batches import Batches, IndexSampler
+from deepdigits.data.module import DigitsDataModule, Split, to_float
+from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.cli import DigitsCLI
+from deepdigits.training.optimizer import adamw, one_cycle
+
+
+def hand_seconds(built: DigitsCLI, epochs: int) -> float:
+    """Seconds of the training of a config in a loop of plain PyTorch.
+
+    Args:
+        built: Net and data of the config.
+        epochs: Epochs of the training.
+    """
+    model, data = built.model, built.datamodule
+    assert isinstance(model, LitClassifier) and isinstance(data, DigitsDataModule)
+    device = built.trainer.strategy.root_device
+    data.prepare_data()
+    data.setup("fit")
+    train = _batches(data, "train", device)
+    val = _batches(data, "val", device) if data.val_size else None
+    model.to(device)
+    start = perf_counter()
+    train_by_hand(model, data, train, val, epochs)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return perf_counter() - start
+
+
+def train_by_hand(
+    model: LitClassifier, data: DigitsDataModule, train: Batches, val: Batches | None, epochs: int
+) -> list[int]:
+    """Train the model's net, and count the right answers in validation after each epoch."""
+    net, total = model.net, epochs * len(train)
+    right: list[int] = []
+    optimizer = adamw(net.parameters(), model.lr, model.weight_decay)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: one_cycle(step / total, model.warmup)
+    )
+    for epoch in range(epochs):
+        net.train()
+        train.sampler.set_epoch(epoch)
+        for images, labels, seed in train:
+            logits = net(data.augment(to_float(images), seed))
+            loss = F.cross_entropy(logits, labels, label_smoothing=model.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            scheduler.step()
+        if val is not None:
+            net.eval()
+            with torch.no_grad():
+                counts = [(net(to_float(b.images)).argmax(1) == b.labels).sum() for b in val]
+            right.append(int(torch.stack(counts).sum()))
+    return right
+
+
+def _batches(data: DigitsDataModule, split: Split, device: torch.device) -> Batches:
+    images, labels = (tensor.to(device) for tensor in data.images_and_labels(split))
+    train = split == "train"
+    size = data.batch_size if train else data.eval_batch_size
+    return Batches(images, labels, IndexSampler(len(images), size, train, data.seed))

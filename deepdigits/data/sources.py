@@ -1,0 +1,164 @@
+"""Files on disk: prepare them, verify them, read them into uint8 tensors.
+
+Reading, extracting and the MD5 sums of archives are torchvision's. Added here: MNIST comes from
+the archives in this package and never asks the network; extracted files are verified each time
+(SHA-256); a damaged file is replaced from its archive or named; several processes may prepare at
+once.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from importlib.resources import as_file, files
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+from urllib.error import URLError
+
+from torch import Tensor
+
+from deepdigits.core.errors import InputError
+from deepdigits.data.checksums import damaged_files, locked, record_sums
+from deepdigits.data.registry import CATALOGUE, Dataset, DatasetName
+
+
+def default_data_dir() -> Path:
+    """The data folder: ``$DEEPDIGITS_DATA``, else ``deepdigits`` in the user's cache folder."""
+    if folder := os.environ.get("DEEPDIGITS_DATA"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepdigits"
+
+
+def prepare(name: DatasetName, data_dir: Path) -> None:
+    """Put the verified files of a dataset into ``data_dir/<reader>/raw``.
+
+    Does nothing where they lie there already, so the folder may be read-only then.
+
+    Raises:
+        InputError: The folder cannot be written, or files are damaged or cannot be had.
+    """
+    dataset = CATALOGUE[name]
+    folder = data_dir / dataset.reader / "raw"
+    if not damaged_files(dataset, folder):
+        return
+    with locked(folder):
+        if not (damaged := damaged_files(dataset, folder)):
+            return  # another process has just done it
+        for file in damaged:
+            (folder / file).unlink(missing_ok=True)
+        if dataset.embedded:
+            _place_embedded_archives(dataset, folder)
+        else:
+            _extract_by_content(dataset, folder)
+        _download(name, data_dir, folder)
+        record_sums(dataset, folder)
+    if damaged := damaged_files(dataset, folder):
+        raise InputError(
+            f"{name}: {', '.join(damaged)} in {folder} is damaged and its archive did not mend "
+            "it: delete the file and its archive there, then run again"
+        )
+
+
+def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
+    """Read the training or the test set of a prepared dataset.
+
+    Returns:
+        images: uint8 (N, 28, 28), upright.
+        labels: int64 (N,).
+
+    Raises:
+        InputError: A file is missing or damaged, or has not the expected shape.
+    """
+    dataset = CATALOGUE[name]
+    folder = data_dir / dataset.reader / "raw"
+    read = dataset.files[:2] if train else dataset.files[2:]
+    if damaged := damaged_files(dataset, folder, read):
+        raise InputError(
+            f"{name}: {', '.join(damaged)} is missing or damaged in {folder}: "
+            "call prepare_data() first"
+        )
+    source = _reader(dataset, data_dir, train)
+    images, labels = source.data, source.targets.long()
+    if dataset.reader == "EMNIST":
+        images = images.transpose(1, 2).contiguous()  # EMNIST's files hold images lying on the side
+    if labels.ndim == 2:
+        labels = labels[:, 0].contiguous()  # QMNIST's further columns name writer and sheet
+    expected = (dataset.num_train if train else dataset.num_test, 28, 28)
+    if tuple(images.shape) != expected or labels.shape != expected[:1]:
+        raise InputError(
+            f"{name}: {folder} holds images {tuple(images.shape)} and labels "
+            f"{tuple(labels.shape)}, expected {expected}: delete the folder and run again"
+        )
+    return images, labels
+
+
+def _reader(dataset: Dataset, data_dir: Path, train: bool, download: bool = False) -> Any:
+    import torchvision.datasets
+
+    if (data_dir / dataset.reader / "processed").exists():
+        raise InputError(
+            f"{data_dir / dataset.reader / 'processed'} is left by an old torchvision, which would "
+            "read it in place of the verified files: delete that folder"
+        )
+    reader = getattr(torchvision.datasets, dataset.reader)
+    return reader(root=data_dir, train=train, download=download, **dataset.options)
+
+
+def archives(dataset: Dataset) -> dict[str, str]:
+    """Name of each archive of a dataset -> its MD5, as torchvision lists them."""
+    import torchvision.datasets
+
+    reader = getattr(torchvision.datasets, dataset.reader)
+    if dataset.reader == "EMNIST":
+        return {reader.url.rpartition("/")[2]: reader.md5}
+    if dataset.reader == "QMNIST":
+        resources = [*reader.resources["train"], *reader.resources["test"]]
+    else:
+        resources = reader.resources
+    return {url.rpartition("/")[2]: md5 for url, md5 in resources}
+
+
+def _place_embedded_archives(dataset: Dataset, folder: Path) -> None:
+    for archive, md5 in archives(dataset).items():
+        with as_file(files("deepdigits.data") / "mnist" / archive) as source:
+            if not source.is_file() or hashlib.md5(source.read_bytes()).hexdigest() != md5:
+                raise InputError(
+                    f"the embedded archive {source} is damaged or missing (expected MD5 {md5}): "
+                    "install deepdigits again"
+                )
+            copyfile(source, folder / archive)
+
+
+def _extract_by_content(dataset: Dataset, folder: Path) -> None:
+    """Extract archives that were packed anew, where the content is known.
+
+    Distributions ship Fashion-MNIST in archives of their own: another MD5, the same files.
+    """
+    for file, sum_ in dataset.sha256.items():
+        archive = folder / f"{file}.gz"
+        if (folder / file).exists() or not archive.is_file():
+            continue
+        try:
+            content = gzip.decompress(archive.read_bytes())
+        except (OSError, EOFError, zlib.error):
+            continue  # damaged: torchvision fetches it again, or the error below names it
+        if hashlib.sha256(content).hexdigest() == sum_:
+            (folder / file).write_bytes(content)
+
+
+def _download(name: DatasetName, data_dir: Path, folder: Path) -> None:
+    dataset = CATALOGUE[name]
+    try:
+        for train in (True, False):
+            _reader(dataset, data_dir, train, download=True)
+    except (RuntimeError, URLError, OSError, EOFError) as error:
+        missing = ", ".join(f"{file} (MD5 {md5})" for file, md5 in archives(dataset).items())
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{name} could not be downloaded ({reason}): put {missing} into {folder} by hand and "
+            "run again"
+        ) from error
+    if dataset.embedded:  # the package keeps them
+        for archive in archives(dataset):
+            (folder / archive).unlink(missing_ok=True)

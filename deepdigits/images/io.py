@@ -1,0 +1,132 @@
+"""Read an image as people have them: upright, grey, and within a stated size."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from deepdigits.core.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
+MAX_PIXELS = 100_000_000  # a phone's largest photo; a decompression bomb has more
+MAX_BYTES = 100_000_000
+WORK_SIDE = 1024  # what is longer is shrunk: a digit of 1/50 of the side still has 20 pixels
+_WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: more than 8 bits a pixel
+
+
+def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Image.Image:
+    """The first frame of an image file, turned upright as its EXIF orientation says.
+
+    Args:
+        source: A file, or its content.
+        name: What to call it in errors. Empty: the path.
+        colour: Keep the colours of a JPEG, to show it. They say nothing of digits, and cost time.
+
+    Raises:
+        InputError: It cannot be read, is no image of `FORMATS`, is damaged, or is larger than
+            `MAX_PIXELS` or `MAX_BYTES`. Pixels are decoded only once the size is known.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "the image")
+    content = _content(source, name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on size and damage, which are judged here
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            _check_size(image, name)
+            if not colour:
+                image.draft("L", image.size)  # only JPEG can leave them out
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise _too_large(name, "its size") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{name} is no image that can be read here: {_EXPECTED}") from error
+    except InputError:
+        raise
+    except Exception as error:  # a decoder that is given a damaged file may raise anything
+        raise InputError(f"{name} is damaged ({' '.join(str(error).split())})") from error
+
+
+def to_grey(image: Image.Image) -> tuple[NDArray[np.float32], float]:
+    """Luminance in [0, 255] as (H, W), neither side above `WORK_SIDE`, and the factor shrunk by.
+
+    Transparent parts get the colour of the page: the median of what is to be seen, or, where that
+    is ink alone (of one colour, or less than half of the picture), the opposite.
+
+    Raises:
+        InputError: The image has more than `MAX_PIXELS` pixels.
+
+    >>> to_grey(Image.new("I;16", (5, 4), 257 * 9))[0].max()
+    np.float32(9.0)
+    >>> grey, factor = to_grey(Image.new("RGB", (3000, 600), "white"))
+    >>> grey.shape, factor, grey.min()
+    ((200, 1000), 3.0, np.float32(255.0))
+    """
+    _check_size(image, "the image")
+    if image.mode.startswith("I;16") or image.mode in _WIDE_MODES:
+        wide = np.asarray(image, dtype=np.float32)
+        scale = {"I": 257.0, "F": 1.0}.get(image.mode, 257.0)
+        image = Image.fromarray(np.clip(wide / scale, 0, 255).astype(np.float32))
+        return _shrunk(image)
+    if image.has_transparency_data:
+        return _shrunk(_on_page(image.convert("RGBA")))
+    return _shrunk(image if image.mode == "L" else image.convert("RGB").convert("L"))
+
+
+def _content(source: Path | bytes, name: str) -> bytes:
+    """The bytes of a source, not empty and not too many."""
+    if isinstance(source, Path):
+        try:
+            source.stat()  # what is missing is said to be
+            if not source.is_file():  # a named pipe may never end
+                raise InputError(f"{name} is no plain file: give its content to standard input (-)")
+            with source.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror}") from error
+    else:
+        content = source
+    if len(content) > MAX_BYTES:
+        raise _too_large(name, f"more than {MAX_BYTES / 1e6:.0f} MB")
+    if not content:
+        raise InputError(f"{name} is empty: {_EXPECTED}")
+    return content
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(name, f"{image.width} x {image.height} pixels")
+
+
+def _too_large(name: str, what: str) -> InputError:
+    return InputError(
+        f"{name} is too large ({what}): expected up to {MAX_PIXELS / 1e6:.0f} million pixels and "
+        f"{MAX_BYTES / 1e6:.0f} MB; make it smaller first"
+    )
+
+
+def _on_page(image: Image.Image) -> Image.Image:
+    """A picture with transparency (RGBA) as grey, on a page that its strokes stand out from."""
+    alpha = np.asarray(image.getchannel("A"))
+    grey = image.convert("RGB").convert("L")
+    seen = np.asarray(grey)[alpha > 127]
+    if not len(seen):
+        return Image.new("L", image.size, 255)
+    low, middle, high = np.percentile(seen, (2, 50, 98))
+    alone = high - low < 64 or 2 * len(seen) < alpha.size
+    page = (255 if middle < 128 else 0) if alone else int(middle)
+    return Image.composite(grey, Image.new("L", image.size, page), image.getchannel("A"))
+
+
+def _shrunk(image: Image.Image) -> tuple[NDArray[np.float32], float]:
+    """By an integer, so that each pixel is the plain mean of a square of them."""
+    factor = -(-max(image.size) // WORK_SIDE)
+    small = image.reduce(factor) if factor > 1 else image
+    return np.asarray(small, dtype=np.float32), float(factor)
+
+
+_EXPECTED = f"expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"

@@ -1,0 +1,1 @@
+"""A trained net that reads tensors, arrays and images."""

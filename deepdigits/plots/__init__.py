@@ -1,0 +1,1 @@
+"""Every figure there is."""

@@ -1,0 +1,171 @@
+"""Checkpoint files: written whole or not at all, read without running anything that is in them."""
+
+import io
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import deepdigits
+from deepdigits.core.errors import InputError, RunFailed
+
+FORMAT = 1  # of the content; raised by a change that earlier versions would misread
+_STAMP = "deepdigits"
+
+
+def save(content: dict[str, Any], path: Path) -> None:
+    """Put a checkpoint into place, once it lies whole on the disk and can be read back.
+
+    It is written to a temporary file in the folder of the target, so that the last step is a
+    rename on any file system. Whatever fails, the former file stays as it is.
+
+    Args:
+        content: Tensors and plain values.
+        path: The target.
+
+    Raises:
+        RunFailed: It cannot be written, or holds what no checkpoint may hold.
+    """
+    stamp = {"format": FORMAT, "version": deepdigits.__version__}
+    buffer = io.BytesIO()
+    torch.save(content | {_STAMP: stamp}, buffer)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        _read(part)
+        part.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, InputError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunFailed(f"checkpoint {path} cannot be saved: {reason}; {_former(path)}") from error
+    finally:
+        _remove(part)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint, its tensors on the CPU. Nothing but data is read.
+
+    Raises:
+        InputError: The file is missing, damaged, no checkpoint, or of a later version.
+    """
+    try:
+        content = _read(path)
+    except OSError as error:
+        raise InputError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    stamp = content.get(_STAMP)
+    stamp = stamp if isinstance(stamp, dict) else {}  # written by Lightning alone
+    if stamp.get("format", FORMAT) not in range(1, FORMAT + 1):
+        raise InputError(
+            f"checkpoint {path} is of format {stamp['format']!r}, written by deepdigits "
+            f"{stamp.get('version')!r}; this one, {deepdigits.__version__}, reads up to format "
+            f"{FORMAT}: install the later version"
+        )
+    return content
+
+
+def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> None:
+    """Check that weights belong to a net, before they are loaded into it.
+
+    Raises:
+        InputError: Names or shapes differ, or a weight is not finite.
+    """
+    wanted = module.state_dict()
+    advice = "is this the config of the run that made it?"
+    for what, names in (
+        ("has no weights", wanted.keys() - state.keys()),
+        ("has unknown weights", state.keys() - wanted.keys()),
+    ):
+        if names:
+            shown = ", ".join(sorted(names)[:3]) + (" ..." if len(names) > 3 else "")
+            raise InputError(
+                f"checkpoint {path} is of another net: it {what} {shown} ({len(names)} in all): "
+                f"{advice}"
+            )
+    for name, tensor in wanted.items():
+        if state[name].shape != tensor.shape:
+            raise InputError(
+                f"checkpoint {path} is of another net: {name} has shape "
+                f"{tuple(state[name].shape)}, expected {tuple(tensor.shape)}: {advice}"
+            )
+        if not _same_kind(state[name], tensor):
+            raise InputError(
+                f"checkpoint {path} is of no use: {name} is stored as {state[name].dtype}, "
+                f"{state[name].layout}, expected {tensor.dtype}, {tensor.layout}"
+            )
+    parameters = {name for name, _ in module.named_parameters()}
+    for name, tensor in state.items():  # a buffer may be infinite, such as the mask of attention
+        bad = ~tensor.isfinite() if name in parameters else tensor.isnan()
+        if bad.any():
+            raise InputError(
+                f"checkpoint {path} is of no use: {int(bad.sum())} values of {name} are not "
+                "finite; name an earlier checkpoint"
+            )
+
+
+def _same_kind(stored: Tensor, wanted: Tensor) -> bool:
+    """Whether it can be copied without a loss of more than precision."""
+    kinds = {(t.layout, t.is_complex(), t.is_floating_point()) for t in (stored, wanted)}
+    return len(kinds) == 1 and not stored.is_meta
+
+
+def _read(path: Path) -> dict[str, Any]:
+    damaged = f"checkpoint {path} is damaged or no checkpoint"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            stored = sum(entry.file_size for entry in archive.infolist())
+            packed = any(entry.compress_type for entry in archive.infolist())
+            # torch stores without compression, so nothing can be larger inside than outside.
+            if packed or stored > path.stat().st_size:
+                raise InputError(f"{damaged}: it claims to hold {stored:,} bytes")
+            if (name := archive.testzip()) is not None:  # torch itself ignores the sums
+                raise InputError(f"{damaged}: the checksum of {name} is wrong")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{damaged}: it holds more than tensors and plain values, which is not read for safety"
+        ) from error
+    except OSError:
+        raise
+    except InputError:
+        raise
+    except Exception as error:  # what a damaged archive may raise is not documented
+        raise InputError(f"{damaged} ({type(error).__name__})") from error
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
+        raise InputError(f"{damaged}: it has no state_dict of tensors")
+    result: dict[str, Any] = content
+    return result
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a loss of power."""
+    if os.name == "nt":  # there folders cannot be opened, and need not be
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _former(path: Path) -> str:
+    return "the former one is whole" if path.is_file() else "there is no former one"
+
+
+def _remove(part: Path) -> None:
+    try:
+        part.unlink(missing_ok=True)
+    except OSError:  # the folder cannot be written: nor has the file been
+        return

@@ -1,0 +1,82 @@
+"""Config files: YAML of a sane size, read without running anything that is in it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepdigits.core.errors import InputError
+
+MAX_BYTES = 1_000_000  # the longest of ours has 4,000
+MAX_VALUES = 10_000  # where an alias counts as all that it stands for
+SECTIONS = (
+    *("model", "data", "trainer"),
+    *("checkpoint", "snapshot", "early_stopping", "dashboard", "logger"),
+)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Content of a config file.
+
+    Raises:
+        InputError: It cannot be read, or is none.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"config {path} cannot be read: it has more than {MAX_BYTES:,} bytes")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        what = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"config {path} cannot be read: {what}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> dict[str, Any]:
+    """Settings of a config.
+
+    Args:
+        text: YAML.
+        name: What to call it in errors.
+
+    Raises:
+        InputError: It is no YAML, no mapping of settings, or a mountain of them: a few lines, each
+            an alias of the one before, can stand for millions of values.
+
+    >>> parse("{data: {batch_size: 64}}", "my.yaml")
+    {'data': {'batch_size': 64}}
+    """
+    try:
+        content = yaml.load(text, _Loader)
+        if _values(content, {}) > MAX_VALUES:
+            raise ValueError(f"it stands for more than {MAX_VALUES:,} values")
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"config {name} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{name} is no config: expected a mapping of settings")
+    for section in SECTIONS:
+        if not isinstance(content.get(section, {}), dict | str):  # a str names a further config
+            raise InputError(
+                f"{name} is no config: {section} is {str(content[section])[:40]}, expected its "
+                "settings"
+            )
+    return content
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with a bound on what merge keys (``<<``) bring together."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_VALUES:
+            raise yaml.YAMLError(f"it merges more than {MAX_VALUES:,} values")
+
+
+def _values(value: Any, known: dict[int, int]) -> int:
+    """How many values it stands for; what holds itself stands for too many."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MAX_VALUES + 1
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_values(each, known) for each in inner)
+    return known[id(value)]

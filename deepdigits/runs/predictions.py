@@ -1,0 +1,130 @@
+"""The files in which a net leaves what it made of a split, digit by digit.
+
+A test leaves predictions.npz, small, for `compare`; ``deepdigits predict`` all probabilities.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+from zlib import error as ZlibError
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepdigits.core.errors import InputError
+
+MAX_BYTES = 10_000_000  # unpacked; the largest split of the catalogue takes a twentieth
+# What numpy raises for a file that is cut short, changed, or no archive of arrays at all.
+_DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, ZlibError)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a net made of the digits of a split, in their order.
+
+    Attributes:
+        predicted: Predicted labels, uint8 (N,).
+        labels: True labels, uint8 (N,).
+    """
+
+    predicted: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def of_split(file_name: str, split: str) -> str:
+    """Name of the file of a run that holds what concerns a split.
+
+    >>> of_split("predictions.npz", "test"), of_split("predictions.npz", "val")
+    ('predictions.npz', 'predictions-val.npz')
+    """
+    path = Path(file_name)
+    return file_name if split == "test" else f"{path.stem}-{split}{path.suffix}"
+
+
+def write(folder: Path, split: str, predicted: ArrayLike, labels: ArrayLike) -> Path:
+    """Write predictions.npz into a run folder, whole or not at all.
+
+    The same predictions give the same bytes.
+
+    Args:
+        folder: The run folder.
+        split: Which digits these are: train, val or test.
+        predicted: Predicted labels (N,), in the order of the split; below 256.
+        labels: True labels (N,).
+    """
+    path = folder / of_split("predictions.npz", split)
+    _write_arrays(path, predicted=_small(predicted), labels=_small(labels))
+    return path
+
+
+def write_probabilities(
+    path: Path, probabilities: NDArray[np.float32], labels: ArrayLike, class_names: Sequence[str]
+) -> None:
+    """Write what a net holds possible of each digit, whole or not at all; float32 is kept exactly.
+
+    Args:
+        path: The target. A .csv has a row for each digit: index, label, predicted, and the
+            probability of each class under its name. A .npz has the arrays ``probabilities``
+            (N, C), ``predicted`` and ``labels`` (N,), and ``class_names`` (C,).
+        probabilities: float32 (N, C), in the order of the split.
+        labels: True labels (N,); below 256.
+        class_names: Name of each class.
+    """
+    predicted, labels = _small(probabilities.argmax(axis=1)), _small(labels)
+    if path.suffix.lower() == ".npz":
+        names = np.array(class_names)
+        arrays = {"predicted": predicted, "labels": labels, "class_names": names}
+        _write_arrays(path, probabilities=probabilities, **arrays)
+        return
+    part = _part(path)
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["index", "label", "predicted", *class_names])
+        columns = zip(labels, predicted, probabilities, strict=True)
+        for index, (label, best, row) in enumerate(columns):
+            writer.writerow([index, class_names[label], class_names[best], *row])
+    part.replace(path)
+
+
+def read(folder: Path, split: str) -> Predictions | None:
+    """The predictions that a run folder holds for a split; None where there are none.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    path = folder / of_split("predictions.npz", split)
+    if not path.is_file():
+        return None
+    try:
+        with ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ValueError("it would unpack to more than any split has")
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = Predictions(arrays["predicted"], arrays["labels"])
+    except _DAMAGES as error:
+        raise InputError(f"{path} is damaged: test the run again to write it anew") from error
+    if found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
+        raise InputError(
+            f"{path} holds predictions {found.predicted.shape} and labels {found.labels.shape}, "
+            "expected as many of the one as of the other: test the run again"
+        )
+    return found
+
+
+def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    part = _part(path)
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy/numpy#25274
+    part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    """What is written first, and put in place once it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+def _small(labels: ArrayLike) -> NDArray[np.uint8]:
+    return np.asarray(labels).astype(np.uint8)

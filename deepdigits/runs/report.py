@@ -1,0 +1,94 @@
+"""What a run folder says of its run: the report of a split, and the facts of its training.
+
+They may come from a stranger, so they are checked before they are shown, summed or passed on.
+"""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from deepdigits.core.errors import InputError
+from deepdigits.runs.predictions import of_split
+
+if TYPE_CHECKING:
+    from deepdigits.runs.run import Run
+
+TRAINING = "training.json"
+_NUMBERS = ("parameters", "epochs", "steps", "training_seconds")
+FACTS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(_NUMBERS, (int, float)),
+    **dict.fromkeys(("hardware", "versions"), (dict,)),
+    **dict.fromkeys(("model", "git_commit"), (str,)),
+    "seed": (int,),
+}
+
+
+def read(run: "Run", split: str = "test") -> dict[str, Any] | None:
+    """The report of a run, or of an ensemble; None where there is none.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    name = of_split("report.json", split)
+    report = run.read_json(name)
+    if report is None:
+        return None
+    path = run.folder / name
+    try:
+        _check_kinds(report)
+        whole = _is_possible(report)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = (
+            f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+        )
+        raise InputError(f"{path} is damaged ({what}): test the run again") from error
+    if not whole:
+        raise InputError(f"{path} holds impossible values: test the run again")
+    return report
+
+
+def read_training(run: "Run") -> dict[str, Any]:
+    """What is known of the training of a run; empty where nothing is.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    facts = run.read_json(TRAINING) or {}
+    facts = {name: fact for name, fact in facts.items() if name in FACTS}
+    try:
+        _check_kinds(facts)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{run.folder / TRAINING} is damaged ({error}): remove it, and test the run again"
+        ) from error
+    return facts
+
+
+def _check_kinds(facts: Mapping[str, Any]) -> None:
+    """Raise where a fact that is known is of another kind."""
+    for name, kinds in FACTS.items():
+        fact = facts.get(name)
+        if fact is None:
+            continue
+        if not isinstance(fact, kinds) or isinstance(fact, bool):
+            raise TypeError(f"{name} is {str(fact)[:40]}")
+        if name in _NUMBERS and not (isfinite(number := facts[name]) and number >= 0):
+            raise ValueError(f"{name} is {number}")
+
+
+def _is_possible(report: Mapping[str, Any]) -> bool:
+    """Whether the figures are there, and could be of one and the same confusion matrix."""
+    numbers = [report[name] for name in ("accuracy", "f1_macro", "errors")]
+    numbers += [scores["f1"] for scores in report["class"].values()]
+    digits = report["overall"]["num_samples"]
+    counts = report["confusion_matrix"]
+    loss = report.get("loss")
+    return (
+        all(isfinite(number) for number in (*numbers, *([] if loss is None else [loss])))
+        and 0 <= report["accuracy"] <= 1
+        and all(isinstance(report[name], str) for name in ("dataset", "split"))
+        and len(report["class"]) == len(counts) > 0
+        and all(len(row) == len(counts) for row in counts)
+        and all(type(count) is int and count >= 0 for row in counts for count in row)
+        and sum(map(sum, counts)) == digits > 0
+    )

@@ -1,0 +1,144 @@
+"""A run folder: find it, read its config, its checkpoints and its report."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepdigits.core.errors import InputError
+from deepdigits.runs import config
+
+LOGS = "lightning_logs"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder that one training leaves behind: ``lightning_logs/<name>/version_N``.
+
+    Attributes:
+        folder: The run folder.
+        chosen: The checkpoint that was named, where a file was named and not a folder.
+    """
+
+    folder: Path
+    chosen: Path | None = None
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config; it runs again as it is."""
+        return self.folder / "config.yaml"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Content of the resolved config."""
+        return config.read(self.config_file)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint that was named, else the best by validation, else the last.
+
+        Raises:
+            InputError: There is none.
+        """
+        best, last = (self.folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
+        for path in (self.chosen, best, last):
+            if path is not None and path.is_file():
+                return path
+        raise InputError(
+            f"run {self.folder} has no checkpoint in {best.parent}: train it first, or name "
+            "another run"
+        )
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The checkpoint to go on from: the one that was named, else the last, else the best.
+
+        Where the last is damaged the best is taken, and a line says so.
+        """
+        from deepdigits.runs.checkpoint import load
+
+        last = self.folder / "checkpoints" / "last.ckpt"
+        if self.chosen is not None or not last.is_file():
+            return self.checkpoint
+        best = last.with_name("best.ckpt")
+        try:
+            load(last)
+        except InputError as error:
+            if not best.is_file():
+                raise
+            print(f"{error}; going on from {best}", file=sys.stderr)
+            return best
+        return last
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Content of a JSON file of the run; None where there is none.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text())
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path} is damaged: expected a JSON object")
+        return content
+
+    def write_json(self, name: str, content: dict[str, Any]) -> Path:
+        """Write a JSON file of the run, whole or not at all."""
+        path = self.folder / name
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(content, indent=2) + "\n")
+        part.replace(path)
+        return path
+
+
+def find(name: str, logs: Path = Path(LOGS)) -> Run:
+    """The run that RUN means: a run folder, a checkpoint in one, ``latest``, or a shipped net.
+
+    Raises:
+        InputError: There is no such run, or the checkpoint lies in no run folder.
+    """
+    from deepdigits.runs import bundled as pretrained
+
+    if name == "latest":
+        return latest(logs)
+    path = Path(name)
+    if path.is_file():
+        run = Run(path.resolve().parent.parent, chosen=path.resolve())
+        if not run.config_file.is_file():
+            raise InputError(
+                f"checkpoint {name} lies in no run folder ({run.config_file} is missing): name one "
+                "inside its run folder, or pass the run's config with -c"
+            )
+        return run
+    run = Run(path)
+    if not run.config_file.is_file():
+        if name in pretrained.shipped():
+            from deepdigits.runs.unpacking import unpack
+
+            return Run(unpack(name))
+        what = "has no config.yaml" if path.is_dir() else "does not exist"
+        raise InputError(
+            f"run {name} {what}: RUN is a run folder such as {LOGS}/cnn/version_0, a checkpoint in "
+            f"one, `latest`, or a net of the package: {', '.join(pretrained.shipped())}"
+        )
+    return run
+
+
+def latest(logs: Path = Path(LOGS)) -> Run:
+    """The run that was started last below a folder of runs; reference runs are left out."""
+    kept = logs / "reference"
+    configs = [path for path in logs.glob("*/*/config.yaml") if kept not in path.parents]
+    if not configs:
+        raise InputError(f"there is no run in {logs} yet: train one, for example `make train-cnn`")
+    return Run(max(configs, key=lambda path: path.stat().st_mtime).parent)
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error, on one line."""
+    return " ".join(str(error).split())

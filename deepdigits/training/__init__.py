@@ -1,0 +1,1 @@
+"""LitClassifier, its callbacks, and the command line that trains it."""

@@ -1,0 +1,153 @@
+"""The TensorBoard dashboard of a run."""
+
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from deepdigits.core.timing import Throughput
+from deepdigits.data.module import DigitsDataModule
+from deepdigits.training.callbacks import dashboard_images as pictures
+from deepdigits.training.callbacks import hyperparameters
+from deepdigits.training.callbacks.probability_collector import Outputs
+from deepdigits.training.classifier import LitClassifier
+
+
+class Dashboard(Callback):
+    """Adds to the curves of the LightningModule what makes them a dashboard.
+
+    Charts of several curves (custom scalars), loss and learning rate within the epoch, images per
+    second, pictures, PR curves, the embedding of test digits, hyper-parameters with their final
+    metrics, report and config as text.
+
+    Args:
+        every_n_epochs: How often to draw the pictures of the validation digits; they are drawn
+            after the last epoch in any case. 0: only then.
+    """
+
+    def __init__(self, every_n_epochs: int = 10) -> None:
+        self.every_n_epochs = every_n_epochs
+        self._throughput = Throughput()
+        self._outputs = Outputs()
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write layout, config and hyper-parameters, once a run."""
+        folder = trainer.log_dir  # asked on all processes: the first tells the others, which wait
+        writer = _writer(trainer)
+        if writer is None or trainer.ckpt_path:
+            return
+        writer.add_custom_scalars(layout())
+        config = Path(str(folder), "config.yaml")
+        if config.is_file():
+            # Indented: Markdown leaves it as it is.
+            writer.add_text("config", indent(config.read_text(), "    "))
+        # Written directly: the logger's log_hyperparams would add a first value of each metric.
+        for summary in hyperparameters.table_row(trainer, pl_module):
+            writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of an epoch that is resumed in its middle."""
+        self._throughput.start()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of the epoch."""
+        self._throughput.start()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: tuple[Tensor, Tensor],
+        batch_idx: int,
+    ) -> None:
+        """Every log_every_n_steps the loss of the batch and the learning rate; first digits."""
+        self._throughput.count(len(batch[0]) * trainer.world_size)
+        if batch_idx == 0 and self._due(trainer) and (writer := _writer(trainer)) is not None:
+            pictures.training_digits(writer, trainer.global_step, *batch)
+        period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if trainer.logger is None or not period or trainer.global_step % period:
+            return
+        figures = {
+            # Lightning has divided it for the accumulation.
+            "train/loss_step": outputs["loss"].item() * trainer.accumulate_grad_batches,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "images_per_second": self._throughput.images_per_second,
+            "epoch": trainer.current_epoch,
+        }
+        trainer.logger.log_metrics(figures, step=trainer.global_step - 1)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect for the pictures."""
+        if self._due(trainer):
+            self._outputs.add(outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the validation digits."""
+        self._throughput.resume()
+        if self._due(trainer):
+            self._draw(trainer, pl_module, "val", "val")
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect for the pictures."""
+        if trainer.logger is not None:
+            self._outputs.add(outputs)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the test digits and their embedding, and write the report."""
+        if trainer.logger is None:
+            return
+        self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
+
+    def _due(self, trainer: Trainer) -> bool:
+        if trainer.sanity_checking or trainer.logger is None or trainer.state.fn != "fit":
+            return False
+        done = trainer.current_epoch + 1
+        last = done == trainer.max_epochs or trainer.should_stop
+        return last or (self.every_n_epochs > 0 and done % self.every_n_epochs == 0)
+
+    def _draw(self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Any) -> None:
+        probabilities = self._outputs.take(trainer)
+        data, writer = trainer.datamodule, _writer(trainer)  # type: ignore[attr-defined]
+        if writer is None or not isinstance(data, DigitsDataModule):
+            return
+        assert isinstance(pl_module, LitClassifier)
+        report, step = pl_module.report(stage), trainer.global_step
+        pictures.evaluation(writer, step, stage, report, data, split, probabilities)
+        pictures.first_layer(writer, step, pl_module.net)
+        if stage == "test":
+            images, labels = data.images_and_labels(split)
+            pictures.embedding(writer, step, pl_module.net, images, labels, data.class_names)
+            writer.add_text("report", report.to_markdown(), step)
+
+
+def layout() -> dict[str, dict[str, list[Any]]]:
+    """Charts of the custom scalars tab: category -> title -> kind and patterns of tags.
+
+    >>> layout()["training"]["loss"]
+    ['Multiline', ['^train/loss$', '^val/loss$']]
+    """
+    training = {
+        name: ["Multiline", [f"^train/{name}$", f"^val/{name}$"]] for name in ("loss", "accuracy")
+    }
+    rest = {"learning rate": ["Multiline", ["^lr$"]]}
+    rest["images per second"] = ["Multiline", ["^images_per_second$"]]
+    classes = {
+        name: ["Multiline", [rf"^val/{name}/\d+$"]] for name in ("f1", "precision", "recall")
+    }
+    return {"training": training | rest, "validation, each class": classes}
+
+
+def _writer(trainer: Trainer) -> SummaryWriter | None:
+    if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
+        writer: SummaryWriter = trainer.logger.experiment
+        return writer
+    return None

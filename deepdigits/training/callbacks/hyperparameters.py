@@ -1,0 +1,66 @@
+"""What TensorBoard's HPARAMS tab shows of a run: its settings beside its final metrics."""
+
+from inspect import Parameter, signature
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard.summary import hparams
+
+from deepdigits.training.classifier import LitClassifier
+
+# The columns that are shown from the start. TensorBoard ticks five, those that differ before the
+# others, in the order of the alphabet.
+FIRST_COLUMNS = ("dataset", "lr", "max_epochs", "model", "seed")
+FINAL_METRICS = ("test/accuracy", "val/accuracy", "test/f1_macro", "val/f1_macro", "val/loss")
+Settings = dict[str, int | float | str]
+
+
+def table_row(trainer: Trainer, pl_module: LightningModule) -> list[Any]:
+    """The summaries that make a run a row of the table.
+
+    TensorBoard takes the columns from any one of the runs: so each names those of all nets.
+    """
+    own = _settings(trainer, pl_module)
+    metrics = dict.fromkeys(FINAL_METRICS, 0.0)
+    columns, _, _ = hparams(_defaults() | own, metrics)  # type: ignore[no-untyped-call]
+    _, start, end = hparams(own, metrics)  # type: ignore[no-untyped-call]
+    plugin = columns.value[0].metadata.plugin_data
+    content = HParamsPluginData.FromString(plugin.content)
+    for info in content.experiment.hparam_infos:
+        info.differs = info.name in FIRST_COLUMNS
+    plugin.content = content.SerializeToString()
+    return [columns, start, end]
+
+
+def _settings(trainer: Trainer, pl_module: LightningModule) -> Settings:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    return _plain(
+        {
+            "model": type(pl_module).__name__,
+            "max_epochs": trainer.max_epochs,
+            **pl_module.hparams,
+            "dataset": getattr(data, "dataset_name", None),
+            "batch_size": getattr(data, "batch_size", None),
+            "seed": getattr(data, "seed", None),
+        }
+    )
+
+
+def _defaults() -> Settings:
+    """Settings of all the nets that are known."""
+    parameters = {
+        name: parameter.default
+        for net in LitClassifier.__subclasses__()
+        for name, parameter in signature(net).parameters.items()
+        if parameter.default is not Parameter.empty
+    }
+    return _plain(parameters)
+
+
+def _plain(settings: dict[str, Any]) -> Settings:
+    """Numbers stay numbers, so that the table sorts by them; all else becomes text."""
+    return {
+        name: str(value) if isinstance(value, bool) or not isinstance(value, int | float) else value
+        for name, value in settings.items()
+    }

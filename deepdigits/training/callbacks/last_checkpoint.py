@@ -1,0 +1,154 @@
+"""What a run goes on from: ``last.ckpt``, after each epoch and every so often within one."""
+
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+
+from deepdigits.training.classifier import LitClassifier
+
+NAME = "last.ckpt"
+FINISHED = "finished.ckpt"
+_COUNTS = ("confmat", "loss_sum")
+
+
+class Snapshot(Checkpoint):
+    """Saves ``last.ckpt`` after each epoch, and in its middle every so many steps or seconds.
+
+    Lightning's own ``save_last`` only saves it in epochs that are among the best. With the weights
+    go the counts of an epoch that is not over, and that an early stop was due.
+
+    Args:
+        every_n_steps: Optimizer steps between two saves within an epoch. 0: do not go by steps.
+        every_n_seconds: Seconds between two saves within an epoch. 0: do not go by time.
+
+    Attributes:
+        saved: Whether it has saved something since the run was started or resumed.
+    """
+
+    def __init__(self, every_n_steps: int = 0, every_n_seconds: float = 60.0) -> None:
+        self.every_n_steps = every_n_steps
+        self.every_n_seconds = every_n_seconds
+        self.saved = False
+        self._saved_at = monotonic()
+        self._step = 0  # the last one that was seen
+        self._restored: dict[str, Any] | None = None
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Store the counts of the epoch, over all processes, and whether the end was decided."""
+        assert isinstance(pl_module, LitClassifier)
+        counts = {name: getattr(pl_module.train_metrics, name).clone() for name in _COUNTS}
+        if trainer.world_size > 1:
+            counts = {k: trainer.strategy.reduce(v, reduce_op="sum") for k, v in counts.items()}
+        checkpoint["unfinished"] = {"counts": counts, "should_stop": bool(trainer.should_stop)}
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take them; patience is as it is typed now, not as it was (Lightning restores it)."""
+        if trainer.state.fn != "fit":
+            return
+        if unfinished := checkpoint.get("unfinished"):
+            assert isinstance(pl_module, LitClassifier)
+            counts = {name: unfinished["counts"][name] for name in _COUNTS}
+            for name, counted in counts.items():  # what is none ends here, not in training
+                getattr(pl_module.train_metrics, name).clone().copy_(counted)
+            self._restored = {"counts": counts, "should_stop": bool(unfinished["should_stop"])}
+        for callback in _early_stopping(trainer):
+            if state := checkpoint.get("callbacks", {}).get(callback.state_key):
+                state["patience"] = callback.patience
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restore them, and start the clock."""
+        self._saved_at, self._step = monotonic(), trainer.global_step
+        if self._restored is None:
+            return
+        assert isinstance(pl_module, LitClassifier)
+        for name, counted in self._restored["counts"].items():
+            state: Tensor = getattr(pl_module.train_metrics, name)
+            # One process goes on with the counts of all: they are summed in the end.
+            state.copy_(counted if trainer.is_global_zero else counted * 0)
+        pl_module.train_metrics._update_count += 1  # else computing it would warn
+        if self._restored["should_stop"] and not _more_patience(trainer):
+            trainer.should_stop = True
+        self._restored = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save where it is time; the end of the epoch is saved when it has been validated."""
+        if trainer.global_step == self._step:
+            return  # gradients are being accumulated, and would be lost
+        self._step = trainer.global_step
+        if self._due(trainer) and not validates_next(trainer, batch_idx):
+            self.save(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the epoch; the very last one under another name, until all else is written.
+
+        A run that was killed in between goes on from the checkpoint before, and writes it.
+        """
+        self.save(trainer, FINISHED if is_over(trainer) else NAME)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the last one into place."""
+        path = _folder(trainer) / FINISHED
+        if trainer.is_global_zero and path.is_file():
+            path.replace(path.with_name(NAME))
+
+    def save(self, trainer: Trainer, name: str = NAME) -> Path:
+        """Save a checkpoint now, at the end of a batch or an epoch."""
+        path = _folder(trainer) / name
+        trainer.save_checkpoint(path)
+        self._saved_at, self.saved = monotonic(), True
+        return path
+
+    def _due(self, trainer: Trainer) -> bool:
+        by_steps = self.every_n_steps > 0 and trainer.global_step % self.every_n_steps == 0
+        by_time = 0 < self.every_n_seconds <= monotonic() - self._saved_at
+        if trainer.world_size > 1:  # each process has a clock of its own
+            by_time = trainer.strategy.broadcast(by_time)
+        return by_steps or by_time
+
+
+def validates_next(trainer: Trainer, batch_idx: int) -> bool:
+    """Whether this batch is the last before a validation, or of the epoch.
+
+    What is saved there would resume behind the validation (Lightning 2.6).
+    """
+    if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        return True
+    if batch_idx + 1 >= trainer.num_training_batches:
+        return True
+    every = trainer.val_check_batch
+    return bool(every and trainer.enable_validation and (batch_idx + 1) % every == 0)
+
+
+def is_over(trainer: Trainer) -> bool:
+    """Whether the epoch that ends is the last one."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    return (
+        trainer.should_stop
+        or (epochs not in (None, -1) and trainer.current_epoch + 1 >= epochs)
+        or (steps != -1 and trainer.global_step >= steps)
+    )
+
+
+def _more_patience(trainer: Trainer) -> bool:
+    """Whether a run that stopped early was resumed with more patience."""
+    return any(callback.wait_count < callback.patience for callback in _early_stopping(trainer))
+
+
+def _early_stopping(trainer: Trainer) -> list[Any]:
+    found: list[Any] = trainer.early_stopping_callbacks
+    return found
+
+
+def _folder(trainer: Trainer) -> Path:
+    chosen = getattr(trainer.checkpoint_callback, "dirpath", None)
+    return Path(chosen or Path(trainer.log_dir or trainer.default_root_dir, "checkpoints"))

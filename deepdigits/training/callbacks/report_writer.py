@@ -1,0 +1,156 @@
+"""The files that a run leaves in its folder besides checkpoints and events."""
+
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+
+from deepdigits.core import environment
+from deepdigits.data.module import DigitsDataModule, Split
+from deepdigits.metrics.report import Report
+from deepdigits.plots.evaluation import learning_curves
+from deepdigits.runs import evaluation
+from deepdigits.runs import report as reports
+from deepdigits.runs.report import TRAINING
+from deepdigits.runs.run import Run
+from deepdigits.training.callbacks.probability_collector import Outputs
+from deepdigits.training.classifier import LitClassifier
+
+
+class Artifacts(Callback):
+    """Writes what a run leaves: the facts and curves of a training, the report of a test.
+
+    Everything goes into the run folder: the logger's while training, else that of the checkpoint
+    that is tested. A test leaves report.json, report.md, predictions.npz, confusion.png and
+    mistakes.png; where another split is read, the names carry it.
+
+    Attributes:
+        report: The report of the last evaluation, once there is one.
+        files: What was written: kind -> path.
+    """
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+        self.files: dict[str, Path] = {}
+        self._history: dict[str, list[tuple[int, float]]] = {}
+        self._seconds = 0.0
+        self._started: float | None = None
+        self._outputs = Outputs()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Curves and seconds so far; a resumed run goes on with them."""
+        return {"history": self._history, "seconds": self._seconds_so_far()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with them."""
+        curves = state_dict["history"].items()
+        self._history = {name: [(int(e), float(v)) for e, v in curve] for name, curve in curves}
+        self._seconds = float(state_dict["seconds"])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock: loading the data is not training."""
+        self._started = monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the training curves."""
+        self._note(trainer, pl_module, "train")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the facts and the curves of the training."""
+        self._seconds, self._started = self._seconds_so_far(), None
+        run = run_folder(trainer)
+        if run is None or not trainer.is_global_zero:
+            return
+        run.write_json(TRAINING, _facts(trainer, pl_module, self._seconds))
+        if self._history:
+            self.files["curves"] = run.folder / "curves.png"
+            learning_curves(self._history).savefig(self.files["curves"])
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect, where validation is all that is run."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._outputs.add(outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the validation curves; where validation is all that is run, write its report."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._write(trainer, pl_module, "val", "val")
+        elif not trainer.sanity_checking:
+            self._note(trainer, pl_module, "val")
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        """Collect."""
+        self._outputs.add(outputs)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the report of the split that was tested."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        split: Split = getattr(data, "test_split", "test")
+        self._write(trainer, pl_module, "test", split)
+
+    def _note(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        assert isinstance(pl_module, LitClassifier)
+        report = pl_module.report(stage)
+        for name, value in (("loss", report.loss), ("accuracy", report.accuracy)):
+            curve = self._history.setdefault(f"{stage}/{name}", [])
+            curve.append((trainer.current_epoch + 1, float(value or 0)))
+
+    def _write(
+        self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Split
+    ) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        probabilities = self._outputs.take(trainer)
+        if not isinstance(data, DigitsDataModule):
+            return  # loaders of the user's own: which digits these are is not known
+        assert isinstance(pl_module, LitClassifier)
+        self.report = replace(pl_module.report(stage), class_names=data.class_names)
+        run = run_folder(trainer)
+        if run is None or not trainer.is_global_zero:
+            return
+        checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
+        read = {"dataset": data.dataset_name, "split": split} | checkpoint
+        facts = read | reports.read_training(run)
+        images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
+        self.files |= evaluation.write(run, self.report, facts, images, labels, probabilities)
+
+    def _seconds_so_far(self) -> float:
+        running = 0.0 if self._started is None else monotonic() - self._started
+        return self._seconds + running
+
+
+def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict[str, Any]:
+    return {
+        "model": f"{type(pl_module).__module__}.{type(pl_module).__qualname__}",
+        "parameters": sum(p.numel() for p in pl_module.parameters()),
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "training_seconds": round(seconds, 3),
+        "seed": getattr(trainer.datamodule, "seed", None),  # type: ignore[attr-defined]
+        "hardware": environment.hardware(),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit(),
+    }
+
+
+def run_folder(trainer: Trainer) -> Run | None:
+    """Where a run's files go: the logger's folder, else that of the checkpoint."""
+    if trainer.logger is not None:
+        return Run(Path(trainer.log_dir)) if trainer.log_dir else None
+    if trainer.ckpt_path:
+        return Run(Path(trainer.ckpt_path).resolve().parent.parent)
+    return None
+
+
+def _relative(path: Any, folder: Path) -> str | None:
+    if not path:
+        return None
+    resolved = Path(path).resolve()
+    inside = resolved.is_relative_to(folder.resolve())
+    return str(resolved.relative_to(folder.resolve()) if inside else resolved)

@@ -1,0 +1,216 @@
+"""The training logic, once; a net for it in each thin subclass."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from deepdigits.core.errors import InputError
+from deepdigits.metrics.report import Report, StageMetrics
+from deepdigits.models.cnn import CNN, Shrink
+from deepdigits.models.layers import IMAGE_SIZE
+from deepdigits.models.mlp import MLP
+from deepdigits.training.optimizer import adamw, one_cycle
+
+
+class LitClassifier(LightningModule):
+    """Trains and tests any net that maps images (B, 1, 28, 28) in [0, 1] to logits (B, C).
+
+    Cross-entropy and AdamW with the one-cycle schedule of Smith and Topin (2018), stepped with each
+    batch over the length of the run. A subclass only builds its net: see LitMLP and LitCNN.
+
+    Args:
+        net: The net.
+        num_classes: Number of its logits. The command line takes it from the dataset.
+        lr: Highest learning rate.
+        weight_decay: Decay of the weight matrices and kernels (not of biases and norms).
+        label_smoothing: Share of the target spread over all classes, while training.
+        warmup: Share of the run in which the learning rate rises.
+        compile: Compile the net for training. It takes a minute at the start; keys of checkpoints
+            stay as they are.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        num_classes: int = 10,
+        lr: float = 5e-3,
+        weight_decay: float = 1e-2,
+        label_smoothing: float = 0.0,
+        warmup: float = 0.3,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore="net")  # those of the subclass too
+        self.net = net
+        self.num_classes = num_classes
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.warmup = warmup
+        self.compile_net = compile
+        self.train_metrics = StageMetrics(num_classes)
+        self.val_metrics = StageMetrics(num_classes)
+        self.test_metrics = StageMetrics(num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, C) of images (B, 1, 28, 28)."""
+        logits: Tensor = self.net(images)
+        return logits
+
+    def setup(self, stage: str) -> None:
+        """Check before the first batch that net and dataset fit each other; compile the net."""
+        was_training, dtype = self.net.training, next(self.net.parameters()).dtype
+        with torch.no_grad():
+            logits = self.net.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
+        self.net.train(was_training)
+        classes = getattr(self.trainer.datamodule, "num_classes", self.num_classes)  # type: ignore[attr-defined]
+        if logits.shape != (2, classes) or classes != self.num_classes:
+            raise InputError(
+                f"{type(self.net).__name__} gives logits {tuple(logits.shape)} for 2 images and "
+                f"num_classes is {self.num_classes}, but the dataset has {classes} classes: give "
+                "the net one logit per class (the data module hands num_classes to the model)"
+            )
+        if stage == "fit" and self.compile_net:
+            self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
+
+    def on_train_epoch_start(self) -> None:
+        """Count anew."""
+        self.train_metrics.reset()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        loss, _ = self._step(batch, "train", self.label_smoothing)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log loss and accuracy over the epoch."""
+        report = self.report("train")
+        self._log({"loss": report.loss, "accuracy": report.accuracy}, "train")
+
+    def on_validation_epoch_start(self) -> None:
+        """Count anew."""
+        self.val_metrics.reset()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Count a batch; its logits (B, C) are for callbacks."""
+        _, logits = self._step(batch, "val")
+        return logits
+
+    def on_validation_epoch_end(self) -> None:
+        """Log every figure of the validation images."""
+        self._log(self.report("val").figures(), "val")
+
+    def on_test_epoch_start(self) -> None:
+        """Count anew."""
+        self.test_metrics.reset()
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Count a batch; its logits (B, C) are for callbacks."""
+        _, logits = self._step(batch, "test")
+        return logits
+
+    def on_test_epoch_end(self) -> None:
+        """Log every figure of the test images."""
+        self._log(self.report("test").figures(), "test")
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Class probabilities (B, C)."""
+        logits: Tensor = self(batch[0])
+        return logits.softmax(dim=1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW, with a schedule stepped per batch."""
+        optimizer = adamw(self.parameters(), self.lr, self.weight_decay)
+        scheduler = LambdaLR(optimizer, lambda step: self._lr_factor(step))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def report(self, stage: str) -> Report:
+        """The figures of what a stage has counted in this epoch, over all processes."""
+        confusion, loss = self._metrics(stage).compute()
+        names = [str(label) for label in range(self.num_classes)]
+        return Report(confusion.cpu().numpy(), names, loss.item())
+
+    def _step(
+        self, batch: tuple[Tensor, Tensor], stage: str, label_smoothing: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        logits = self(images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        self._metrics(stage).update(logits.detach(), labels, loss.detach())
+        return loss, logits
+
+    def _metrics(self, stage: str) -> StageMetrics:
+        return {"train": self.train_metrics, "val": self.val_metrics, "test": self.test_metrics}[
+            stage
+        ]
+
+    def _log(self, figures: dict[str, Any], stage: str) -> None:
+        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, sync_dist=True)
+
+    def _lr_factor(self, step: int) -> float:
+        # Asking for the length before the loaders exist would make Lightning drop the position
+        # from which a checkpoint resumes; step 0 does not need it.
+        length = self.trainer.estimated_stepping_batches if step else 1
+        return 1.0 if math.isinf(length) else one_cycle(step / length, self.warmup)
+
+
+class LitMLP(LitClassifier):
+    """Classify digits with a multi-layer perceptron.
+
+    Args:
+        hidden_sizes: Width of each hidden layer.
+        dropout: Share of hidden activations set to zero while training.
+        norm: Batch normalisation after each hidden linear layer.
+        num_classes: Number of classes. The command line takes it from the dataset.
+        shifts: In evaluation, mean logits of the image and of four copies shifted by a pixel.
+    """
+
+    def __init__(
+        self,
+        hidden_sizes: Sequence[int] = (128, 64),
+        dropout: float = 0.0,
+        norm: bool = True,
+        num_classes: int = 10,
+        shifts: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        net = MLP(hidden_sizes, dropout, norm, num_classes, shifts)
+        super().__init__(net=net, num_classes=num_classes, **kwargs)
+
+
+class LitCNN(LitClassifier):
+    """Classify digits with a small convolutional net.
+
+    Args:
+        channels: Output channels of each stage.
+        kernel_sizes: Odd kernel size of each stage, as many as channels.
+        hidden_size: Width of the hidden linear layer. null: none, but the mean of each map.
+        dropout: Share of what the last layer is given that is set to zero while training.
+        num_classes: Number of classes. The command line takes it from the dataset.
+        shrink: What each stage does to its map: pool, stride or keep. null: keep in the last only.
+        shifts: In evaluation, mean logits of the image and of four copies shifted by a pixel.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (24, 48, 96),
+        kernel_sizes: Sequence[int] = (5, 3, 3),
+        hidden_size: int | None = 416,
+        dropout: float = 0.3,
+        num_classes: int = 10,
+        shrink: Sequence[Shrink] | None = None,
+        shifts: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, shrink, shifts)
+        super().__init__(net=net, num_classes=num_classes, **kwargs)

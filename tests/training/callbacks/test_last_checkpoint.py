@@ -1,0 +1,158 @@
+"""A run that is killed in the middle of an epoch goes on to the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from deepdigits.__main__ import run
+from deepdigits.training.callbacks import last_checkpoint as snapshot
+from deepdigits.training.callbacks.rng_state import Randomness
+from deepdigits.training.cli import DigitsCLI
+
+ROOT = Path(__file__).parents[3]
+LOGS = Path("lightning_logs/mlp")
+BATCHES = 40
+MLP = ["-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
+SHORT = ["--trainer.max_epochs", "2", "--trainer.limit_train_batches", str(BATCHES)]
+TINY = ["--trainer.limit_train_batches", "4", "--trainer.log_every_n_steps", "4"]
+ARGS = [*MLP, *SHORT, "--snapshot.every_n_steps", "7"]
+
+
+def last(version):
+    return torch.load(LOGS / version / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def kill_within(version, steps, *more):
+    """Kill a training hard once it has passed so many steps; what it has saved by then counts."""
+    command = [sys.executable, "-m", "deepdigits", "train", *ARGS, "--logger.version", version]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([*command, *more], env=environment, stderr=subprocess.DEVNULL) as process:
+        path = LOGS / version / "checkpoints" / "last.ckpt"
+        while process.poll() is None and not (path.is_file() and saved_step(path) >= steps):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+
+
+def saved_step(path):
+    """Whenever one looks the file is whole."""
+    return torch.load(path, weights_only=True)["global_step"]
+
+
+def curves(version):
+    events = EventAccumulator(str(LOGS / version))
+    events.Reload()
+    tags = [tag for tag in events.Tags()["scalars"] if tag.startswith(("train/", "val/", "lr"))]
+    return {tag: {e.step: e.value for e in events.Scalars(tag)} for tag in tags}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, data_folder):
+    """A folder with the run that was never stopped."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DEEPDIGITS_DATA", str(data_folder))
+        run(["train", *ARGS, "--logger.version", "unbroken"])
+    return folder
+
+
+@pytest.mark.parametrize("steps", [7, BATCHES + 9])
+def test_killed_within_an_epoch_it_resumes_to_the_same_bytes(steps, unbroken, monkeypatch):
+    monkeypatch.chdir(unbroken)
+    version = f"killed{steps}"
+    kill_within(version, steps)
+    step = last(version)["global_step"]
+    assert step % BATCHES != 0  # in the middle
+    run(["train", "--resume", str(LOGS / version)])
+    assert same(last("unbroken")["state_dict"], last(version)["state_dict"])
+    reports = [json.loads((LOGS / v / "report.json").read_text()) for v in ("unbroken", version)]
+    for report in reports:
+        report.pop("training_seconds")
+    assert reports[0] == reports[1]
+    assert curves("unbroken") == curves(version)  # the half epoch's counts too
+
+
+class Stop(Exception):
+    """In place of a kill, within this process."""
+
+
+def broken(monkeypatch, version, steps, *more):
+    """Stop a run at a batch without any ado."""
+    save = Trainer.save_checkpoint
+
+    def save_and_stop(trainer, path, *args):
+        save(trainer, path, *args)
+        if trainer.global_step >= steps:
+            raise Stop
+
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(Trainer, "save_checkpoint", save_and_stop)
+        run(["fit", *ARGS, "--logger.version", version, *more])
+
+
+def test_without_the_random_state_dropout_goes_astray(unbroken, monkeypatch):
+    """What the guard mends: everything else resumes, and the weights differ."""
+    monkeypatch.chdir(unbroken)
+    broken(monkeypatch, "astray", 14)
+    assert last("astray")["global_step"] == 14
+    monkeypatch.setattr(Randomness, "on_load_checkpoint", lambda *args: None)
+    run(["fit", "--resume", str(LOGS / "astray")])
+    assert last("astray")["global_step"] == 2 * BATCHES
+    assert not same(last("unbroken")["state_dict"], last("astray")["state_dict"])
+
+
+def test_before_a_validation_nothing_is_saved_as_it_would_be_left_out(unbroken, monkeypatch):
+    """What the guard mends: Lightning goes on behind the validation that was not made."""
+    monkeypatch.chdir(unbroken)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "validates_next", lambda *args: False)
+        broken(monkeypatch, "behind", BATCHES, "--snapshot.every_n_steps", "8")
+    assert last("behind")["global_step"] == BATCHES
+    run(["fit", "--resume", str(LOGS / "behind")])
+    assert len(curves("unbroken")["val/loss"]) == 2
+    assert len(curves("behind")["val/loss"]) == 1
+
+
+def saved_epochs():
+    """Epochs of the best and the last checkpoint, where the first epoch is the best of three."""
+    few = ["--trainer.max_epochs", "3", *TINY]
+    run(["fit", *MLP, *few, "--checkpoint.monitor", "epoch", "--checkpoint.mode", "min"])
+    folder = LOGS / "version_0" / "checkpoints"
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
+    return [
+        torch.load(folder / name, weights_only=True)["epoch"] for name in ("best.ckpt", "last.ckpt")
+    ]
+
+
+def test_last_is_the_last_epoch_even_where_it_is_not_the_best():
+    assert saved_epochs() == [0, 2]
+
+
+def test_lightnings_own_last_leaves_out_what_is_not_the_best(monkeypatch):
+    monkeypatch.setattr(DigitsCLI, "_what_resumes", lambda *args: [])
+    assert saved_epochs() == [0, 0]
+
+
+def test_run_that_stopped_early_stays_stopped(monkeypatch):
+    """Killed after the decision, a run trains no further; with more patience it does."""
+    few = ["--trainer.max_epochs", "5", *TINY]
+    stop = ["--early_stopping.patience", "1", "--early_stopping.min_delta", "100"]
+    cli = run(["fit", *MLP, *few, *stop])
+    assert cli.trainer.current_epoch == 2
+    assert run(["fit", "--resume", "latest"]).trainer.current_epoch == 2
+    more = run(["fit", "--resume", "latest", "--early_stopping.patience", "2"])
+    assert more.trainer.current_epoch == 3

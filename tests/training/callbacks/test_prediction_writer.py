@@ -1,0 +1,89 @@
+"""The saved predictions are those that the report counts, on one process and on two."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
+from sklearn.metrics import confusion_matrix
+
+import deepdigits
+from deepdigits import DigitsDataModule, LitMLP
+from deepdigits.runs import predictions
+from deepdigits.training.callbacks.report_writer import Artifacts
+
+
+@pytest.fixture
+def tested(make_trainer, tmp_path, tiny_digits):
+    """Tests an untrained net; gives what is saved, and the confusion matrix of the report."""
+
+    def test(eval_batch_size=2_000, split="test", **limits):
+        logger = TensorBoardLogger(tmp_path, name="mlp", version="run")
+        trainer = make_trainer(logger=logger, callbacks=[Artifacts()], **limits)
+        data = DigitsDataModule(
+            batch_size=32, val_size=50, eval_batch_size=eval_batch_size, test_split=split
+        )
+        trainer.test(LitMLP(norm=False), data, verbose=False)
+        report = tmp_path / "mlp/run" / predictions.of_split("report.json", split)
+        confusion = json.loads(report.read_text())["confusion_matrix"]
+        return predictions.read(tmp_path / "mlp/run", split), confusion
+
+    return test
+
+
+@pytest.mark.parametrize("eval_batch_size", [1, 7, 130, 2_000])
+def test_they_are_in_order_and_those_of_the_report(tested, tiny_arrays, eval_batch_size):
+    saved, confusion = tested(eval_batch_size)
+    assert (saved.labels == tiny_arrays["t10k-labels-idx1-ubyte"]).all()
+    assert len(np.unique(saved.predicted)) > 1
+    counted = confusion_matrix(saved.labels, saved.predicted, labels=range(10))
+    assert counted.tolist() == confusion
+
+
+def test_a_limit_leaves_the_first_digits(tested, tiny_arrays):
+    saved, confusion = tested(eval_batch_size=20, limit_test_batches=2)
+    assert (saved.labels == tiny_arrays["t10k-labels-idx1-ubyte"][:40]).all()
+    assert np.sum(confusion) == 40
+
+
+def test_another_split_has_a_file_of_its_own(tested, tmp_path):
+    saved, _ = tested(split="val")
+    assert len(saved.labels) == 50
+    assert not (tmp_path / "mlp/run/predictions.npz").exists()
+
+
+TWO_PROCESSES = """
+import lightning.pytorch as L, torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from deepdigits import DigitsDataModule, LitMLP
+from deepdigits.callbacks.artifacts import Artifacts
+
+torch.manual_seed(0)
+trainer = L.Trainer(accelerator="cpu", devices=2, strategy="ddp", callbacks=[Artifacts()],
+    logger=TensorBoardLogger(".", name="mlp", version="run"), enable_progress_bar=False)
+trainer.test(LitMLP(norm=False), DigitsDataModule(eval_batch_size=333), verbose=False)
+"""
+
+
+@pytest.mark.distributed
+def test_two_processes_save_what_one_does(tmp_path, make_trainer):
+    import torch
+
+    (tmp_path / "two.py").write_text(TWO_PROCESSES)
+    environment = {**os.environ, "PYTHONPATH": str(Path(deepdigits.__file__).parents[1])}
+    command = [sys.executable, "-W", "ignore", "two.py"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    two = predictions.read(tmp_path / "mlp/run", "test")
+
+    torch.manual_seed(0)
+    logger = TensorBoardLogger(tmp_path, name="mlp", version="one")
+    trainer = make_trainer(logger=logger, callbacks=[Artifacts()])
+    trainer.test(LitMLP(norm=False), DigitsDataModule(), verbose=False)
+    one = predictions.read(tmp_path / "mlp/one", "test")
+    assert len(one.labels) == 10_000 and (one.labels == two.labels).all()
+    assert (one.predicted != two.predicted).mean() < 1e-3  # sums in another order may tip a tie

@@ -1,0 +1,63 @@
+"""A run that was killed goes on in its own folder, to the same weights."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from deepdigits.__main__ import run
+
+MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
+SHORT = ["--trainer.max_epochs", "4", "--trainer.limit_train_batches", "40"]
+ROOT = Path("lightning_logs/mlp")
+
+
+def weights(version):
+    checkpoint = torch.load(ROOT / version / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 160
+    return checkpoint["state_dict"]
+
+
+def train_and_kill(version):
+    """Kill the run hard, once its second epoch is saved."""
+    args = ["train", "-c", MLP, *SHORT, "--logger.version", version]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-m", "deepdigits", *args]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:  # an epoch's line comes when the next one has begun
+            if line.lstrip().startswith(b"2/4"):
+                break
+        process.send_signal(signal.SIGKILL)
+    assert not (ROOT / version / "report.json").exists()
+
+
+def test_killed_run_resumes_to_the_same_weights_curves_and_report():
+    run(["train", "-c", MLP, *SHORT, "--logger.version", "unbroken"])
+    train_and_kill("killed")
+    run(["train", "--resume", str(ROOT / "killed")])
+    assert {path.name for path in ROOT.iterdir()} == {"unbroken", "killed"}
+
+    unbroken, resumed = weights("unbroken"), weights("killed")
+    assert unbroken.keys() == resumed.keys()
+    assert all(torch.equal(unbroken[name], resumed[name]) for name in unbroken)
+
+    reports = [
+        json.loads((ROOT / version / "report.json").read_text())
+        for version in ("unbroken", "killed")
+    ]
+    for report in reports:
+        assert report.pop("training_seconds") > 0
+    assert reports[0] == reports[1]
+
+    curves = []
+    for version in ("unbroken", "killed"):
+        events = EventAccumulator(str(ROOT / version))
+        events.Reload()
+        curves.append({event.step: event.value for event in events.Scalars("val/loss")})
+    assert curves[0] == curves[1]
