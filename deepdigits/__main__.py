@@ -8,14 +8,14 @@ from importlib import import_module
 from typing import Any
 
 from deepdigits import __version__
-from deepdigits.commands.registry import VERBS
+from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed
 
 
 def usage() -> str:
     """The text of ``deepdigits --help``."""
-    width = max(map(len, VERBS))
-    verbs = [f"  {name:<{width}}  {verb.help}" for name, verb in VERBS.items()]
+    width = max(map(len, COMMANDS))
+    verbs = [f"  {name:<{width}}  {verb.help}" for name, verb in COMMANDS.items()]
     return "\n".join(
         [
             "usage: deepdigits VERB [options]      options of a verb: deepdigits VERB --help",
@@ -45,9 +45,11 @@ def run(args: Sequence[str]) -> Any:
         print(f"deepdigits {__version__}")
         return None
     name, *rest = args
-    if name not in VERBS:
-        raise InputError(f"{name!r} is no verb of deepdigits, expected one of {', '.join(VERBS)}")
-    verb = VERBS[name]
+    if name not in COMMANDS:
+        raise InputError(
+            f"{name!r} is no verb of deepdigits, expected one of {', '.join(COMMANDS)}"
+        )
+    verb = COMMANDS[name]
     entry = import_module(verb.module).main
     try:
         return entry([name, *rest] if verb.shared else rest)

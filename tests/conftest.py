@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepdigits.data import sources as datasets
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 
 # Tiny nets gain nothing from a second thread, and on a busy machine threads that wait for each
 # other make them many times slower. A test that trains in earnest may ask for more.
@@ -102,8 +102,8 @@ def tiny_digits(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes "mnist" a set of 300 training and 130 test images; its data folder is the default."""
     files = (tiny_folder / "MNIST" / "raw").glob("*-ubyte")
     sums = {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
-    tiny = replace(CATALOGUE["mnist"], num_train=NUM_TRAIN, num_test=NUM_TEST, sha256=sums)
-    monkeypatch.setitem(CATALOGUE, "mnist", tiny)
+    tiny = replace(DATASETS["mnist"], num_train=NUM_TRAIN, num_test=NUM_TEST, sha256=sums)
+    monkeypatch.setitem(DATASETS, "mnist", tiny)
     monkeypatch.setenv("DEEPDIGITS_DATA", str(tiny_folder))
     return tiny_folder
 

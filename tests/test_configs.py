@@ -9,7 +9,7 @@ import yaml
 
 from deepdigits import Augment, DigitsDataModule
 from deepdigits.__main__ import run
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.training import classifier
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -78,4 +78,4 @@ def test_stacked_config_changes_only_its_part(path, capsys):
 
 
 def test_every_dataset_has_a_config():
-    assert {path.stem for path in CONFIGS.glob("data/*.yaml")} == CATALOGUE.keys()
+    assert {path.stem for path in CONFIGS.glob("data/*.yaml")} == DATASETS.keys()

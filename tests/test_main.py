@@ -10,7 +10,7 @@ import pytest
 
 from deepdigits import __version__
 from deepdigits.__main__ import main, run
-from deepdigits.commands.registry import VERBS
+from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.errors import InputError, RunFailed
 
 
@@ -20,9 +20,9 @@ def shell(*args):
     )
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_can_be_imported_and_helps(verb, capsys):
-    assert callable(import_module(VERBS[verb].module).main)
+    assert callable(import_module(COMMANDS[verb].module).main)
     with pytest.raises(SystemExit) as ended:
         run([verb, "--help"])
     assert ended.value.code == 0
@@ -32,7 +32,7 @@ def test_every_verb_can_be_imported_and_helps(verb, capsys):
 def test_help_lists_every_verb():
     shown = shell("--help")
     assert shown.returncode == 0
-    assert all(f"  {verb} " in shown.stdout for verb in VERBS)
+    assert all(f"  {verb} " in shown.stdout for verb in COMMANDS)
 
 
 def test_version():

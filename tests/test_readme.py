@@ -11,17 +11,17 @@ from PIL import Image
 
 from deepdigits.__main__ import run
 from deepdigits.commands.completion import options
-from deepdigits.commands.registry import VERBS
+from deepdigits.commands.registry import COMMANDS
 from deepdigits.data import sources as datasets
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.M | re.S)
 SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
-COMMANDS = [line for line in SHELL if line.startswith("deepdigits ")]
+LINES = [line for line in SHELL if line.startswith("deepdigits ")]
 NEEDS_RUN = re.compile("--ckpt_path|--resume")
-LIGHTNING = [line for line in COMMANDS if VERBS[line.split()[1]].shared]
+LIGHTNING = [line for line in LINES if COMMANDS[line.split()[1]].shared]
 
 
 @pytest.fixture
@@ -46,24 +46,24 @@ def test_command_is_parsed(line, my_net, capsys):
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("line", [x for x in COMMANDS if x not in LIGHTNING or NEEDS_RUN.search(x)])
+@pytest.mark.parametrize("line", [x for x in LINES if x not in LIGHTNING or NEEDS_RUN.search(x)])
 def test_other_command_is_a_verb_with_known_options(line):
     verb, *args = shlex.split(line)[1:]
-    assert verb in VERBS
+    assert verb in COMMANDS
     known = {*options(verb), *(options("train") if verb == "repeat" else ())}
     assert {arg for arg in args if arg.startswith("--")} <= known
 
 
 def test_net_of_ones_own_trains_without_a_change_to_the_package(my_net):
-    line = next(line for line in COMMANDS if "my_net.LitWide" in line)
+    line = next(line for line in LINES if "my_net.LitWide" in line)
     few = ["--trainer.limit_train_batches", "40", "--trainer.log_every_n_steps", "5"]
     cli = run([*shlex.split(line)[1:], *few])
     assert cli.model.net[1].out_features == 256
     assert cli.model.hparams["width"] == 256
-    assert cli.artifacts().report.accuracy > 0.85
+    assert cli.report_writer().report.accuracy > 0.85
     assert Path("lightning_logs/wide/version_0/report.json").is_file()
     again = run(["test", "--ckpt_path", "latest"])
-    assert again.artifacts().report.errors == cli.artifacts().report.errors
+    assert again.report_writer().report.errors == cli.report_writer().report.errors
 
 
 def test_python_lines_print_what_is_shown(data_folder):
@@ -87,7 +87,7 @@ def test_make_targets_exist():
 
 
 def test_every_dataset_is_named():
-    assert all(f"`{name}`" in README for name in CATALOGUE)
+    assert all(f"`{name}`" in README for name in DATASETS)
 
 
 def test_results_are_those_of_the_reference_runs(capsys):

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 Digits = NDArray[np.uint8]
 Damage = Callable[[Digits, np.random.Generator], Image.Image]
 LETTERS = "ACEFHKLMNPRUVWXcdefhkmnprtuvwx"  # those that look like no digit
-FACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "DejaVuSans-Oblique")
+FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "DejaVuSans-Oblique")
 
 
 def page(digit: Digits, rng: np.random.Generator, angle: float = 0, size: int = 280) -> Image.Image:
@@ -73,7 +73,7 @@ def _ruled(squared: bool) -> Damage:
     return damage
 
 
-DAMAGES: Mapping[str, Damage] = {
+CORRUPTIONS: Mapping[str, Damage] = {
     "x10, inverted, off-centre, JPEG": lambda digit, rng: jpeg(page(digit, rng)),
     "rotated by 10 degrees": _rotated(10),
     "rotated by 20 degrees": _rotated(20),
@@ -122,7 +122,7 @@ def _letters(number: int) -> Iterator[Image.Image]:
     rng = np.random.default_rng(0)
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     for _ in range(number):
-        face = fonts / f"{FACES[rng.integers(len(FACES))]}.ttf"
+        face = fonts / f"{FONTS[rng.integers(len(FONTS))]}.ttf"
         font = ImageFont.truetype(str(face), int(rng.integers(120, 260)))
         sheet = Image.new("L", (400, 400), 255)
         letter = LETTERS[rng.integers(len(LETTERS))]

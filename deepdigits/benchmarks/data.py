@@ -8,7 +8,7 @@ import torch
 
 from deepdigits.benchmarks.timing import Result, clocked, compared, measure
 from deepdigits.data.module import DigitsDataModule, to_float
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.data.sources import default_data_dir
 from deepdigits.models.layers import Normalize
 
@@ -29,7 +29,7 @@ def bench_data(repeats: int = 3, limit: int | None = None, batch_size: int = 256
     with redirect_stdout(sys.stderr):
         data.prepare_data()
     data.setup("fit")
-    num_images = min(limit or CATALOGUE["mnist"].num_train, CATALOGUE["mnist"].num_train)
+    num_images = min(limit or DATASETS["mnist"].num_train, DATASETS["mnist"].num_train)
     seconds = measure(
         {
             OURS: clocked(lambda: memory_pass(data, num_images)),

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from deepdigits.benchmarks.plain_pytorch import hand_seconds
+from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 from deepdigits.benchmarks.timing import Result, check_config, compared, measure
 from deepdigits.runs.report import TRAINING
 from deepdigits.training import cli
@@ -47,7 +47,7 @@ def bench_loop(
         {
             OURS: lambda: fit_seconds(args) / epochs,
             BAREBONES: lambda: barebones_seconds(args) / epochs,
-            HAND: lambda: hand_seconds(build(args), epochs) / epochs,
+            HAND: lambda: plain_pytorch_seconds(build(args), epochs) / epochs,
         },
         repeats,
     )

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepdigits.benchmarks.corruptions import DAMAGES, NO_DIGITS, Damage, Digits, rows_of_digits
+from deepdigits.benchmarks.corruptions import CORRUPTIONS, NO_DIGITS, Damage, Digits, rows_of_digits
 from deepdigits.benchmarks.timing import Result
 from deepdigits.data import sources as datasets
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
 
 ROWS, DAMAGED, BLANKS = 1 / 20, 1 / 10, 1 / 50  # of the digits
-HEAD = ["photos of test digits", "n", "right", "points lost", "no digit said"]
+COLUMNS = ["photos of test digits", "n", "right", "points lost", "no digit said"]
 
 
 def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
@@ -33,7 +33,7 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
     right = reader(images).argmax(dim=1).numpy() == labels
     figures: dict[str, object] = {"tensors": float(right.mean())}
     rows = [["tensors", f"{len(right)}", f"{right.mean():.2%}", "", ""]]
-    for place, (name, damage) in enumerate(DAMAGES.items()):
+    for place, (name, damage) in enumerate(CORRUPTIONS.items()):
         share = slice(None if place == 0 else max(1, round(DAMAGED * len(images))))
         found = _read(reader, images[share], labels[share], damage)
         figures[name] = found
@@ -53,7 +53,7 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
         empty = float(np.mean([reading.text == "" for reading in reader.read_all(blanks(blank))]))
         figures[name] = empty
         rows.append([f"no digit: {name}", f"{blank}", "", "", f"{empty:.1%}"])
-    return Result("photos", f"photos read by {model}, seed 0", HEAD, rows, figures)
+    return Result("photos", f"photos read by {model}, seed 0", COLUMNS, rows, figures)
 
 
 def _read(

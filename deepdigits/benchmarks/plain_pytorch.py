@@ -12,7 +12,7 @@ from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.optimizer import adamw, one_cycle
 
 
-def hand_seconds(built: DigitsCLI, epochs: int) -> float:
+def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
     """Seconds of the training of a config in a loop of plain PyTorch.
 
     Args:
@@ -28,13 +28,13 @@ def hand_seconds(built: DigitsCLI, epochs: int) -> float:
     val = _batches(data, "val", device) if data.val_size else None
     model.to(device)
     start = perf_counter()
-    train_by_hand(model, data, train, val, epochs)
+    train_plain_pytorch(model, data, train, val, epochs)
     if device.type == "cuda":
         torch.cuda.synchronize()
     return perf_counter() - start
 
 
-def train_by_hand(
+def train_plain_pytorch(
     model: LitClassifier, data: DigitsDataModule, train: Batches, val: Batches | None, epochs: int
 ) -> list[int]:
     """Train the model's net, and count the right answers in validation after each epoch."""

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, NoReturn
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -19,4 +19,4 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the message as one line."""
-        raise InputError(f"{' '.join(message.split())} (see {self.prog} --help)")
+        raise InputError(f"{one_line(message)} (see {self.prog} --help)")

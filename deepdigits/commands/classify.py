@@ -10,7 +10,7 @@ from typing import Any
 from deepdigits.commands import ArgumentParser
 from deepdigits.core import tables
 from deepdigits.core.errors import InputError
-from deepdigits.core.files import check_target
+from deepdigits.core.files import check_output_path
 from deepdigits.images.io import MAX_BYTES, SUFFIXES, open_image
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import Digit, DigitReader, Reading
@@ -160,7 +160,7 @@ def _check_picture(path: Path) -> None:
     """Before the work: whether the picture can be written there."""
     from deepdigits.plots.recognition import SUFFIXES as DRAWN
 
-    check_target("--show", path, DRAWN)
+    check_output_path("--show", path, DRAWN)
 
 
 def _save_picture(entries: Sequence[Any], reader: DigitReader, path: Path) -> None:

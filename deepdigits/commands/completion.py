@@ -7,7 +7,7 @@ from importlib import import_module
 from io import StringIO
 
 from deepdigits.commands import ArgumentParser
-from deepdigits.commands.registry import VERBS
+from deepdigits.commands.registry import COMMANDS
 
 _SCRIPT = """\
 _deepdigits() {{
@@ -40,8 +40,8 @@ def main(args: Sequence[str]) -> str:
     parser = ArgumentParser("completion", description=__doc__)
     parser.add_argument("shell", choices=("bash", "zsh"))
     shell = parser.parse_args(args).shell
-    cases = [f'    {verb}) options="{" ".join(options(verb))}" ;;' for verb in VERBS]
-    script = _SCRIPT.format(verbs=" ".join(VERBS), cases="\n".join(cases))
+    cases = [f'    {verb}) options="{" ".join(options(verb))}" ;;' for verb in COMMANDS]
+    script = _SCRIPT.format(verbs=" ".join(COMMANDS), cases="\n".join(cases))
     if shell == "zsh":
         script = "autoload -U +X bashcompinit && bashcompinit\n" + script
     print(script, end="")
@@ -49,15 +49,15 @@ def main(args: Sequence[str]) -> str:
 
 
 def options(verb: str) -> list[str]:
-    """The options of a verb, as its help shows them; those of the shipped nets too."""
+    """The options of a verb, as its help shows them; those of the list_models nets too."""
     if verb == "completion":
         return ["--help"]
     pages = [["--help"]]
-    if VERBS[verb].shared:
+    if COMMANDS[verb].shared:
         pages += [[f"--model.help={net}"] for net in ("LitMLP", "LitCNN")]
-    entry = import_module(VERBS[verb].module).main
+    entry = import_module(COMMANDS[verb].module).main
     text = StringIO()
     for page in pages:
         with redirect_stdout(text), suppress(SystemExit):
-            entry([verb, *page] if VERBS[verb].shared else page)
+            entry([verb, *page] if COMMANDS[verb].shared else page)
     return sorted(set(re.findall(r"--[a-z][\w.]*", text.getvalue())))

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from deepdigits.commands import ArgumentParser
-from deepdigits.core import packages as extras
+from deepdigits.core import packages
 from deepdigits.core.errors import InputError
 
 
@@ -18,7 +18,7 @@ def main(args: Sequence[str]) -> None:
         InputError: A net cannot be loaded, a package is missing, or the port is taken.
     """
     options = _parser().parse_args(args)
-    extras.need("demo", "the page")
+    packages.require_extra("demo", "the page")
     from deepdigits.demo import server  # here, as this loads torch
     from deepdigits.inference.load import load
 

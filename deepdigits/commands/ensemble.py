@@ -14,13 +14,13 @@ from torch import Tensor
 from deepdigits.commands import ArgumentParser
 from deepdigits.core import environment, tables
 from deepdigits.core.errors import InputError
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.metrics.agreement import Disagreement, disagreement
 from deepdigits.metrics.report import Report
 from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import evaluation
 from deepdigits.runs import report as reports
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import LOGS, resolve_run
 from deepdigits.runs.run import Run
 from deepdigits.training import cli
 
@@ -70,7 +70,7 @@ def main(args: Sequence[str]) -> Report:
     mean = torch.stack([member.probabilities for member in members]).mean(dim=0)
     report = _report(mean, members[0])
     differ = disagreement([member.probabilities for member in members], members[0].labels)
-    run = Run(_new_folder(Path(runs.LOGS) / options.name))
+    run = Run(_new_folder(Path(LOGS) / options.name))
     facts = _facts(members, differ, options.split)
     files = evaluation.write(run, report, facts, members[0].images, members[0].labels, mean)
     _print(report, members, differ, files)
@@ -84,17 +84,15 @@ def _parser() -> ArgumentParser:
         "report, predictions and pictures go into a new folder, which `compare` shows beside "
         "others. What is printed says how much the members disagree.",
     )
-    shipped = ", ".join(pretrained.shipped())
+    list_models = ", ".join(pretrained.list_models())
     parser.add_argument(
         "runs",
         nargs="*",
         metavar="RUN",
-        help=f"a run folder, a checkpoint in one, `latest`, or a net of the package: {shipped}",
+        help=f"a run folder, a checkpoint in one, `latest`, or a net of the package: {list_models}",
     )
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
-    parser.add_argument(
-        "--name", default="ensemble", help=f"folder in {runs.LOGS} (default: ensemble)"
-    )
+    parser.add_argument("--name", default="ensemble", help=f"folder in {LOGS} (default: ensemble)")
     return parser
 
 
@@ -106,7 +104,7 @@ def _ask(name: str, split: str) -> Member:
         [part.float().cpu() for part in done.trainer.predict_loop.predictions]
     )
     images, labels = (tensor.cpu() for tensor in done.datamodule.images_and_labels(split))
-    facts = reports.read_training(runs.find(name))
+    facts = reports.read_training(resolve_run(name))
     return Member(name, done.datamodule.dataset_name, images, labels, probabilities, facts)
 
 
@@ -116,7 +114,7 @@ def _report(probabilities: Tensor, of: Member) -> Report:
     cells = of.labels * classes + probabilities.argmax(dim=1)
     confusion = cells.bincount(minlength=classes * classes).view(classes, classes)
     loss = F.nll_loss(probabilities.clamp_min(1e-12).log(), of.labels).item()
-    return Report(confusion.numpy(), CATALOGUE[of.dataset].classes, loss)
+    return Report(confusion.numpy(), DATASETS[of.dataset].classes, loss)
 
 
 def _facts(members: Sequence[Member], differ: Disagreement, split: str) -> dict[str, Any]:
@@ -153,7 +151,7 @@ def _new_folder(parent: Path) -> Path:
 def _print(
     report: Report, members: Sequence[Member], differ: Disagreement, files: dict[str, Path]
 ) -> None:
-    tables.show(report.HEAD, report.rows())
+    tables.show(report.COLUMNS, report.rows())
     for member in members:
         print(
             f"member {member.name}: accuracy {_report(member.probabilities, member).accuracy:.2%}"

@@ -18,7 +18,7 @@ from deepdigits.comparison.results import Result
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.core.errors import InputError
-from deepdigits.core.locks import only_one
+from deepdigits.core.locks import exclusive_lock
 from deepdigits.runs.run import Run
 
 # What repeat sets itself, and what would make all seeds go on from one training.
@@ -39,7 +39,7 @@ def main(args: Sequence[str]) -> list[Result]:
         raise InputError(f"--seeds is {flags.seeds}, expected 1 or more")
     config = _resolve(overrides)
     folder = Path(config["logger"]["save_dir"]) / config["logger"]["name"]
-    with only_one(folder) as lock:
+    with exclusive_lock(folder) as lock:
         # All are looked at before the first is trained.
         done = [_finished(folder / f"seed_{seed}", config) for seed in range(flags.seeds)]
         tested = [

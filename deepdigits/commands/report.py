@@ -31,6 +31,6 @@ def main(args: Sequence[str]) -> Report:
     )
     options = parser.parse_args(args)
     tested = cli.main(["test", "--ckpt_path", options.run, "--data.test_split", options.split])
-    report = tested.artifacts().report
+    report = tested.report_writer().report
     assert report is not None
     return report

@@ -23,7 +23,7 @@ class Group:
 
     @property
     def measured(self) -> tuple[str, str, int]:
-        """Dataset, split and number of digits, the same for all."""
+        """DatasetInfo, split and number of digits, the same for all."""
         return self.results[0].measured
 
     def values(self, figure: str) -> list[float]:

@@ -10,8 +10,8 @@ from typing import Any
 from deepdigits.comparison.settings import settings
 from deepdigits.core.errors import InputError
 from deepdigits.runs import report as reports
-from deepdigits.runs import run as runs
 from deepdigits.runs.predictions import of_split
+from deepdigits.runs.resolve import LOGS, resolve_run
 from deepdigits.runs.run import Run
 
 _RUN_FILES = ("config.yaml", "report.json", "training.json")
@@ -35,12 +35,12 @@ class Result:
 
     @property
     def measured(self) -> tuple[str, str, int]:
-        """Dataset, split and number of digits: results of different ones are never averaged."""
+        """DatasetInfo, split and number of digits: results of different ones are never averaged."""
         digits = self.report["overall"]["num_samples"]
         return self.report["dataset"], self.report["split"], digits
 
 
-def find(names: Sequence[str], logs: Path = Path(runs.LOGS)) -> tuple[list[Run], list[str]]:
+def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list[str]]:
     """The runs that names mean: runs, or folders with runs at any depth.
 
     Args:
@@ -57,7 +57,7 @@ def find(names: Sequence[str], logs: Path = Path(runs.LOGS)) -> tuple[list[Run],
             below = _below(Path(name))
             if not below and Path(name).is_dir():
                 raise InputError(f"there is no run in {name}: train one, or name another folder")
-            below = below or [runs.find(name, logs)]
+            below = below or [resolve_run(name, logs)]
         except InputError as error:
             problems.append(str(error))
             continue

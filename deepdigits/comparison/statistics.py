@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-LEVEL = 0.05  # no claim at this p or above
+ALPHA = 0.05  # no claim at this p or above
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Summary:
         """95 % confidence interval of the mean, by Student's t; None for one value."""
         if self.sd is None:
             return None
-        return _around(self.mean, self.sd / sqrt(self.n), self.n - 1)
+        return t_interval(self.mean, self.sd / sqrt(self.n), self.n - 1)
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Welch:
         difference: Mean of the first less mean of the second.
         interval: 95 % confidence interval of that difference.
         t: The statistic.
-        degrees: Degrees of freedom, by Welch and Satterthwaite.
+        df: Degrees of freedom, by Welch and Satterthwaite.
         p: Two-sided p-value.
     """
 
     difference: float
     interval: tuple[float, float]
     t: float
-    degrees: float
+    df: float
     p: float
 
 
@@ -104,11 +104,11 @@ def welch(first: Summary, second: Summary) -> Welch | None:
         return None
     share, other = first.sd**2 / first.n, second.sd**2 / second.n
     error = sqrt(share + other)
-    degrees = (share + other) ** 2 / (share**2 / (first.n - 1) + other**2 / (second.n - 1))
+    df = (share + other) ** 2 / (share**2 / (first.n - 1) + other**2 / (second.n - 1))
     difference = first.mean - second.mean
     t = difference / error
-    p = 2 * float(stdtr(degrees, -abs(t)))
-    return Welch(difference, _around(difference, error, degrees), t, degrees, p)
+    p = 2 * float(stdtr(df, -abs(t)))
+    return Welch(difference, t_interval(difference, error, df), t, df, p)
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> McNemar:
@@ -132,9 +132,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> McNemar:
     return McNemar(len(labels), first_only, second_only, min(1.0, 2 * tail))
 
 
-def _around(center: float, error: float, degrees: float) -> tuple[float, float]:
+def t_interval(center: float, error: float, df: float) -> tuple[float, float]:
     """95 % interval of Student's t around an estimate with a standard error."""
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(degrees, 0.975)) * error
+    reach = float(stdtrit(df, 0.975)) * error
     return center - reach, center + reach

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deepdigits.comparison.statistics import LEVEL, McNemar, Summary, Welch
+from deepdigits.comparison.statistics import ALPHA, McNemar, Summary, Welch
 
 
 def verdict(
@@ -46,7 +46,7 @@ def _over_seeds(names: Sequence[str], summaries: Sequence[Summary], welch: Welch
     low, high = (100 * end for end in welch.interval)
     points = 100 * welch.difference
     test = f"Welch's t-test over seeds, {counts}, {p_value(welch.p)}"
-    if welch.p >= LEVEL:
+    if welch.p >= ALPHA:
         return (
             f"The recipes {first} and {second} cannot be told apart: their mean accuracies differ "
             f"by {abs(points):.2f} points, 95 % interval {low:+.2f} to {high:+.2f}, which chance "
@@ -90,7 +90,7 @@ def _digit_by_digit(nets: Sequence[str], mcnemar: McNemar | None) -> str:
         (first, second), (more, fewer) = (second, first), (fewer, more)
     result = (
         f"of these two nets {first} is better"
-        if mcnemar.p < LEVEL
+        if mcnemar.p < ALPHA
         else "these two nets cannot be told apart"
     )
     return (

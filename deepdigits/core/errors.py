@@ -16,6 +16,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def one_line(error: object, limit: int | None = None) -> str:
+    r"""The message of an error on one line, cut to a number of characters.
+
+    >>> one_line(ValueError("expected a number,\n   got 'x'"))
+    "expected a number, got 'x'"
+    """
+    return " ".join(str(error).split())[:limit]
+
+
 class OneLine(Exception):
     """An error whose message is one printable line.
 

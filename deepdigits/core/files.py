@@ -1,23 +1,65 @@
-"""Where a user wants a file: checked before the work, not after it."""
+"""Write files whole or not at all, and check output paths before the work starts."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
 
 
-def check_target(option: str, path: Path, suffixes: Sequence[str]) -> None:
-    """Check that a file may be called so, and that there is a folder for it.
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path next to the target; move it into place when the block succeeds.
+
+    The file reaches the disk before the move, so after a crash or a power failure the target is
+    either the old file or the new one. If the block fails, the old file stays.
 
     Args:
-        option: What was typed, for the error.
-        path: The file.
-        suffixes: The endings that it may have.
+        path: The target. Its folder must exist.
 
     Raises:
-        InputError: It may not, or there is not.
+        OSError: The file cannot be written.
 
-    >>> check_target("--show", Path("a.txt"), (".png", ".svg"))
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder, "report.txt")) as part:
+    ...         _ = part.write_text("done")
+    ...     Path(folder, "report.txt").read_text()
+    'done'
+    """
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        _sync(part)
+        part.replace(path)
+        if os.name != "nt":  # Windows cannot open folders, and needs no sync of them
+            _sync(path.parent)
+    finally:
+        with suppress(OSError):  # the folder is read-only: there is nothing to remove
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file as UTF-8, whole or not at all; returns its path."""
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+def check_output_path(option: str, path: Path, suffixes: Sequence[str]) -> None:
+    """Check the suffix of an output file and that its folder exists.
+
+    Args:
+        option: The command-line option, for the error.
+        path: The file to be written.
+        suffixes: The allowed suffixes.
+
+    Raises:
+        InputError: Wrong suffix, no such folder, or the path is a folder.
+
+    >>> check_output_path("--show", Path("a.txt"), (".png", ".svg"))
     Traceback (most recent call last):
     deepdigits.core.errors.InputError: --show a.txt: expected a file name that ends in .png or .svg
     """
@@ -29,3 +71,12 @@ def check_target(option: str, path: Path, suffixes: Sequence[str]) -> None:
         raise InputError(f"{option} {path}: there is no folder {path.parent}")
     if path.is_dir():
         raise InputError(f"{option} {path}: that is a folder, expected a file")
+
+
+def _sync(path: Path) -> None:
+    """Force a file, or the entries of a folder, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

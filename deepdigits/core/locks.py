@@ -13,7 +13,7 @@ except ImportError:  # not on Windows: there two calls at once are not kept apar
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[Sequence[int]]:
+def exclusive_lock(folder: Path) -> Iterator[Sequence[int]]:
     """Hold the lock of a folder of runs; yields the file descriptors that hold it.
 
     A run inherits them: where this process is killed and its run lives on, the next call waits for

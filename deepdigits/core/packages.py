@@ -12,7 +12,7 @@ def installed(extra: str) -> bool:
     return not _missing(extra)
 
 
-def need(extra: str, what: str) -> None:
+def require_extra(extra: str, what: str) -> None:
     """Check that the packages of an extra are installed; none of them is imported.
 
     Args:

@@ -13,8 +13,8 @@ from deepdigits.data.warp import affine_theta, elastic_field, warp
 
 RANGES = {
     "degrees": (0, 180),
-    "shift": (0, 1),
-    "zoom": (0, 0.9),
+    "translate": (0, 1),
+    "scale": (0, 0.9),
     "shear": (0, 1),
     "elastic_alpha": (0, 1000),
     "elastic_sigma": (0.5, 100),
@@ -43,8 +43,8 @@ class Augment:
 
     Args:
         degrees: Largest rotation to either side, in degrees, 0 to 180.
-        shift: Largest shift in x and in y, as a fraction of the image side, 0 to 1.
-        zoom: Largest deviation from 1 of the zoom factors of x and of y, 0 to 0.9.
+        translate: Largest shift in x and in y, as a fraction of the image side, 0 to 1.
+        scale: Largest deviation from 1 of the scale factors of x and of y, 0 to 0.9.
         shear: Largest slant to either side, as a tangent, 0 to 1.
         elastic_alpha: Strength of the elastic distortion (Simard et al. 2003), in pixels before
             smoothing, 0 to 1000; 34 is theirs.
@@ -55,8 +55,8 @@ class Augment:
     """
 
     degrees: float = 0.0
-    shift: float = 0.0
-    zoom: float = 0.0
+    translate: float = 0.0
+    scale: float = 0.0
     shear: float = 0.0
     elastic_alpha: float = 0.0
     elastic_sigma: float = 4.0
@@ -75,7 +75,7 @@ class Augment:
 
     @property
     def _moves(self) -> bool:
-        return any((self.degrees, self.shift, self.zoom, self.shear))
+        return any((self.degrees, self.translate, self.scale, self.shear))
 
     def __call__(self, images: Tensor, seed: int, rank: int = 0, world_size: int = 1) -> Tensor:
         """The images (B, C, side, side), floats in [0, 1], distorted as the seed determines.
@@ -106,8 +106,8 @@ class Augment:
 
     def _affine_draws(self, n: int, generator: Generator) -> Tensor:
         """Sampling matrices (n, 2, 3); row i depends on the generator and i alone."""
-        shift, zoom = [self.shift] * 2, [self.zoom] * 2
-        strengths = torch.tensor([self.degrees, *shift, *zoom, self.shear])
+        translate, scale = [self.translate] * 2, [self.scale] * 2
+        strengths = torch.tensor([self.degrees, *translate, *scale, self.shear])
         # torch.rand fills in order; torch.randn does not, and would break that promise.
         draws = strengths * (2 * torch.rand(n, 6, generator=generator) - 1)
         return affine_theta(draws[:, 0], draws[:, 1:3], 1 + draws[:, 3:5], draws[:, 5])

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from deepdigits.core.errors import InputError
-from deepdigits.data.registry import Dataset
+from deepdigits.data.registry import DatasetInfo
 
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
 
@@ -32,7 +32,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _expected_sums(dataset: Dataset, folder: Path) -> dict[str, str]:
+def _expected_sums(dataset: DatasetInfo, folder: Path) -> dict[str, str]:
     recorded = {}
     if (folder / SUMS).is_file():
         lines = (folder / SUMS).read_text(errors="replace").splitlines()
@@ -40,7 +40,7 @@ def _expected_sums(dataset: Dataset, folder: Path) -> dict[str, str]:
     return {**recorded, **dataset.sha256}
 
 
-def damaged_files(dataset: Dataset, folder: Path, read: tuple[str, ...] = ()) -> list[str]:
+def damaged_files(dataset: DatasetInfo, folder: Path, read: tuple[str, ...] = ()) -> list[str]:
     """Names of extracted files, all or those to ``read``, that are missing or damaged.
 
     A file whose sum is not known yet must have its full size: it may lie there half extracted.
@@ -58,7 +58,7 @@ def damaged_files(dataset: Dataset, folder: Path, read: tuple[str, ...] = ()) ->
     return [file for file in read or dataset.files if not whole(file)]
 
 
-def _num_bytes(dataset: Dataset, file: str) -> int:
+def _num_bytes(dataset: DatasetInfo, file: str) -> int:
     """Size of an extracted file: a header of 4 bytes and 4 for each axis, then the numbers."""
     num = dataset.num_train if file in dataset.files[:2] else dataset.num_test
     if file.endswith("idx3-ubyte"):
@@ -66,7 +66,7 @@ def _num_bytes(dataset: Dataset, file: str) -> int:
     return 12 + num * 8 * 4 if file.endswith("idx2-int") else 8 + num
 
 
-def record_sums(dataset: Dataset, folder: Path) -> None:
+def record_sums(dataset: DatasetInfo, folder: Path) -> None:
     """Note the checksums of extracted files that are not known beforehand."""
     sums = _expected_sums(dataset, folder)
     unknown = {file: _sha256(folder / file) for file in dataset.files if file not in sums}

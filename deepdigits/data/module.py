@@ -11,7 +11,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, IndexSampler
-from deepdigits.data.registry import CATALOGUE, DatasetName
+from deepdigits.data.registry import DATASETS, DatasetName
 from deepdigits.data.split import stratified_split
 
 Split = Literal["train", "val", "test"]
@@ -34,7 +34,7 @@ class DigitsDataModule(LightningDataModule):
         split_seed: Seed of the choice of the validation images.
         seed: Seed of order and augmentation. On the command line this is seed_everything.
         augment: Random distortions of the training images.
-        images_on: Where the set lies: on the device that trains, or in the host's memory.
+        dataset_device: Where the set lies: on the device that trains, or in the host's memory.
         test_split: What `test` and `predict` read. train and val are read without augmentation.
 
     Raises:
@@ -51,13 +51,13 @@ class DigitsDataModule(LightningDataModule):
         split_seed: int = 0,
         seed: int = 0,
         augment: Augment = Augment(),  # noqa: B008 (frozen)
-        images_on: Literal["device", "host"] = "device",
+        dataset_device: Literal["device", "host"] = "device",
         test_split: Split = "test",
     ) -> None:
         super().__init__()
-        if dataset not in CATALOGUE:
-            raise InputError(f"dataset {dataset!r} is not one of {', '.join(CATALOGUE)}")
-        self.dataset = CATALOGUE[dataset]
+        if dataset not in DATASETS:
+            raise InputError(f"dataset {dataset!r} is not one of {', '.join(DATASETS)}")
+        self.dataset = DATASETS[dataset]
         self.dataset_name = dataset
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
@@ -80,7 +80,7 @@ class DigitsDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.seed = seed
         self.augment = augment
-        self.images_on = images_on
+        self.dataset_device = dataset_device
         self.test_split = test_split
         self._tensors: dict[Split, tuple[Tensor, Tensor]] = {}
 
@@ -126,7 +126,7 @@ class DigitsDataModule(LightningDataModule):
         rank, world_size = 0, 1
         if self.trainer is not None:
             rank, world_size = self.trainer.global_rank, self.trainer.world_size
-            if self.images_on == "device":
+            if self.dataset_device == "device":
                 device = self.trainer.strategy.root_device
                 images, labels = self._tensors[split] = images.to(device), labels.to(device)
         sampler = IndexSampler(len(images), batch_size, shuffle, self.seed, rank, world_size)

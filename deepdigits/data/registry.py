@@ -16,7 +16,7 @@ def _frozen(**items: Any) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetInfo:
     """One entry of the catalogue.
 
     Attributes:
@@ -46,13 +46,13 @@ class Dataset:
     embedded: bool = False
 
 
-def _emnist(split: str, classes: tuple[str, ...], num_train: int, num_test: int) -> Dataset:
+def _emnist(split: str, classes: tuple[str, ...], num_train: int, num_test: int) -> DatasetInfo:
     files = tuple(
         f"emnist-{split}-{part}-{kind}"
         for part in ("train", "test")
         for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
     )
-    return Dataset("EMNIST", classes, num_train, num_test, files, _frozen(split=split))
+    return DatasetInfo("EMNIST", classes, num_train, num_test, files, _frozen(split=split))
 
 
 _FASHION = (
@@ -70,8 +70,8 @@ _FASHION = (
 # EMNIST balanced merges the letters whose two cases look alike into the upper case.
 _BALANCED = (*digits, *ascii_uppercase, *(c for c in ascii_lowercase if c in "abdefghnqrt"))
 
-CATALOGUE: dict[str, Dataset] = {
-    "mnist": Dataset(
+DATASETS: dict[str, DatasetInfo] = {
+    "mnist": DatasetInfo(
         "MNIST",
         tuple(digits),
         60_000,
@@ -92,7 +92,7 @@ CATALOGUE: dict[str, Dataset] = {
         },
         embedded=True,
     ),
-    "fashion_mnist": Dataset(
+    "fashion_mnist": DatasetInfo(
         "FashionMNIST",
         _FASHION,
         60_000,
@@ -112,10 +112,10 @@ CATALOGUE: dict[str, Dataset] = {
             ),
         },
     ),
-    "kmnist": Dataset(
+    "kmnist": DatasetInfo(
         "KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"), 60_000, 10_000
     ),
-    "qmnist": Dataset(
+    "qmnist": DatasetInfo(
         "QMNIST",
         tuple(digits),
         60_000,

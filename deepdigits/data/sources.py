@@ -18,9 +18,9 @@ from urllib.error import URLError
 
 from torch import Tensor
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 from deepdigits.data.checksums import damaged_files, locked, record_sums
-from deepdigits.data.registry import CATALOGUE, Dataset, DatasetName
+from deepdigits.data.registry import DATASETS, DatasetInfo, DatasetName
 
 
 def default_data_dir() -> Path:
@@ -38,7 +38,7 @@ def prepare(name: DatasetName, data_dir: Path) -> None:
     Raises:
         InputError: The folder cannot be written, or files are damaged or cannot be had.
     """
-    dataset = CATALOGUE[name]
+    dataset = DATASETS[name]
     folder = data_dir / dataset.reader / "raw"
     if not damaged_files(dataset, folder):
         return
@@ -70,7 +70,7 @@ def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor
     Raises:
         InputError: A file is missing or damaged, or has not the expected shape.
     """
-    dataset = CATALOGUE[name]
+    dataset = DATASETS[name]
     folder = data_dir / dataset.reader / "raw"
     read = dataset.files[:2] if train else dataset.files[2:]
     if damaged := damaged_files(dataset, folder, read):
@@ -93,7 +93,7 @@ def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor
     return images, labels
 
 
-def _reader(dataset: Dataset, data_dir: Path, train: bool, download: bool = False) -> Any:
+def _reader(dataset: DatasetInfo, data_dir: Path, train: bool, download: bool = False) -> Any:
     import torchvision.datasets
 
     if (data_dir / dataset.reader / "processed").exists():
@@ -105,7 +105,7 @@ def _reader(dataset: Dataset, data_dir: Path, train: bool, download: bool = Fals
     return reader(root=data_dir, train=train, download=download, **dataset.options)
 
 
-def archives(dataset: Dataset) -> dict[str, str]:
+def archives(dataset: DatasetInfo) -> dict[str, str]:
     """Name of each archive of a dataset -> its MD5, as torchvision lists them."""
     import torchvision.datasets
 
@@ -119,7 +119,7 @@ def archives(dataset: Dataset) -> dict[str, str]:
     return {url.rpartition("/")[2]: md5 for url, md5 in resources}
 
 
-def _place_embedded_archives(dataset: Dataset, folder: Path) -> None:
+def _place_embedded_archives(dataset: DatasetInfo, folder: Path) -> None:
     for archive, md5 in archives(dataset).items():
         with as_file(files("deepdigits.data") / "mnist" / archive) as source:
             if not source.is_file() or hashlib.md5(source.read_bytes()).hexdigest() != md5:
@@ -130,7 +130,7 @@ def _place_embedded_archives(dataset: Dataset, folder: Path) -> None:
             copyfile(source, folder / archive)
 
 
-def _extract_by_content(dataset: Dataset, folder: Path) -> None:
+def _extract_by_content(dataset: DatasetInfo, folder: Path) -> None:
     """Extract archives that were packed anew, where the content is known.
 
     Distributions ship Fashion-MNIST in archives of their own: another MD5, the same files.
@@ -148,13 +148,13 @@ def _extract_by_content(dataset: Dataset, folder: Path) -> None:
 
 
 def _download(name: DatasetName, data_dir: Path, folder: Path) -> None:
-    dataset = CATALOGUE[name]
+    dataset = DATASETS[name]
     try:
         for train in (True, False):
             _reader(dataset, data_dir, train, download=True)
     except (RuntimeError, URLError, OSError, EOFError) as error:
         missing = ", ".join(f"{file} (MD5 {md5})" for file, md5 in archives(dataset).items())
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise InputError(
             f"{name} could not be downloaded ({reason}): put {missing} into {folder} by hand and "
             "run again"

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def affine_theta(degrees: Tensor, shift: Tensor, zoom: Tensor, shear: Tensor) -> Tensor:
+def affine_theta(degrees: Tensor, translate: Tensor, scale: Tensor, shear: Tensor) -> Tensor:
     """The sampling matrices of given movements, as `torch.nn.functional.affine_grid` takes them.
 
     A picture is zoomed, then sheared, then rotated about its centre, then shifted. The matrices
@@ -16,8 +16,8 @@ def affine_theta(degrees: Tensor, shift: Tensor, zoom: Tensor, shear: Tensor) ->
 
     Args:
         degrees: Rotation, counter-clockwise as seen on the screen, shape (n,).
-        shift: Shift to the right and down in fractions of the side, shape (n, 2).
-        zoom: Factors for x and y, above 1 enlarges, shape (n, 2).
+        translate: Shift to the right and down in fractions of the side, shape (n, 2).
+        scale: Factors for x and y, above 1 enlarges, shape (n, 2).
         shear: Shift to the right per step down, the tangent of the slant, shape (n,).
 
     Returns:
@@ -30,8 +30,8 @@ def affine_theta(degrees: Tensor, shift: Tensor, zoom: Tensor, shear: Tensor) ->
     """
     cos, sin = torch.cos(torch.deg2rad(degrees)), torch.sin(torch.deg2rad(degrees))
     unrotate_unshear = torch.stack([cos - shear * sin, -sin - shear * cos, sin, cos], dim=1)
-    inverse = unrotate_unshear.view(-1, 2, 2) / zoom.unsqueeze(2)
-    offset = -2 * (inverse * shift.unsqueeze(1)).sum(dim=2, keepdim=True)
+    inverse = unrotate_unshear.view(-1, 2, 2) / scale.unsqueeze(2)
+    offset = -2 * (inverse * translate.unsqueeze(1)).sum(dim=2, keepdim=True)
     return torch.cat([inverse, offset], dim=2)
 
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
-from deepdigits.images import Found, Tile, find_digits
+from deepdigits.images import Crop, Detection, detect_digits
 from deepdigits.images.io import open_image
-from deepdigits.inference.reader import UNKNOWN, DigitReader
+from deepdigits.inference.reader import REJECTED, DigitReader
 from deepdigits.inference.saliency import occlusion
 
 Answer = dict[str, Any]
-MOST_MISTAKES = 40  # of each net
+MAX_MISTAKES = 40  # of each net
 
 
 def answer_image(url: str, selected: int, readers: Sequence[DigitReader]) -> Answer:
@@ -36,40 +36,40 @@ def answer_image(url: str, selected: int, readers: Sequence[DigitReader]) -> Ans
     Raises:
         InputError: It is no image.
     """
-    found = find_digits(open_image(decoded(url), "the image"))
+    found = detect_digits(open_image(decoded(url), "the image"))
     if not found:
         return {"digits": [], "selected": 0, "frame": None, "nets": []}
     selected = min(selected, len(found) - 1) if selected >= 0 else len(found) - 1
     chosen = found[selected]
-    answer = answer_tile(chosen.tile, readers)
+    answer = answer_tile(chosen.crop, readers)
     for net, reader in zip(answer["nets"], readers, strict=True):
         net["text"] = _number(found, reader)
-    digits = [{"box": digit.box, "tile": digit.tile.ravel().tolist()} for digit in found]
-    frame = frame_of(chosen.tile, chosen.box)
+    digits = [{"box": digit.box, "crop": digit.crop.ravel().tolist()} for digit in found]
+    frame = frame_of(chosen.crop, chosen.box)
     return {**answer, "digits": digits, "selected": selected, "frame": frame}
 
 
-def answer_tile(tile: Tile, readers: Sequence[DigitReader]) -> Answer:
+def answer_tile(crop: Crop, readers: Sequence[DigitReader]) -> Answer:
     """What each net says of a single digit: uint8 (28, 28), and nothing about an image."""
     return {
-        "digits": [{"box": None, "tile": tile.ravel().tolist()}],
+        "digits": [{"box": None, "crop": crop.ravel().tolist()}],
         "selected": 0,
         "frame": None,
-        "nets": [_opinion(tile, reader) for reader in readers],
+        "nets": [_opinion(crop, reader) for reader in readers],
     }
 
 
-def _number(found: Sequence[Found], reader: DigitReader) -> str:
+def _number(found: Sequence[Detection], reader: DigitReader) -> str:
     """What a net reads in all digits of an image."""
     labels = [digit.label for digit in reader.answers(found)]
-    return "".join(UNKNOWN if label is None else reader.class_names[label] for label in labels)
+    return "".join(REJECTED if label is None else reader.class_names[label] for label in labels)
 
 
-def _opinion(tile: Tile, reader: DigitReader) -> Answer:
+def _opinion(crop: Crop, reader: DigitReader) -> Answer:
     """Probabilities, the best class, and what it is based on: 784 values from -1 to 1."""
-    probabilities = reader(tile)[0]
+    probabilities = reader(crop)[0]
     best = int(probabilities.argmax())
-    grounds = occlusion(reader.net, torch.from_numpy(tile / np.float32(255)), best)
+    grounds = occlusion(reader.net, torch.from_numpy(crop / np.float32(255)), best)
     reach = grounds.abs().max().clamp(min=1e-6)
     return {
         "name": reader.name,
@@ -80,15 +80,15 @@ def _opinion(tile: Tile, reader: DigitReader) -> Answer:
     }
 
 
-def frame_of(tile: Tile, box: tuple[int, int, int, int]) -> tuple[float, float, float]:
+def frame_of(crop: Crop, box: tuple[int, int, int, int]) -> tuple[float, float, float]:
     """Where a digit's 28x28 lies in the image that it was found in: left, top and side.
 
-    >>> tile = np.zeros((28, 28), np.uint8)
-    >>> tile[4:24, 10:18] = 255
-    >>> frame_of(tile, (100, 100, 180, 300))
+    >>> crop = np.zeros((28, 28), np.uint8)
+    >>> crop[4:24, 10:18] = 255
+    >>> frame_of(crop, (100, 100, 180, 300))
     (0.0, 60.0, 280.0)
     """
-    rows, columns = (np.flatnonzero((tile > 127).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((crop > 127).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return (float(box[0]), float(box[1]), float(max(box[2] - box[0], box[3] - box[1])))
     length = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
@@ -109,7 +109,7 @@ def mistakes(images: Tensor, labels: Tensor, reader: DigitReader) -> list[Answer
     probabilities = reader(images)
     confidence, predicted = probabilities.max(dim=1)
     wrong = (predicted != labels).nonzero().flatten()
-    order = wrong[confidence[wrong].argsort(descending=True)][:MOST_MISTAKES]
+    order = wrong[confidence[wrong].argsort(descending=True)][:MAX_MISTAKES]
     names = reader.class_names
     return [
         {
@@ -117,7 +117,7 @@ def mistakes(images: Tensor, labels: Tensor, reader: DigitReader) -> list[Answer
             "label": names[int(labels[i])],
             "predicted": names[int(predicted[i])],
             "confidence": round(float(confidence[i]), 4),
-            "tile": images[i].flatten().tolist(),
+            "crop": images[i].flatten().tolist(),
         }
         for i in order.tolist()
     ]

@@ -1,4 +1,4 @@
-"""What quantising gains: size, images per second, the wait for one image."""
+"""What quantising measure_quantization: size, images per second, the wait for one image."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from deepdigits.export.runtimes import Engine
 BATCH, IMAGES, CALLS, TURNS = 256, 4_096, 300, 3
 
 
-def gains(files: Mapping[Path, Engine]) -> list[str]:
+def measure_quantization(files: Mapping[Path, Engine]) -> list[str]:
     """A sentence on the sizes of two files and one on their speed, measured now, in turns.
 
     Args:

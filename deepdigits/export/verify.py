@@ -1,4 +1,4 @@
-"""Proof that an exported file says what the net says, on every test digit."""
+"""Verification that an exported file says what the net says, on every test digit."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.data import sources as datasets
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.inference.reader import to_images
 
 TOLERANCE = 1e-4  # of logits: float32 in another order of summation
 
 
 @dataclass(frozen=True)
-class Proof:
+class Verification:
     """What came out of a comparison.
 
     Attributes:
@@ -34,7 +34,7 @@ class Proof:
     def __str__(self) -> str:
         """One line.
 
-        >>> print(Proof(10_000, 3e-6, 0, 0.9961, 0.9961))
+        >>> print(Verification(10_000, 3e-6, 0, 0.9961, 0.9961))
         all 10,000 predictions are the net's, logits differ by up to 3.0e-06; accuracy 99.61 %
         """
         same = f"all {self.digits:,} predictions are the net's"
@@ -51,7 +51,7 @@ def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
     Raises:
         InputError: There is no such dataset, or it cannot be had.
     """
-    if dataset not in CATALOGUE:
+    if dataset not in DATASETS:
         raise InputError(f"the report of the run names the dataset {dataset!r}, which is not known")
     folder = datasets.default_data_dir()
     datasets.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
@@ -59,10 +59,10 @@ def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
     return to_images(images), labels
 
 
-def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Proof:
+def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Verification:
     """Compare the logits (N, C) of a file with those of the net, digit by digit."""
     ours, theirs = of_net.argmax(1), of_file.argmax(1)
-    return Proof(
+    return Verification(
         digits=len(labels),
         difference=float((of_file - of_net).abs().max()),
         changed=int((ours != theirs).sum()),
@@ -71,7 +71,7 @@ def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Proof:
     )
 
 
-def demand_same(proof: Proof, path: Path) -> None:
+def assert_equivalent(proof: Verification, path: Path) -> None:
     """Check that the file is the net, but for rounding.
 
     Raises:

@@ -8,12 +8,12 @@ from scipy import ndimage
 Grey = NDArray[np.float32]
 
 MIN_CONTRAST = 24.0  # grey levels of 255 between page and pen: below it a page counts as blank
-MOST_SHADE = 3.0  # by which light may vary over a page; in a deeper shade, noise counts too
+MAX_SHADE = 3.0  # by which light may vary over a page; in a deeper shade, noise counts too
 SMALL_SIDE = 32  # the page is estimated on a picture of this size
 FULL_INK = 95  # percentile of what stands out that counts as full ink: specks are rarer
 
 
-def to_ink(grey: Grey) -> Grey | None:
+def extract_foreground(grey: Grey) -> Grey | None:
     """How much ink each pixel has, in [0, 1]; None where nothing stands out from the page.
 
     0. Light that rises and falls smoothly over the page is taken out.
@@ -25,30 +25,30 @@ def to_ink(grey: Grey) -> Grey | None:
         grey: Luminance in [0, 255], shape (H, W).
 
     >>> page = np.full((40, 40), 200, np.float32)
-    >>> to_ink(page) is None
+    >>> extract_foreground(page) is None
     True
     >>> page[5:35, 18:22] = 60
-    >>> ink = to_ink(page)
+    >>> ink = extract_foreground(page)
     >>> round(float(ink[20, 20]), 2), round(float(ink[20, 5]), 2)
     (1.0, 0.0)
-    >>> np.allclose(ink, to_ink(255 - page), atol=0.01)
+    >>> np.allclose(ink, extract_foreground(255 - page), atol=0.01)
     True
     """
-    light = light_over(grey)
+    light = estimate_illumination(grey)
     pen_is_dark = is_dark_on_light(grey - light)
     if pen_is_dark:  # black, on which light makes no difference, is left as it is
         share = (np.median(light) + 16) / (light.clip(0) + 16)
-        dark = grey * share.clip(1 / MOST_SHADE, MOST_SHADE)
+        dark = grey * share.clip(1 / MAX_SHADE, MAX_SHADE)
     else:
         dark = 255 - (grey - light + np.median(light))
     noise = noise_level(dark)
     if noise > 4:
         dark = ndimage.gaussian_filter(dark, min(2.0, noise / 8))
         noise = noise_level(dark)
-    page = page_under(dark)
+    page = estimate_background(dark)
     depth = page - dark
     if pen_is_dark:  # in the shade, ink is as much less deep as the page is less light
-        depth *= np.clip(page.max() / page.clip(1), 1, MOST_SHADE)
+        depth *= np.clip(page.max() / page.clip(1), 1, MAX_SHADE)
     floor = max(8.0, 4 * noise)
     standing_out = depth[depth > floor]
     if not len(standing_out):
@@ -60,7 +60,7 @@ def to_ink(grey: Grey) -> Grey | None:
     return ink
 
 
-def light_over(grey: Grey) -> Grey:
+def estimate_illumination(grey: Grey) -> Grey:
     """The light of a page where it rises and falls smoothly, shape (H, W).
 
     A lens darkens corners and a lamp one side: a surface of second degree, fitted to the page
@@ -72,7 +72,7 @@ def light_over(grey: Grey) -> Grey:
     >>> rows, columns = np.mgrid[-1:1:40j, -1:1:40j].astype(np.float32)
     >>> page = 220 - 40 * (rows**2 + columns**2)
     >>> page[18:22, 5:35] = 30
-    >>> float(np.abs(light_over(page) - page)[:10].max().round())
+    >>> float(np.abs(estimate_illumination(page) - page)[:10].max().round())
     2.0
     """
     small = _resized(grey, _small_size(grey))
@@ -110,7 +110,7 @@ def is_dark_on_light(grey: Grey) -> bool:
     return float((departure * departure * departure).sum()) <= 0
 
 
-def page_under(dark: Grey) -> Grey:
+def estimate_background(dark: Grey) -> Grey:
     """The page as it would be without the dark ink on it, shape (H, W).
 
     A grey closing fills what is dark and narrower than a third of the picture; a shadow is wider.

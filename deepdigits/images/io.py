@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
@@ -48,7 +48,7 @@ def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Im
     except InputError:
         raise
     except Exception as error:  # a decoder that is given a damaged file may raise anything
-        raise InputError(f"{name} is damaged ({' '.join(str(error).split())})") from error
+        raise InputError(f"{name} is damaged ({one_line(error)})") from error
 
 
 def to_grey(image: Image.Image) -> tuple[NDArray[np.float32], float]:

@@ -13,10 +13,10 @@ from PIL import Image
 
 FRAME, BOX, CENTRE = 28, 20, 14
 MIN_INK = 0.3  # counts for the box: weak ends of strokes do, the blur around strokes does not
-Tile = NDArray[np.uint8]
+Crop = NDArray[np.uint8]
 
 
-def to_frame(ink: NDArray[np.float32]) -> Tile:
+def normalize_crop(ink: NDArray[np.float32]) -> Crop:
     """A digit as MNIST has it: uint8 (28, 28), 0 for the page and 255 for full ink.
 
     Args:
@@ -27,8 +27,8 @@ def to_frame(ink: NDArray[np.float32]) -> Tile:
 
     >>> bar = np.zeros((300, 200), np.float32)
     >>> bar[40:240, 90:120] = 1
-    >>> tile = to_frame(bar)
-    >>> rows, columns = np.nonzero(tile > 127)
+    >>> crop = normalize_crop(bar)
+    >>> rows, columns = np.nonzero(crop > 127)
     >>> len(set(rows)), len(set(columns)), round(float(rows.mean()))
     (20, 3, 14)
     """
@@ -52,7 +52,7 @@ def _tight(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _centred(box: Tile) -> Tile:
+def _centred(box: Crop) -> Crop:
     """Placed in the frame by whole pixels, the centre of mass as near to the middle as it gets."""
     frame = np.zeros((FRAME, FRAME), np.uint8)
     corner = []
@@ -65,12 +65,12 @@ def _centred(box: Tile) -> Tile:
     return frame
 
 
-def tilted(tile: Tile, degrees: float) -> Tile:
-    """A tile turned about its middle, anticlockwise.
+def tilted(crop: Crop, degrees: float) -> Crop:
+    """A crop turned about its middle, anticlockwise.
 
-    >>> tile = np.zeros((28, 28), np.uint8)
-    >>> tile[:, 14] = 255
-    >>> tilted(tile, 90)[13, 5:9]
+    >>> crop = np.zeros((28, 28), np.uint8)
+    >>> crop[:, 14] = 255
+    >>> tilted(crop, 90)[13, 5:9]
     array([255, 255, 255, 255], dtype=uint8)
     """
-    return np.asarray(Image.fromarray(tile).rotate(degrees, Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(crop).rotate(degrees, Image.Resampling.BICUBIC))

@@ -15,7 +15,7 @@ PIECE = 1 / 16  # of the side: the straight pieces that a line is made of
 SLOPES = np.linspace(-0.06, 0.06, 25)  # tilted by up to 3 degrees
 
 
-def without_lines(ink: Ink) -> Ink:
+def remove_ruling(ink: Ink) -> Ink:
     """The ink without thin lines across the whole picture, level or upright, tilted a little.
 
     Where a digit's stroke crosses a line, the stroke stays.
@@ -23,7 +23,7 @@ def without_lines(ink: Ink) -> Ink:
     >>> ink = np.zeros((200, 200), np.float32)
     >>> ink[100] = 1
     >>> ink[50:150, 90:100] = 1
-    >>> left = without_lines(ink)
+    >>> left = remove_ruling(ink)
     >>> left[100, 10], left[100, 95], left[60, 95]
     (np.float32(0.0), np.float32(1.0), np.float32(1.0))
     """

@@ -25,7 +25,7 @@ def split_digits(ink: Ink) -> list[tuple[Segment, Ink]]:
     >>> [segment.box for segment, _ in split_digits(ink)]
     [(20, 12, 25, 42), (50, 10, 55, 40)]
     """
-    labels, segments = _pieces(ink)
+    labels, segments = _connected_components(ink)
     digits = [s for s in merge(segments) if s.height >= MIN_HEIGHT]
     tallest = max((max(s.height, s.width) for s in digits), default=0)
     digits = [s for s in digits if max(s.height, s.width) >= MIN_SHARE * tallest]
@@ -58,7 +58,7 @@ def _beside(one: Segment, other: Segment) -> bool:
     return any(a.box[1] <= m < a.box[3] for a, m in zip((other, one), middles, strict=True))
 
 
-def _pieces(ink: Ink) -> tuple[NDArray[np.int32], list[Segment]]:
+def _connected_components(ink: Ink) -> tuple[NDArray[np.int32], list[Segment]]:
     """Connected pieces of what has some ink, those that have full ink somewhere."""
     labels, number = ndimage.label(ink > 0.25, _NEIGHBOURS)
     boxes = ndimage.find_objects(labels)

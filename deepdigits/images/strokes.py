@@ -4,29 +4,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-MAX_RADIUS = 6.2  # pixels of the tile, of the largest disc in the ink
+MAX_RADIUS = 6.2  # pixels of the crop, of the largest disc in the ink
 MAX_OUTLINE = 9.3  # times the length of a digit
 
 
-def is_drawn(tile: NDArray[np.uint8]) -> bool:
-    """Whether a digit's tile shows strokes: no disc and no square, and no cloud of specks.
+def has_strokes(crop: NDArray[np.uint8]) -> bool:
+    """Whether a digit's crop shows strokes: no disc and no square, and no cloud of specks.
 
     All 10,000 test digits of MNIST do, and all but two of the 60,000 training digits: hardly a
     disc of more than 6.1 pixels fits into their ink, and their grey levels rise and fall along
     rows and columns by at most 9.1 times the length of a digit.
 
     Args:
-        tile: uint8 (28, 28), light on dark, framed.
+        crop: uint8 (28, 28), light on dark, framed.
 
-    >>> tile = np.zeros((28, 28), np.uint8)
-    >>> tile[4:24, 10:18] = 255
-    >>> is_drawn(tile)
+    >>> crop = np.zeros((28, 28), np.uint8)
+    >>> crop[4:24, 10:18] = 255
+    >>> has_strokes(crop)
     True
-    >>> tile[4:24, 4:24] = 255
-    >>> is_drawn(tile), is_drawn(np.indices((28, 28)).sum(axis=0).astype(np.uint8) % 2 * 255)
+    >>> crop[4:24, 4:24] = 255
+    >>> has_strokes(crop), has_strokes(np.indices((28, 28)).sum(axis=0).astype(np.uint8) % 2 * 255)
     (False, False)
     """
-    steps = sum(np.abs(np.diff(tile.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
+    steps = sum(np.abs(np.diff(crop.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
     if steps > MAX_OUTLINE * 255 * 20:
         return False
-    return bool(ndimage.distance_transform_edt(np.pad(tile > 127, 1)).max() <= MAX_RADIUS)
+    return bool(ndimage.distance_transform_edt(np.pad(crop > 127, 1)).max() <= MAX_RADIUS)

@@ -1,4 +1,4 @@
-"""A trained net, ready to use, by the name of its run or of a shipped one."""
+"""A trained net, ready to use, by the name of its run or of a list_models one."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,23 +8,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdigits.core.errors import InputError
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.data.registry import DATASETS
 from deepdigits.inference.reader import DigitReader
 from deepdigits.models import CNN, MLP
 from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import checkpoint
 from deepdigits.runs import report as reports
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import LOGS, resolve_run
 from deepdigits.runs.run import Run
 
 # All that a file may name. Without Lightning's face of it, a net is there in half the time.
 NETS: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
 SPLIT = ("dataset", "val_size", "split_seed")  # what tells which digits the net has learnt from
-FACES = ("deepdigits", "deepdigits.training.classifier")  # the modules that a config finds them in
+MODEL_MODULES = (
+    "deepdigits",
+    "deepdigits.training.classifier",
+)  # the modules that a config finds them in
 
 
-def load(name: str = "cnn", logs: Path = Path(runs.LOGS)) -> DigitReader:
+def load(name: str = "cnn", logs: Path = Path(LOGS)) -> DigitReader:
     """A trained net, in evaluation mode on the CPU.
 
     Args:
@@ -43,15 +46,15 @@ def load(name: str = "cnn", logs: Path = Path(runs.LOGS)) -> DigitReader:
     return build(name, *read(name, logs))
 
 
-def read(name: str, logs: Path = Path(runs.LOGS)) -> tuple[dict[str, Tensor], dict[str, Any], Path]:
+def read(name: str, logs: Path = Path(LOGS)) -> tuple[dict[str, Tensor], dict[str, Any], Path]:
     """The weights of a net that is named as for `load`, its facts, and the file of the weights.
 
     Raises:
         InputError: As `load`, but for weights that do not fit.
     """
-    if name in pretrained.shipped():
+    if name in pretrained.list_models():
         return *pretrained.read(name), pretrained.path(name)
-    run = runs.find(name, logs)
+    run = resolve_run(name, logs)
     return *read_run(run), run.checkpoint
 
 
@@ -111,7 +114,7 @@ def build(
         classes = tuple(map(str, facts["class_names"]))
         report = dict(facts["report"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        what = runs.one_line(error)[:200]
+        what = one_line(error, 200)
         raise InputError(f"net {name}: its settings, for {path}, make no net ({what})") from error
     net.load_state_dict(weights)
     return DigitReader(net.eval().requires_grad_(False), name, classes, report)
@@ -122,7 +125,7 @@ def _class_of(config: Mapping[str, Any], run: Run) -> str:
     model = config.get("model")
     path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
     module, _, name = path.rpartition(".")
-    if module not in FACES or name not in NETS:
+    if module not in MODEL_MODULES or name not in NETS:
         raise InputError(
             f"run {run.folder} has a net of {path}, but only LitCNN and LitMLP are loaded by name: "
             "in Python, its own class and load_from_checkpoint do it"
@@ -134,6 +137,6 @@ def _class_names(config: Mapping[str, Any], run: Run) -> list[str]:
     """Those of the run's dataset."""
     data = config.get("data")
     dataset = data.get("dataset") if isinstance(data, dict) else None
-    if not isinstance(dataset, str) or dataset not in CATALOGUE:
+    if not isinstance(dataset, str) or dataset not in DATASETS:
         raise InputError(f"{run.config_file} names the dataset {dataset!r}, which is not known")
-    return list(CATALOGUE[dataset].classes)
+    return list(DATASETS[dataset].classes)

@@ -1,4 +1,4 @@
-"""``python -m deepdigits.runs.bundled RUN NAME``: ship the net of a run under a name."""
+"""``python -m deepdigits.runs.bundled RUN NAME``: publish the net of a run under a name."""
 
 import sys
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 from deepdigits.core.errors import InputError
 from deepdigits.inference.load import build, read_run
 from deepdigits.runs import bundled as pretrained
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import resolve_run
 
 
-def ship(run: str, name: str, folder: Path = pretrained.FOLDER) -> Path:
-    """Write the net of a run, with its settings and report, as a shipped net.
+def publish(run: str, name: str, folder: Path = pretrained.FOLDER) -> Path:
+    """Write the net of a run, with its settings and report, as a list_models net.
 
     Returns:
         The file of the weights; the facts lie beside it.
@@ -19,7 +19,7 @@ def ship(run: str, name: str, folder: Path = pretrained.FOLDER) -> Path:
     Raises:
         InputError: There is no such run, it was not tested, or its net cannot be loaded.
     """
-    source = runs.find(run)
+    source = resolve_run(run)
     weights, facts = read_run(source)
     build(name, weights, facts, source.checkpoint)  # fits, or ends here
     if not facts["report"]:
@@ -36,7 +36,7 @@ def main(args: Sequence[str]) -> None:
     if len(args) != 2:
         raise InputError("expected RUN and NAME, such as lightning_logs/cnn/version_0 cnn")
     run, name = args
-    written = ship(run, name)
+    written = publish(run, name)
     print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from deepdigits.images import Found, Tile, find_digits, frame_digit
-from deepdigits.inference.rejection import Look, look
+from deepdigits.images import Crop, Detection, crop_digit, detect_digits
+from deepdigits.inference.rejection import CropPrediction, predict_with_tta
 from deepdigits.models.layers import IMAGE_SIZE
 
-UNKNOWN = "?"
+REJECTED = "?"
 BATCH = 1_000
 READ_AT_ONCE = 100  # images
 
@@ -31,14 +31,14 @@ class Digit:
         runner_up: The second best class.
         probabilities: Of all classes, (C,).
         box: Left, top, right and bottom, in pixels of the image.
-        tile: What the net saw: uint8 (28, 28).
+        crop: What the net saw: uint8 (28, 28).
     """
 
     label: int | None
     runner_up: int
     probabilities: NDArray[np.float32]
     box: tuple[int, int, int, int]
-    tile: Tile
+    crop: Crop
 
     @property
     def best(self) -> int:
@@ -83,7 +83,7 @@ class Reading:
 
     def _text(self, labels: Sequence[int | None]) -> str:
         names = self.class_names
-        return "".join(UNKNOWN if label is None else names[label] for label in labels)
+        return "".join(REJECTED if label is None else names[label] for label in labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class DigitReader:
 
     Attributes:
         net: Images (B, 1, 28, 28) in [0, 1] -> logits (B, C).
-        name: The run or the shipped net.
+        name: The run or the list_models net.
         class_names: Name of each class.
         report: The run's report; empty where it was not tested.
     """
@@ -135,28 +135,28 @@ class DigitReader:
         Raises:
             InputError: An image is too large.
         """
-        found_in_each = map(find_digits, images)
+        found_in_each = map(detect_digits, images)
         while some := list(islice(found_in_each, READ_AT_ONCE)):
             digits = iter(self.answers([one for found in some for one in found]))
             for found in some:
                 yield Reading(list(islice(digits, len(found))), self.class_names)
 
-    def answers(self, found: Sequence[Found]) -> list[Digit]:
+    def answers(self, found: Sequence[Detection]) -> list[Digit]:
         """What the net says of digits that were found in images."""
         if not found:
             return []
-        looks = look(self._ask, np.stack([one.tile for one in found]))
+        looks = predict_with_tta(self._ask, np.stack([one.crop for one in found]))
         return [_answer(one, seen) for one, seen in zip(found, looks, strict=True)]
 
-    def _ask(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = self(tiles).numpy()
+    def _ask(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = self(crops).numpy()
         return probabilities
 
 
-def _answer(found: Found, seen: Look) -> Digit:
+def _answer(found: Detection, seen: CropPrediction) -> Digit:
     second, best = (int(c) for c in np.argsort(seen.probabilities, kind="stable")[-2:])
     label = best if seen.is_digit else None
-    return Digit(label, second, seen.probabilities, found.box, seen.tile)
+    return Digit(label, second, seen.probabilities, found.box, seen.crop)
 
 
 def to_images(images: Images) -> Tensor:
@@ -176,7 +176,7 @@ def to_images(images: Images) -> Tensor:
     if isinstance(images, Image.Image):
         images = [images]
     if not isinstance(images, Tensor | np.ndarray):
-        images = np.stack([frame_digit(image) for image in images])
+        images = np.stack([crop_digit(image) for image in images])
     tensor = torch.as_tensor(images)
     side = (IMAGE_SIZE, IMAGE_SIZE)
     shape = tuple(tensor.shape)

@@ -70,7 +70,7 @@ class Report:
     (0.9, 2, 1.0, 0.8)
     """
 
-    HEAD: ClassVar = ("class", "precision", "recall", "F1", "support")
+    COLUMNS: ClassVar = ("class", "precision", "recall", "F1", "support")
 
     confusion: Sequence[Sequence[int]] | NDArray[np.int64]
     class_names: Sequence[str]
@@ -187,7 +187,7 @@ class Report:
         | dog | 0.8333 | 1.0000 | 0.9091 | 10 |
         | overall | 0.9167 | 0.9000 | 0.8990 | 20 |
         """
-        return tables.markdown(self.HEAD, self.rows())
+        return tables.markdown(self.COLUMNS, self.rows())
 
 
 def _ratio(numerator: Any, denominator: Any) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes, mean_over_shifts
 
-Shrink = Literal["pool", "stride", "keep"]
+Downsample = Literal["pool", "stride", "keep"]
 
 
 class CNN(nn.Module):
@@ -26,16 +26,16 @@ class CNN(nn.Module):
             the mean of each map.
         dropout: Share of what the last layer is given that is set to zero while training.
         num_classes: Number of logits.
-        shrink: How each stage shrinks the map, as many as ``channels``: ``pool``, ``stride`` or
-            ``keep``. None: ``pool`` in all stages but the last.
-        shifts: In evaluation mode, mean logits of the image and of four copies, each shifted by a
-            pixel: a little more accurate, five times the work.
+        downsample: How each stage halves the map, as many as ``channels``: ``pool``, ``stride``
+            or ``keep``. None: ``pool`` in all stages but the last.
+        shift_tta: In evaluation mode, mean logits of the image and of four copies, each shifted
+            by a pixel: a little more accurate, five times the work.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
     Raises:
-        ValueError: ``channels``, ``kernel_sizes`` and ``shrink`` differ in length, a size is below
-            1, a way to shrink is not known, or the map shrinks to nothing.
+        ValueError: ``channels``, ``kernel_sizes`` and ``downsample`` differ in length, a size is
+            below 1, a value of ``downsample`` is unknown, or the map becomes empty.
 
     >>> CNN(channels=[4, 8], kernel_sizes=[5, 3], hidden_size=16)(torch.rand(5, 1, 28, 28)).shape
     torch.Size([5, 10])
@@ -48,12 +48,12 @@ class CNN(nn.Module):
         hidden_size: int | None = 416,
         dropout: float = 0.3,
         num_classes: int = 10,
-        shrink: Sequence[Shrink] | None = None,
-        shifts: bool = False,
+        downsample: Sequence[Downsample] | None = None,
+        shift_tta: bool = False,
     ) -> None:
         super().__init__()
-        pools: list[Shrink] = ["pool"] * (len(channels) - 1)
-        ways = [*pools, "keep"] if shrink is None else shrink
+        pools: list[Downsample] = ["pool"] * (len(channels) - 1)
+        ways = [*pools, "keep"] if downsample is None else downsample
         _check(channels, kernel_sizes, ways, hidden_size)
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE
@@ -65,10 +65,10 @@ class CNN(nn.Module):
                 size = size // 2 if way == "pool" else (size + 1) // 2
         if size < 1:
             raise ValueError(
-                f"kernel_sizes {list(kernel_sizes)} shrink the {IMAGE_SIZE}x{IMAGE_SIZE} image to "
+                f"kernel_sizes {list(kernel_sizes)} reduce the {IMAGE_SIZE}x{IMAGE_SIZE} image to "
                 "nothing: use fewer stages or smaller kernels"
             )
-        self.shifts = shifts
+        self.shift_tta = shift_tta
         self.normalize = Normalize()
         # channels_last is the faster memory layout for convolution and pooling, on CPU and GPU.
         self.features = nn.Sequential(*stages).to(memory_format=torch.channels_last)
@@ -77,7 +77,7 @@ class CNN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 1, 28, 28)."""
-        if self.shifts and not self.training:
+        if self.shift_tta and not self.training:
             return mean_over_shifts(self._logits, images)
         return self._logits(images)
 
@@ -86,7 +86,9 @@ class CNN(nn.Module):
         return logits
 
 
-def _stage(in_channels: int, out_channels: int, kernel_size: int, way: Shrink) -> list[nn.Module]:
+def _stage(
+    in_channels: int, out_channels: int, kernel_size: int, way: Downsample
+) -> list[nn.Module]:
     """Convolution, the pool if there is one, batch normalisation, ReLU."""
     conv = nn.Conv2d(
         in_channels,
@@ -111,13 +113,13 @@ def _hidden(in_channels: int, size: int, hidden_size: int | None) -> list[nn.Mod
 def _check(
     channels: Sequence[int],
     kernel_sizes: Sequence[int],
-    shrink: Sequence[str],
+    downsample: Sequence[str],
     hidden_size: int | None,
 ) -> None:
     """Refuse settings that make no net."""
     hidden_sizes = [] if hidden_size is None else [hidden_size]
     check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=hidden_sizes)
-    for name, of_stage in (("kernel_sizes", kernel_sizes), ("shrink", shrink)):
+    for name, of_stage in (("kernel_sizes", kernel_sizes), ("downsample", downsample)):
         if not channels or len(channels) != len(of_stage):
             raise ValueError(
                 f"channels {list(channels)} and {name} {list(of_stage)} must name the same stages, "
@@ -125,6 +127,6 @@ def _check(
             )
     if any(size % 2 == 0 for size in kernel_sizes):
         raise ValueError(f"kernel_sizes is {list(kernel_sizes)}, expected odd numbers")
-    if unknown := set(shrink) - set(get_args(Shrink)):
-        known = ", ".join(get_args(Shrink))
-        raise ValueError(f"shrink has {', '.join(sorted(unknown))}, expected any of {known}")
+    if unknown := set(downsample) - set(get_args(Downsample)):
+        known = ", ".join(get_args(Downsample))
+        raise ValueError(f"downsample has {', '.join(sorted(unknown))}, expected any of {known}")

@@ -15,8 +15,8 @@ class MLP(nn.Module):
         dropout: Share of hidden activations set to zero while training.
         norm: Batch normalisation after each hidden linear layer.
         num_classes: Number of logits.
-        shifts: In evaluation mode, mean logits of the image and of four copies, each shifted by a
-            pixel: a little more accurate, five times the work.
+        shift_tta: In evaluation mode, mean logits of the image and of four copies, each shifted
+            by a pixel: a little more accurate, five times the work.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
@@ -34,7 +34,7 @@ class MLP(nn.Module):
         dropout: float = 0.0,
         norm: bool = True,
         num_classes: int = 10,
-        shifts: bool = False,
+        shift_tta: bool = False,
     ) -> None:
         super().__init__()
         check_sizes(hidden_sizes=hidden_sizes)
@@ -50,14 +50,14 @@ class MLP(nn.Module):
             if dropout:
                 layers.append(nn.Dropout(dropout))
             width = size
-        self.shifts = shifts
+        self.shift_tta = shift_tta
         self.normalize = Normalize()
         self.features = nn.Sequential(nn.Flatten(), *layers)
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 1, 28, 28)."""
-        if self.shifts and not self.training:
+        if self.shift_tta and not self.training:
             return mean_over_shifts(self._logits, images)
         return self._logits(images)
 

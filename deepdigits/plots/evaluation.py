@@ -24,7 +24,7 @@ STAGES = {"train": ("training", BLUE, "o"), "val": ("validation", ORANGE, "s")}
 # A card of TensorBoard is 350 pixels wide and takes every second pixel of a figure 5 inches wide:
 # strokes of two pixels survive that.
 DPI = 140
-MOST_COUNTS = 20  # classes of a confusion matrix whose cells have room for text
+MAX_CLASSES_WITH_COUNTS = 20  # classes of a confusion matrix whose cells have room for text
 Curve = Sequence[tuple[float, float]]
 
 
@@ -124,7 +124,7 @@ def confusion_matrix(report: Report) -> Figure:
     axes = figure.subplots()
     image = axes.imshow(wrong, cmap="Blues", norm=norm)
     axes.set_facecolor("#D9D9D9")  # seen through the masked diagonal
-    fontsize = 4.5 if size > MOST_COUNTS else 9
+    fontsize = 4.5 if size > MAX_CLASSES_WITH_COUNTS else 9
     axes.set_xticks(
         range(size), names, fontsize=fontsize, rotation=90 if max(map(len, names)) > 3 else 0
     )
@@ -135,7 +135,7 @@ def confusion_matrix(report: Report) -> Figure:
         fontsize=10,
     )
     figure.colorbar(image, ax=axes, label="share of the true class (%)", shrink=0.8)
-    if size <= MOST_COUNTS:
+    if size <= MAX_CLASSES_WITH_COUNTS:
         _write_counts(axes, counts, image)
     return figure
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepdigits.core.errors import InputError
-from deepdigits.inference.reader import UNKNOWN, Digit, DigitReader, Reading
+from deepdigits.inference.reader import REJECTED, Digit, DigitReader, Reading
 from deepdigits.inference.saliency import occlusion
 from deepdigits.plots import recognition_layout as panels
 from deepdigits.plots.evaluation import new_figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6B6B6B"  # told apart by colour-blind readers too
-MOST_IMAGES = 12  # more are left out, and the picture says so
+MAX_IMAGES = 12  # more are left out, and the picture says so
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
 SHOWN = ("the net sees", "speaks for it", "probability")
 Entry = tuple[str, Image.Image, Reading]
@@ -49,7 +49,7 @@ def draw(entries: Sequence[Entry], reader: DigitReader) -> Figure:
         entries: Name, image and reading of each.
         reader: The net that read them.
     """
-    shown = entries[:MOST_IMAGES]
+    shown = entries[:MAX_IMAGES]
     heights = [panels.height(image, reading) for _, image, reading in shown]
     width = max(panels.width(image, reading) for _, image, reading in shown)
     figure = new_figure(width, sum(heights) + 0.3)
@@ -95,7 +95,7 @@ def _draw_image(
     axes.set_xlabel(short, fontsize=8, color=GREY, loc="left", parse_math=False)
     for digit in reading.digits:
         left, top, right, bottom = digit.box
-        colour, text = _colour(digit), UNKNOWN if digit.label is None else names[digit.label]
+        colour, text = _colour(digit), REJECTED if digit.label is None else names[digit.label]
         size = (right - left, bottom - top)
         axes.add_patch(Rectangle((left, top), *size, fill=False, color=colour, linewidth=1.3))
         label = {"boxstyle": "square,pad=0.15", "facecolor": colour, "edgecolor": colour}
@@ -106,9 +106,9 @@ def _draw_image(
 
 def _draw_digit(cells: Sequence[Axes], digit: Digit, reader: DigitReader) -> None:
     seen, why, bars = cells
-    seen.imshow(digit.tile, cmap="gray", vmin=0, vmax=255)
-    pixels = torch.from_numpy(digit.tile / np.float32(255))
-    why.imshow(digit.tile, cmap="gray_r", vmin=0, vmax=400)
+    seen.imshow(digit.crop, cmap="gray", vmin=0, vmax=255)
+    pixels = torch.from_numpy(digit.crop / np.float32(255))
+    why.imshow(digit.crop, cmap="gray_r", vmin=0, vmax=400)
     why.imshow(coloured(occlusion(reader.net, pixels, digit.best).numpy()), interpolation="bicubic")
     for axes in (seen, why):
         axes.set_anchor("N")

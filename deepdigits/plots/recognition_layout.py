@@ -6,7 +6,7 @@ from PIL import Image
 
 from deepdigits.inference.reader import Reading
 
-MOST_DIGITS = 10  # more are left out
+MAX_DIGITS_SHOWN = 10  # more are left out
 WIDTH, SIDE, HEAD = 9.0, 2.2, 0.5  # inches: of the whole, of an image in it, of a heading
 
 
@@ -37,7 +37,7 @@ def _column(reading: Reading) -> float:
 
 def _count(reading: Reading) -> int:
     """How many of its digits are shown."""
-    return min(MOST_DIGITS, len(reading.digits))
+    return min(MAX_DIGITS_SHOWN, len(reading.digits))
 
 
 def add(

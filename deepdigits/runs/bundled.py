@@ -17,7 +17,7 @@ from deepdigits.core.errors import InputError
 FOLDER = Path(__file__).parents[1] / "pretrained"
 
 
-def shipped(folder: Path = FOLDER) -> list[str]:
+def list_models(folder: Path = FOLDER) -> list[str]:
     """The names of the nets that are there."""
     return sorted(file.stem for file in folder.glob("*.safetensors"))
 
@@ -28,7 +28,7 @@ def path(name: str, folder: Path = FOLDER) -> Path:
 
 
 def read(name: str, folder: Path = FOLDER) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a shipped net, and its facts: net, settings, data, class_names, report.
+    """The weights of a list_models net, and its facts: net, settings, data, class_names, report.
 
     Raises:
         InputError: There is no such net, or its files are damaged.

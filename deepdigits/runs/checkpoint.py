@@ -1,7 +1,6 @@
 """Checkpoint files: written whole or not at all, read without running anything that is in them."""
 
 import io
-import os
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 import deepdigits
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.files import atomic_path
 
 FORMAT = 1  # of the content; raised by a change that earlier versions would misread
 _STAMP = "deepdigits"
@@ -34,22 +34,15 @@ def save(content: dict[str, Any], path: Path) -> None:
     stamp = {"format": FORMAT, "version": deepdigits.__version__}
     buffer = io.BytesIO()
     torch.save(content | {_STAMP: stamp}, buffer)
-    part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        with part.open("xb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        _read(part)
-        part.replace(path)
-        _sync_folder(path.parent)
+        with atomic_path(path) as part:
+            with part.open("xb") as file:
+                file.write(buffer.getbuffer())
+            _read(part)
     except (OSError, InputError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RunFailed(f"checkpoint {path} cannot be saved: {reason}; {_former(path)}") from error
-    finally:
-        _remove(part)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -149,23 +142,5 @@ def _read(path: Path) -> dict[str, Any]:
     return result
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a loss of power."""
-    if os.name == "nt":  # there folders cannot be opened, and need not be
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _former(path: Path) -> str:
     return "the former one is whole" if path.is_file() else "there is no former one"
-
-
-def _remove(part: Path) -> None:
-    try:
-        part.unlink(missing_ok=True)
-    except OSError:  # the folder cannot be written: nor has the file been
-        return

@@ -5,13 +5,13 @@ from typing import Any
 
 import yaml
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 
 MAX_BYTES = 1_000_000  # the longest of ours has 4,000
 MAX_VALUES = 10_000  # where an alias counts as all that it stands for
 SECTIONS = (
     *("model", "data", "trainer"),
-    *("checkpoint", "snapshot", "early_stopping", "dashboard", "logger"),
+    *("checkpoint", "last_checkpoint", "early_stopping", "dashboard", "logger"),
 )
 
 
@@ -50,7 +50,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
         if _values(content, {}) > MAX_VALUES:
             raise ValueError(f"it stands for more than {MAX_VALUES:,} values")
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"config {name} cannot be read: {' '.join(str(error).split())}") from error
+        raise InputError(f"config {name} cannot be read: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{name} is no config: expected a mapping of settings")
     for section in SECTIONS:

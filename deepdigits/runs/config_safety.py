@@ -19,7 +19,7 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _CONFIG = re.compile(r".*\.(ya?ml|json|toml|jsonnet)", re.I)
 
 
-def check(config: dict[str, Any], folder: Path, named: Sequence[str]) -> None:
+def check_config_imports(config: dict[str, Any], folder: Path, named: Sequence[str]) -> None:
     """Check that a found config makes nothing run that is not of here.
 
     It may name classes of deepdigits, lightning and torch; those in a Python file of the working

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.files import atomic_path
 
 MAX_BYTES = 10_000_000  # unpacked; the largest split of the catalogue takes a twentieth
 # What numpy raises for a file that is cut short, changed, or no archive of arrays at all.
@@ -79,14 +80,12 @@ def write_probabilities(
         arrays = {"predicted": predicted, "labels": labels, "class_names": names}
         _write_arrays(path, probabilities=probabilities, **arrays)
         return
-    part = _part(path)
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["index", "label", "predicted", *class_names])
         columns = zip(labels, predicted, probabilities, strict=True)
         for index, (label, best, row) in enumerate(columns):
             writer.writerow([index, class_names[label], class_names[best], *row])
-    part.replace(path)
 
 
 def read(folder: Path, split: str) -> Predictions | None:
@@ -115,15 +114,8 @@ def read(folder: Path, split: str) -> Predictions | None:
 
 
 def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    part = _part(path)
-    with part.open("wb") as file:
+    with atomic_path(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy/numpy#25274
-    part.replace(path)
-
-
-def _part(path: Path) -> Path:
-    """What is written first, and put in place once it is whole."""
-    return path.with_name(f"{path.name}.part")
 
 
 def _small(labels: ArrayLike) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.predictions import of_split
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def read(run: "Run", split: str = "test") -> dict[str, Any] | None:
         _check_kinds(report)
         whole = _is_possible(report)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        what = (
-            f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-        )
+        what = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         raise InputError(f"{path} is damaged ({what}): test the run again") from error
     if not whole:
         raise InputError(f"{path} holds impossible values: test the run again")

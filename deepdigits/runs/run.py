@@ -1,4 +1,4 @@
-"""A run folder: find it, read its config, its checkpoints and its report."""
+"""A run folder: its config, checkpoints and JSON files."""
 
 import json
 import sys
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.files import write_text
 from deepdigits.runs import config
-
-LOGS = "lightning_logs"
 
 
 @dataclass(frozen=True)
@@ -90,55 +89,4 @@ class Run:
 
     def write_json(self, name: str, content: dict[str, Any]) -> Path:
         """Write a JSON file of the run, whole or not at all."""
-        path = self.folder / name
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(content, indent=2) + "\n")
-        part.replace(path)
-        return path
-
-
-def find(name: str, logs: Path = Path(LOGS)) -> Run:
-    """The run that RUN means: a run folder, a checkpoint in one, ``latest``, or a shipped net.
-
-    Raises:
-        InputError: There is no such run, or the checkpoint lies in no run folder.
-    """
-    from deepdigits.runs import bundled as pretrained
-
-    if name == "latest":
-        return latest(logs)
-    path = Path(name)
-    if path.is_file():
-        run = Run(path.resolve().parent.parent, chosen=path.resolve())
-        if not run.config_file.is_file():
-            raise InputError(
-                f"checkpoint {name} lies in no run folder ({run.config_file} is missing): name one "
-                "inside its run folder, or pass the run's config with -c"
-            )
-        return run
-    run = Run(path)
-    if not run.config_file.is_file():
-        if name in pretrained.shipped():
-            from deepdigits.runs.unpacking import unpack
-
-            return Run(unpack(name))
-        what = "has no config.yaml" if path.is_dir() else "does not exist"
-        raise InputError(
-            f"run {name} {what}: RUN is a run folder such as {LOGS}/cnn/version_0, a checkpoint in "
-            f"one, `latest`, or a net of the package: {', '.join(pretrained.shipped())}"
-        )
-    return run
-
-
-def latest(logs: Path = Path(LOGS)) -> Run:
-    """The run that was started last below a folder of runs; reference runs are left out."""
-    kept = logs / "reference"
-    configs = [path for path in logs.glob("*/*/config.yaml") if kept not in path.parents]
-    if not configs:
-        raise InputError(f"there is no run in {logs} yet: train one, for example `make train-cnn`")
-    return Run(max(configs, key=lambda path: path.stat().st_mtime).parent)
-
-
-def one_line(error: Exception) -> str:
-    """The message of an error, on one line."""
-    return " ".join(str(error).split())
+        return write_text(self.folder / name, json.dumps(content, indent=2) + "\n")

@@ -13,7 +13,7 @@ from deepdigits.runs.report import FACTS, TRAINING
 
 
 def unpack(name: str) -> Path:
-    """Write config.yaml and checkpoint of a shipped net into the data folder, anew each time.
+    """Write config.yaml and checkpoint of a list_models net into the data folder, anew each time.
 
     Returns:
         The run folder, ``pretrained/NAME`` in `deepdigits.data.sources.default_data_dir`.

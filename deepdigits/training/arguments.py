@@ -9,19 +9,18 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-from deepdigits.core.errors import InputError
-from deepdigits.runs import config
-from deepdigits.runs import config_safety as trust
-from deepdigits.runs import run as runs
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.runs import config, config_safety
+from deepdigits.runs.resolve import RUN_HELP, resolve_run
+from deepdigits.runs.run import Run
 
-RUN = "RUN is a run folder, a checkpoint in one, `latest`, or a net of the package: cnn or mlp"
 _MEASURE = (
-    f"--ckpt_path RUN: the trained net; {RUN}. The run's config is taken, flags override it; "
+    f"--ckpt_path RUN: the trained net; {RUN_HELP}. The run's config is taken, flags override it; "
     "--data.test_split chooses the images"
 )
 EPILOGS = {  # of the help of Lightning's verbs, which knows no RUN
-    "fit": f"--resume RUN: go on in the folder of a run; {RUN}",
-    "validate": f"--ckpt_path RUN: the trained net; {RUN}",
+    "fit": f"--resume RUN: go on in the folder of a run; {RUN_HELP}",
+    "validate": f"--ckpt_path RUN: the trained net; {RUN_HELP}",
     "test": _MEASURE,
     "predict": _MEASURE,
 }
@@ -57,7 +56,7 @@ def shorten(message: str) -> str:
     >>> shorten("Parser key \"data.val_size\": Expected a <class 'int'>. Got value: abc")
     'data.val_size: Expected int. Got value: abc'
     """
-    message = runs.one_line(ValueError(message))
+    message = one_line(message)
     # Of a union's branches the first is what was meant; the other is null.
     if (errors := message.partition("Errors: - "))[1]:
         key = message.partition(":")[0] + ": " if message.startswith("Parser key") else ""
@@ -85,7 +84,7 @@ def _configs(args: Sequence[str]) -> Iterator[str]:
             yield value if equals else following
 
 
-def with_run(args: Sequence[str]) -> list[str]:
+def expand_run(args: Sequence[str]) -> list[str]:
     """Replace RUN by the run's config, behind which all else stands and wins, and its checkpoint.
 
     RUN stands behind ``--ckpt_path`` for validate, test and predict, and behind ``--resume`` for
@@ -99,18 +98,18 @@ def with_run(args: Sequence[str]) -> list[str]:
     if any(re.match(r"-h$|--(\S+\.)?help", word) for word in rest):
         return list(args)
     if verb in ("train", "fit"):
-        name, others = _take(rest, "--resume")
+        name, others = _pop_option(rest, "--resume")
         if name is None:
             return [*args, *_where_its_run_is(rest)]
-        run = runs.find(name)
-        trust.check(run.config, run.folder, others)
+        run = resolve_run(name)
+        config_safety.check_config_imports(run.config, run.folder, others)
         checkpoint, more = run.last_checkpoint, _logger_of(run.folder)
     else:
-        name, others = _take(rest, "--ckpt_path")
+        name, others = _pop_option(rest, "--ckpt_path")
         if name is None:
-            raise InputError(f"{verb} needs a trained net: pass --ckpt_path RUN, where {RUN}")
-        run = runs.find(name)
-        trust.check(run.config, run.folder, others)
+            raise InputError(f"{verb} needs a trained net: pass --ckpt_path RUN, where {RUN_HELP}")
+        run = resolve_run(name)
+        config_safety.check_config_imports(run.config, run.folder, others)
         checkpoint = run.checkpoint
         # Without Lightning's own table of metrics: the report has them.
         more = [] if verb == "predict" else ["--verbose=false"]
@@ -123,7 +122,7 @@ def _where_its_run_is(args: list[str]) -> list[str]:
     Raises:
         InputError: There is no such checkpoint.
     """
-    name, _ = _take(args, "--ckpt_path")
+    name, _ = _pop_option(args, "--ckpt_path")
     if name in (None, "", "null"):
         return []
     assert name is not None
@@ -134,7 +133,7 @@ def _where_its_run_is(args: list[str]) -> list[str]:
         )
     folder = Path(name).resolve().parent.parent
     typed = any(word.startswith("--logger") for word in args)
-    return [] if typed or not runs.Run(folder).config_file.is_file() else _logger_of(folder)
+    return [] if typed or not Run(folder).config_file.is_file() else _logger_of(folder)
 
 
 def _logger_of(folder: Path) -> list[str]:
@@ -145,7 +144,7 @@ def _logger_of(folder: Path) -> list[str]:
     return [f"--logger.{key}={value}" for key, value in where.items()]
 
 
-def _take(args: list[str], option: str) -> tuple[str | None, list[str]]:
+def _pop_option(args: list[str], option: str) -> tuple[str | None, list[str]]:
     """The value of an option, and the other arguments."""
     for place, word in enumerate(args):
         name, equals, value = word.partition("=")

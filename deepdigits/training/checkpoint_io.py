@@ -8,10 +8,10 @@ from typing import Any
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.checkpoint import check_fits, load, save
 
-_MISFITS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
+RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -44,7 +44,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return content
 
 
-def name_misfits(trainer: Trainer) -> None:
+def wrap_restore_errors(trainer: Trainer) -> None:
     """Make a checkpoint that a trainer cannot go on from one line that names it.
 
     Such as one of weights only, of another optimizer, or of a Lightning of long ago: what Lightning
@@ -60,8 +60,8 @@ def _naming(restore: Callable[..., None], trainer: Trainer) -> Callable[..., Non
     def named(*args: Any, **settings: Any) -> None:
         try:
             restore(*args, **settings)
-        except _MISFITS as error:
-            what = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        except RESTORE_ERRORS as error:
+            what = f"{type(error).__name__}: {one_line(error, 160)}"
             raise InputError(
                 f"checkpoint {trainer.ckpt_path} does not fit this run ({what}): name another, or "
                 "train anew"

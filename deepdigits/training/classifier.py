@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from deepdigits.core.errors import InputError
 from deepdigits.metrics.report import Report, StageMetrics
-from deepdigits.models.cnn import CNN, Shrink
+from deepdigits.models.cnn import CNN, Downsample
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
 from deepdigits.training.optimizer import adamw, one_cycle
@@ -172,7 +172,7 @@ class LitMLP(LitClassifier):
         dropout: Share of hidden activations set to zero while training.
         norm: Batch normalisation after each hidden linear layer.
         num_classes: Number of classes. The command line takes it from the dataset.
-        shifts: In evaluation, mean logits of the image and of four copies shifted by a pixel.
+        shift_tta: In evaluation, mean logits of the image and of four copies shifted by a pixel.
     """
 
     def __init__(
@@ -181,10 +181,10 @@ class LitMLP(LitClassifier):
         dropout: float = 0.0,
         norm: bool = True,
         num_classes: int = 10,
-        shifts: bool = False,
+        shift_tta: bool = False,
         **kwargs: Any,
     ) -> None:
-        net = MLP(hidden_sizes, dropout, norm, num_classes, shifts)
+        net = MLP(hidden_sizes, dropout, norm, num_classes, shift_tta)
         super().__init__(net=net, num_classes=num_classes, **kwargs)
 
 
@@ -197,8 +197,8 @@ class LitCNN(LitClassifier):
         hidden_size: Width of the hidden linear layer. null: none, but the mean of each map.
         dropout: Share of what the last layer is given that is set to zero while training.
         num_classes: Number of classes. The command line takes it from the dataset.
-        shrink: What each stage does to its map: pool, stride or keep. null: keep in the last only.
-        shifts: In evaluation, mean logits of the image and of four copies shifted by a pixel.
+        downsample: How each stage halves its map: pool, stride or keep. null: keep in the last.
+        shift_tta: In evaluation, mean logits of the image and of four copies shifted by a pixel.
     """
 
     def __init__(
@@ -208,9 +208,9 @@ class LitCNN(LitClassifier):
         hidden_size: int | None = 416,
         dropout: float = 0.3,
         num_classes: int = 10,
-        shrink: Sequence[Shrink] | None = None,
-        shifts: bool = False,
+        downsample: Sequence[Downsample] | None = None,
+        shift_tta: bool = False,
         **kwargs: Any,
     ) -> None:
-        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, shrink, shifts)
+        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, downsample, shift_tta)
         super().__init__(net=net, num_classes=num_classes, **kwargs)

@@ -19,24 +19,24 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from deepdigits.core.errors import DISK, InputError, RunFailed
+from deepdigits.core.errors import DISK, InputError, RunFailed, one_line
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import LOGS
 from deepdigits.training import summary
-from deepdigits.training.arguments import EPILOGS, Parser, config_name, shorten, with_run
+from deepdigits.training.arguments import EPILOGS, Parser, config_name, expand_run, shorten
 from deepdigits.training.callbacks.dashboard import Dashboard
-from deepdigits.training.callbacks.graceful_shutdown import Signals
-from deepdigits.training.callbacks.last_checkpoint import Snapshot
-from deepdigits.training.callbacks.prediction_writer import AUTO, Probabilities
+from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
+from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
+from deepdigits.training.callbacks.prediction_writer import AUTO, PredictionWriter
 from deepdigits.training.callbacks.progress import Progress
-from deepdigits.training.callbacks.relocate_checkpoints import Placement
-from deepdigits.training.callbacks.report_writer import Artifacts
-from deepdigits.training.callbacks.rng_state import Randomness
-from deepdigits.training.callbacks.save_config import WholeConfig
-from deepdigits.training.callbacks.stop_on_nonfinite import Guard
-from deepdigits.training.checkpoint_io import AtomicCheckpointIO, name_misfits
+from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
+from deepdigits.training.callbacks.report_writer import ReportWriter
+from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
+from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
+from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
+from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_errors
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
-from deepdigits.training.message_filters import hush_engine
+from deepdigits.training.message_filters import filter_lightning_warnings
 
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
 
@@ -47,7 +47,7 @@ class DigitsCLI(LightningCLI):
     Callbacks and logger are named groups: stacked configs replace lists, but merge mappings.
     """
 
-    def __init__(self, args: Sequence[str], signals: Signals | None = None) -> None:
+    def __init__(self, args: Sequence[str], signals: GracefulShutdown | None = None) -> None:
         self.verb = args[0]
         verb = "fit" if self.verb == "train" else self.verb
         self.signals = signals
@@ -59,7 +59,7 @@ class DigitsCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,  # those groups step schedulers per epoch only
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
-            save_config_callback=WholeConfig,
+            save_config_callback=AtomicSaveConfigCallback,
             save_config_kwargs={"overwrite": True, "config_filename": "config.part"},
             parser_class=Parser,
             parser_kwargs={verb: {"epilog": EPILOGS[verb]}},
@@ -85,7 +85,7 @@ class DigitsCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Named groups and their defaults; the one seed; classes of the dataset -> net."""
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(Snapshot, "snapshot")
+        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(Dashboard, "dashboard")
         parser.add_class_arguments(TensorBoardLogger, "logger")
@@ -125,7 +125,7 @@ class DigitsCLI(LightningCLI):
                 "early_stopping.monitor": "val/accuracy",
                 "early_stopping.mode": "auto",
                 "early_stopping.patience": 10,
-                "logger.save_dir": runs.LOGS,
+                "logger.save_dir": LOGS,
                 "logger.name": config_name(self.args),
                 "logger.default_hp_metric": False,
             }
@@ -181,25 +181,25 @@ class DigitsCLI(LightningCLI):
         """A trainer with the named callbacks; with the run's logger where something is trained."""
         config, init = self.config[self.subcommand], self.config_init[self.subcommand]
         settings = {**init.trainer, **kwargs}
-        callbacks: list[Any] = [Artifacts()]
+        callbacks: list[Any] = [ReportWriter()]
         plugins = settings["plugins"] or []
         plugins = plugins if isinstance(plugins, list) else [plugins]
         settings["plugins"] = [*plugins, AtomicCheckpointIO(self.model)]
         if settings["enable_progress_bar"] is not False:
             callbacks.append(Progress())
         if self.subcommand == "predict":
-            callbacks.append(Probabilities(config.output))
+            callbacks.append(PredictionWriter(config.output))
         if self.subcommand != "fit":  # nothing to save: a test writes into the run that it tests
             settings |= {"logger": False, "enable_checkpointing": False}
             self.save_config_callback = None
             return self._instantiate_trainer(settings, callbacks)
         if settings["logger"] in (None, True):
             settings["logger"] = init.logger
-        callbacks += [init.dashboard, Guard()]
+        callbacks += [init.dashboard, StopOnNonFinite()]
         if settings["fast_dev_run"]:
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         else:
-            callbacks += [init.checkpoint, Placement(), *self._what_resumes(init)]
+            callbacks += [init.checkpoint, RelocateCheckpoints(), *self._what_resumes(init)]
         if config.data.val_size:
             callbacks.append(init.early_stopping)
         if config.ema_decay is not None:
@@ -212,7 +212,7 @@ class DigitsCLI(LightningCLI):
             trainer: Trainer = super()._instantiate_trainer(config, [*callbacks, *signals])
         except TypeError as error:  # such as devices that are no number
             raise InputError(f"trainer: {shorten(str(error))}") from error
-        name_misfits(trainer)
+        wrap_restore_errors(trainer)
         return trainer
 
     def _what_resumes(self, init: Any) -> list[Callback]:
@@ -221,8 +221,8 @@ class DigitsCLI(LightningCLI):
             return []
         init.checkpoint.save_last = False  # it would skip the epochs that are not the best so far
         if self.signals is not None:
-            self.signals.snapshot = init.snapshot
-        return [Randomness(), init.snapshot]
+            self.signals.last_checkpoint = init.last_checkpoint
+        return [RNGStateCheckpoint(), init.last_checkpoint]
 
     def test_best(self) -> None:
         """Test the best checkpoint of the fit (in a dry run, which has none, the net as it is)."""
@@ -232,9 +232,9 @@ class DigitsCLI(LightningCLI):
         callbacks[:] = [c for c in callbacks if not isinstance(c, WeightAveraging)]
         self.trainer.test(self.model, self.datamodule, ckpt_path=best, verbose=False)
 
-    def artifacts(self) -> Artifacts:
+    def report_writer(self) -> ReportWriter:
         """The callback that holds the report after a test."""
-        return next(c for c in self.trainer.callbacks if isinstance(c, Artifacts))  # type: ignore[attr-defined]
+        return next(c for c in self.trainer.callbacks if isinstance(c, ReportWriter))  # type: ignore[attr-defined]
 
 
 def main(args: Sequence[str] | None = None) -> DigitsCLI:
@@ -252,20 +252,20 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         Interrupted: A signal asked to stop.
     """
     args = list(sys.argv[1:] if args is None else args)
-    hush_engine()
+    filter_lightning_warnings()
     sys.path.append(os.getcwd())  # nets of the user's own; at the end, where they hide no package
     try:
-        with Signals(args[0]) as signals:
-            cli = DigitsCLI(with_run(args), signals)
+        with GracefulShutdown(args[0]) as signals:
+            cli = DigitsCLI(expand_run(args), signals)
             signals.check()
             if args[0] == "train":
                 cli.test_best()
     except MisconfigurationException as error:
-        raise InputError(runs.one_line(error)) from error
+        raise InputError(one_line(error)) from error
     except OSError as error:
         if error.errno not in DISK:
             raise
-        raise RunFailed(f"the run stopped: {runs.one_line(error)}") from error
+        raise RunFailed(f"the run stopped: {one_line(error)}") from error
     except RuntimeError as error:
         if not re.search("gloo|nccl|connection (closed|reset)", str(error), re.I):
             raise
@@ -275,9 +275,11 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         ) from error
     finally:
         sys.path.remove(os.getcwd())
-    artifacts = cli.artifacts()
-    if artifacts.report is not None:
-        summary.show(artifacts.report, {**artifacts.files, "checkpoint": cli.trainer.ckpt_path})
-        if cli.verb == "train" and artifacts.files:
-            summary.show_next(artifacts.files["report"].parent)
+    report_writer = cli.report_writer()
+    if report_writer.report is not None:
+        summary.show(
+            report_writer.report, {**report_writer.files, "checkpoint": cli.trainer.ckpt_path}
+        )
+        if cli.verb == "train" and report_writer.files:
+            summary.show_next(report_writer.files["report"].parent)
     return cli

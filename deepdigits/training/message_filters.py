@@ -5,7 +5,7 @@ import re
 import warnings
 
 
-def hush_engine() -> None:
+def filter_lightning_warnings() -> None:
     """Silence advertisements of the engine, and warnings that do not hold here."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: not re.search("litlogger|litmodels", record.getMessage())  # advertisements

@@ -15,7 +15,7 @@ def show(report: Report, files: Mapping[str, Path | str | None]) -> None:
         report: The evaluation's report.
         files: What was written or read: kind -> path; None is left out.
     """
-    tables.show(report.HEAD, report.rows())
+    tables.show(report.COLUMNS, report.rows())
     confused = ", ".join(f"{t} as {p} ({n})" for t, p, n in report.most_confused())
     print(f"accuracy {report.accuracy:.2%}: {report.errors} errors in {report.num_samples}")
     if confused:

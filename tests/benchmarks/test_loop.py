@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepdigits.benchmarks.loop import BAREBONES, HAND, OURS, bench_loop, build, fit
-from deepdigits.benchmarks.plain_pytorch import hand_seconds
+from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 
 
 def test_all_loops_are_measured(tiny_config: str, tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_loop_by_hand_trains_to_the_weights_of_fit(tiny_config: str, tmp_path: P
     args = ["-c", tiny_config, "--trainer.max_epochs", "3"]
     ours, seconds = fit(args, str(tmp_path / "runs"))
     built = build(args)
-    hand_seconds(built, epochs=3)
+    plain_pytorch_seconds(built, epochs=3)
     assert seconds > 0
     for name, weights in ours.model.net.state_dict().items():
         torch.testing.assert_close(built.model.net.state_dict()[name], weights, msg=name)

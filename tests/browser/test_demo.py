@@ -8,7 +8,7 @@ from browsing import started_demo
 from handwriting import draw
 from PIL import Image
 
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import resolve_run
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
@@ -16,7 +16,7 @@ pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
 
 @pytest.fixture(scope="module")
 def address(browser, data_folder) -> Iterator[str]:
-    """The page of the shipped nets, as a user starts it."""
+    """The page of the list_models nets, as a user starts it."""
     with started_demo() as address:
         yield address
 
@@ -155,7 +155,7 @@ def test_gallery_shows_digits_that_the_net_gets_wrong(opened, screenshot) -> Non
 
 
 def test_any_run_is_shown_beside_another_net(page, screenshot) -> None:
-    folder = runs.find("mlp").folder  # a run folder as any other
+    folder = resolve_run("mlp").folder  # a run folder as any other
     with started_demo(str(folder), "cnn") as address:
         page.goto(address)
         page.locator("body[data-ready]").wait_for()

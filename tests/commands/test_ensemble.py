@@ -13,7 +13,7 @@ from deepdigits.commands import ensemble
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
 from deepdigits.runs import predictions
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import latest_run
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 TINY = ["-c", MLP, "--trainer.max_epochs=2", "--trainer.enable_progress_bar=false"]
@@ -68,7 +68,7 @@ def test_compare_shows_it_beside_its_members(trained, capsys):
 
 def test_latest_is_a_run_and_no_ensemble(trained):
     ensemble.main(trained)
-    assert runs.latest().folder.parent == Path("lightning_logs/mlp")
+    assert latest_run().folder.parent == Path("lightning_logs/mlp")
 
 
 def test_other_splits_and_names(trained):

@@ -16,7 +16,7 @@ def test_summary_by_hand():
     found = summary([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0])
     assert (found.n, found.mean, found.min, found.max) == (8, 5.0, 2.0, 9.0)
     assert found.sd == pytest.approx(sqrt(32 / 7))  # squares 9 1 1 1 0 0 4 16, over n - 1
-    reach = 2.3646 * sqrt(32 / 7) / sqrt(8)  # t of a printed table, 7 degrees, 97.5 %
+    reach = 2.3646 * sqrt(32 / 7) / sqrt(8)  # t of a printed table, 7 df, 97.5 %
     assert found.interval == pytest.approx((5 - reach, 5 + reach), abs=1e-4)
 
 
@@ -38,11 +38,11 @@ def test_interval_is_that_of_scipy(values):
 
 
 def test_welch_by_hand():
-    # Means 2 and 5, variances 1 and 4, n 3 and 3: error sqrt(5/3), degrees (5/3)^2/(17/18) = 50/17
+    # Means 2 and 5, variances 1 and 4, n 3 and 3: error sqrt(5/3), df (5/3)^2/(17/18) = 50/17
     found = welch(summary([1.0, 2.0, 3.0]), summary([3.0, 5.0, 7.0]))
     assert found.difference == -3
     assert found.t == pytest.approx(-3 / sqrt(5 / 3))
-    assert found.degrees == pytest.approx(50 / 17)
+    assert found.df == pytest.approx(50 / 17)
 
 
 @given(accuracies, accuracies)
@@ -53,7 +53,7 @@ def test_welch_is_that_of_scipy(first, second):
     expected = stats.ttest_ind(first, second, equal_var=False)
     found = welch(summary(first), summary(second))
     assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue), abs=1e-9)
-    assert found.degrees == pytest.approx(expected.df)
+    assert found.df == pytest.approx(expected.df)
     interval = expected.confidence_interval(0.95)
     assert found.interval == pytest.approx((interval.low, interval.high), abs=1e-9)
 
@@ -63,7 +63,7 @@ def test_welch_with_spread_on_one_side_only():
     found = welch(summary([0.98, 0.99, 0.97]), summary([0.95, 0.95, 0.95]))
     expected = stats.ttest_1samp([0.98, 0.99, 0.97], 0.95)
     assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue))
-    assert found.degrees == pytest.approx(2)
+    assert found.df == pytest.approx(2)
 
 
 @pytest.mark.parametrize(

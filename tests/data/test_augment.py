@@ -8,9 +8,9 @@ from torch import Tensor
 
 from deepdigits.data.augment import Augment, elastic_noise
 
-AFFINE = Augment(degrees=10, shift=0.07, zoom=0.1, shear=0.15)
+AFFINE = Augment(degrees=10, translate=0.07, scale=0.1, shear=0.15)
 ELASTIC = Augment(elastic_alpha=34)
-BOTH = Augment(degrees=10, shift=0.07, zoom=0.1, shear=0.15, elastic_alpha=34)
+BOTH = Augment(degrees=10, translate=0.07, scale=0.1, shear=0.15, elastic_alpha=34)
 ALL = pytest.mark.parametrize("augment", [AFFINE, ELASTIC, BOTH], ids=["affine", "elastic", "both"])
 
 
@@ -91,7 +91,7 @@ def test_without_strength_the_images_pass_untouched() -> None:
     assert Augment()(images, seed=0) is images
 
 
-@pytest.mark.parametrize("name", ["degrees", "shift", "zoom", "shear", "elastic_alpha"])
+@pytest.mark.parametrize("name", ["degrees", "translate", "scale", "shear", "elastic_alpha"])
 def test_each_strength_alone_is_active_and_moves_the_images(name: str) -> None:
     augment = Augment(**{name: 20.0 if name in ("degrees", "elastic_alpha") else 0.2})
     images = strokes(8)
@@ -100,10 +100,10 @@ def test_each_strength_alone_is_active_and_moves_the_images(name: str) -> None:
 
 
 def test_draws_fill_their_ranges() -> None:
-    """Centres of mass of one dot: the shift is uniform within the strength, in x as in y."""
+    """Centres of mass of one dot: the translate is uniform within the strength, in x as in y."""
     images = torch.zeros(2000, 1, 28, 28)
     images[:, :, 13:15, 13:15] = 1
-    out = Augment(shift=0.1)(images, seed=0)[:, 0]
+    out = Augment(translate=0.1)(images, seed=0)[:, 0]
     place = torch.arange(28) - 13.5
     mass = out.sum(dim=(1, 2))
     for axis in (1, 2):
@@ -128,9 +128,9 @@ def test_noise_is_uniform_over_all_bytes(side: int) -> None:
     [
         ("degrees", -1.0),
         ("degrees", 181.0),
-        ("shift", -0.1),
-        ("shift", 1.1),
-        ("zoom", 1.0),
+        ("translate", -0.1),
+        ("translate", 1.1),
+        ("scale", 1.0),
         ("shear", -0.1),
         ("elastic_alpha", -1.0),
         ("elastic_alpha", math.nan),

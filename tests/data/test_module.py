@@ -17,7 +17,7 @@ from deepdigits.data.module import DigitsDataModule
 from deepdigits.training.classifier import LitMLP
 
 pytestmark = pytest.mark.usefixtures("tiny_digits")
-SHIFTED = Augment(degrees=30, shift=0.2)
+SHIFTED = Augment(degrees=30, translate=0.2)
 
 
 def module(**settings: Any) -> DigitsDataModule:
@@ -189,15 +189,15 @@ def test_eval_batch_size_changes_no_figure(make_trainer: Callable[..., Trainer])
     assert len(figures[0]) == 3 + 3 * 10
 
 
-@pytest.mark.parametrize("images_on", ["device", "host"])
-def test_images_lie_where_they_should(images_on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dataset_device", ["device", "host"])
+def test_images_lie_where_they_should(dataset_device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The "meta" device stands for a GPU."""
-    data = prepared("fit", images_on=images_on)
+    data = prepared("fit", dataset_device=dataset_device)
     strategy = type("Strategy", (), {"root_device": torch.device("meta")})
     fake = {"global_rank": 0, "world_size": 1, "strategy": strategy, "overfit_batches": 0}
     data.trainer = type("FakeTrainer", (), fake)()  # type: ignore[assignment]
     loader = data.train_dataloader()
-    expected = "meta" if images_on == "device" else "cpu"
+    expected = "meta" if dataset_device == "device" else "cpu"
     assert loader.images.device.type == loader.labels.device.type == expected
     batch = next(iter(loader))
     assert batch.images.device.type == expected

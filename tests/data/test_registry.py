@@ -3,7 +3,7 @@
 import pytest
 import torchvision.datasets
 
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.data.sources import archives
 
 # torchvision names MNIST's classes "0 - zero" ...
@@ -12,9 +12,9 @@ NUMBERS = {f"{digit} - {word}": str(digit) for digit, word in enumerate(
 )}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", DATASETS)
 def test_classes_are_torchvisions(name: str) -> None:
-    dataset = CATALOGUE[name]
+    dataset = DATASETS[name]
     reader = getattr(torchvision.datasets, dataset.reader)
     if dataset.reader == "EMNIST":
         expected = reader.classes_split_dict[dataset.options["split"]]
@@ -23,9 +23,9 @@ def test_classes_are_torchvisions(name: str) -> None:
     assert list(dataset.classes) == list(expected)
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", DATASETS)
 def test_files_are_those_that_torchvision_reads(name: str) -> None:
-    dataset = CATALOGUE[name]
+    dataset = DATASETS[name]
     if dataset.reader == "EMNIST":
         assert list(archives(dataset)) == ["gzip.zip"]
         assert all(f"emnist-{dataset.options['split']}-" in file for file in dataset.files)
@@ -34,6 +34,6 @@ def test_files_are_those_that_torchvision_reads(name: str) -> None:
 
 
 def test_emnist_balanced_has_47_classes_of_equal_size() -> None:
-    balanced = CATALOGUE["emnist_balanced"]
+    balanced = DATASETS["emnist_balanced"]
     assert len(balanced.classes) == len(set(balanced.classes)) == 47
     assert (balanced.num_train, balanced.num_test) == (47 * 2400, 47 * 400)

@@ -22,10 +22,10 @@ from filelock import FileLock
 import deepdigits
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.data.sources import load, prepare
 
-FILES = CATALOGUE["mnist"].files
+FILES = DATASETS["mnist"].files
 ARCHIVES = [f"{file}.gz" for file in FILES]
 # Known facts of the training set: digits of each class, mean pixel (of 255).
 COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -54,7 +54,7 @@ def overwrite(path: Path) -> None:
     path.write_bytes(b"")
 
 
-DAMAGES = pytest.mark.parametrize("damage", [flip_a_bit, truncate, overwrite, Path.unlink])
+CORRUPTIONS = pytest.mark.parametrize("damage", [flip_a_bit, truncate, overwrite, Path.unlink])
 
 
 def one_line(caught: pytest.ExceptionInfo[InputError]) -> str:
@@ -157,7 +157,7 @@ def test_who_finds_another_preparing_waits_and_takes_its_files(
     assert {file: listing(raw / file) for file in FILES} == before
 
 
-@DAMAGES
+@CORRUPTIONS
 @pytest.mark.parametrize("file", FILES)
 def test_damaged_file_is_replaced_from_the_package(
     file: str, damage: Callable[[Path], None], packed: dict[str, bytes], tmp_path: Path
@@ -183,7 +183,7 @@ def test_content_is_what_the_files_hold(
         assert np.array_equal(labels, tiny_arrays[f"{part}-labels-idx1-ubyte"])
 
 
-@DAMAGES
+@CORRUPTIONS
 @pytest.mark.parametrize("archive", ARCHIVES)
 def test_damaged_embedded_archive_is_named(
     archive: str, damage: Callable[[Path], None], packed: dict[str, bytes], tmp_path: Path
@@ -259,14 +259,14 @@ def test_folder_comes_from_the_environment_or_the_users_cache(
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "mnist"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "mnist"])
 def test_failed_download_names_files_folder_and_sums(name: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="could not be downloaded") as caught:
         prepare(name, tmp_path)
     message = one_line(caught)
     assert name in message
-    assert str(tmp_path / CATALOGUE[name].reader / "raw") in message
-    archives = datasets.archives(CATALOGUE[name])
+    assert str(tmp_path / DATASETS[name].reader / "raw") in message
+    archives = datasets.archives(DATASETS[name])
     assert len(archives) == (1 if name.startswith("emnist") else 4)
     for archive, md5 in archives.items():
         assert f"{archive} (MD5 {md5})" in message
@@ -277,9 +277,9 @@ def test_failed_download_names_files_folder_and_sums(name: Any, tmp_path: Path) 
 def fashion(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny Fashion-MNIST of known content, whose archives were packed by somebody else."""
     monkeypatch.setitem(
-        CATALOGUE,
+        DATASETS,
         "fashion_mnist",
-        replace(CATALOGUE["mnist"], reader="FashionMNIST", embedded=False),
+        replace(DATASETS["mnist"], reader="FashionMNIST", embedded=False),
     )
     raw = tmp_path / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
@@ -328,9 +328,9 @@ def test_other_content_in_an_archive_packed_anew_is_refused(fashion: Path, tmp_p
 def kuzushiji(packed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny KMNIST, of which only the MD5 sums of its archives are known; they lie in place."""
     unknown = replace(
-        CATALOGUE["mnist"], reader="KMNIST", embedded=False, sha256=MappingProxyType({})
+        DATASETS["mnist"], reader="KMNIST", embedded=False, sha256=MappingProxyType({})
     )
-    monkeypatch.setitem(CATALOGUE, "kmnist", unknown)
+    monkeypatch.setitem(DATASETS, "kmnist", unknown)
     monkeypatch.setattr(torchvision.datasets.KMNIST, "resources", md5_sums(packed))
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
@@ -349,7 +349,7 @@ def test_sums_of_a_downloaded_set_are_recorded_as_sha256sum_reads_them(
     assert done.stdout.splitlines() == [f"{file}: OK" for file in FILES]
 
 
-@DAMAGES
+@CORRUPTIONS
 @pytest.mark.usefixtures("no_network")
 def test_later_damage_to_a_downloaded_set_is_found_and_mended(
     damage: Callable[[Path], None], kuzushiji: Path, packed: dict[str, bytes], tmp_path: Path
@@ -362,7 +362,7 @@ def test_later_damage_to_a_downloaded_set_is_found_and_mended(
     assert (kuzushiji / FILES[3]).read_bytes() == gzip.decompress(packed[ARCHIVES[3]])
 
 
-@DAMAGES
+@CORRUPTIONS
 @pytest.mark.usefixtures("no_network")
 def test_damaged_file_and_archive_name_the_archive(
     damage: Callable[[Path], None], kuzushiji: Path, tmp_path: Path
@@ -393,8 +393,8 @@ def test_emnist_is_turned_upright(
     upright[:, 4:24, 6] = 200  # an L: a long stroke down, then a short one to the right
     upright[:, 23, 6:15] = 200
     labels = np.array([3, 1, 2], np.uint8)
-    tiny = replace(CATALOGUE["emnist_digits"], num_train=3, num_test=3)
-    monkeypatch.setitem(CATALOGUE, "emnist_digits", tiny)
+    tiny = replace(DATASETS["emnist_digits"], num_train=3, num_test=3)
+    monkeypatch.setitem(DATASETS, "emnist_digits", tiny)
     raw = tmp_path / "EMNIST" / "raw"
     raw.mkdir(parents=True)
     for images_file, labels_file in (tiny.files[:2], tiny.files[2:]):
@@ -411,8 +411,8 @@ def test_qmnist_labels_are_the_first_column(
 ) -> None:
     rows = np.arange(5 * 8, dtype=np.int32).reshape(5, 8)
     rows[:, 0] = [7, 2, 1, 0, 4]
-    tiny = replace(CATALOGUE["qmnist"], num_train=5, num_test=5)
-    monkeypatch.setitem(CATALOGUE, "qmnist", tiny)
+    tiny = replace(DATASETS["qmnist"], num_train=5, num_test=5)
+    monkeypatch.setitem(DATASETS, "qmnist", tiny)
     raw = tmp_path / "QMNIST" / "raw"
     raw.mkdir(parents=True)
     for images_file, labels_file in (tiny.files[:2], tiny.files[2:]):
@@ -427,7 +427,7 @@ def test_qmnist_labels_are_the_first_column(
 def test_files_of_another_size_than_the_catalogue_says_are_refused(
     tiny_digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CATALOGUE, "mnist", replace(CATALOGUE["mnist"], num_test=131))
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], num_test=131))
     with pytest.raises(InputError, match=r"\(131, 28, 28\)") as caught:
         load("mnist", tiny_digits, train=False)
     assert str(tiny_digits) in one_line(caught)

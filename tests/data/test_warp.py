@@ -19,16 +19,16 @@ def picture(n: int = 3, side: int = 28) -> Tensor:
 def move(
     images: Tensor,
     degrees: float = 0.0,
-    shift: tuple[float, float] = (0.0, 0.0),
-    zoom: tuple[float, float] = (1.0, 1.0),
+    translate: tuple[float, float] = (0.0, 0.0),
+    scale: tuple[float, float] = (1.0, 1.0),
     shear: float = 0.0,
 ) -> Tensor:
-    """The same movement for all images, the shift in pixels."""
+    """The same movement for all images, the translate in pixels."""
     ones = torch.ones(len(images), 1)
     theta = affine_theta(
         degrees * ones[:, 0],
-        torch.tensor([shift]) / images.shape[-1] * ones,
-        torch.tensor([zoom]) * ones,
+        torch.tensor([translate]) / images.shape[-1] * ones,
+        torch.tensor([scale]) * ones,
         shear * ones[:, 0],
     )
     return warp(images, theta)
@@ -61,7 +61,7 @@ def test_positive_degrees_turn_counter_clockwise(quarters: int) -> None:
 def test_whole_pixel_shift_is_padding(right: int, down: int) -> None:
     images = picture()
     padded = torch.nn.functional.pad(images, (right, -right, down, -down))
-    torch.testing.assert_close(move(images, shift=(right, down)), padded, rtol=0, atol=1e-5)
+    torch.testing.assert_close(move(images, translate=(right, down)), padded, rtol=0, atol=1e-5)
     away = -torch.tensor([right, down]).view(1, 2, 1, 1).expand(3, 2, 28, 28).float()
     torch.testing.assert_close(warp(images, displacement=away), padded, rtol=0, atol=1e-5)
 
@@ -69,7 +69,7 @@ def test_whole_pixel_shift_is_padding(right: int, down: int) -> None:
 def test_zoom_above_one_enlarges_about_the_centre() -> None:
     square = torch.zeros(1, 1, 28, 28)
     square[:, :, 11:17, 11:17] = 1
-    grown = move(square, zoom=(2.0, 1.0))
+    grown = move(square, scale=(2.0, 1.0))
     assert grown.sum().item() == pytest.approx(72, rel=1e-5)
     torch.testing.assert_close(grown, grown.flip(3))
     assert grown[0, 0, :, 13].sum().item() == pytest.approx(6)
@@ -77,16 +77,16 @@ def test_zoom_above_one_enlarges_about_the_centre() -> None:
 
 def test_matches_torchvision() -> None:
     images = picture()
-    ours = move(images, degrees=-17.0, shift=(2.0, -3.0), zoom=(0.8, 0.8))
+    ours = move(images, degrees=-17.0, translate=(2.0, -3.0), scale=(0.8, 0.8))
     bilinear = reference.InterpolationMode.BILINEAR
     theirs = reference.affine(images, 17.0, [2, -3], 0.8, [0.0, 0.0], interpolation=bilinear)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
 
 
 def test_matches_scipy_with_all_movements() -> None:
-    """Zoom, then shear, then turn about the centre, then shift, as a product of matrices."""
+    """Zoom, then shear, then turn about the centre, then translate, as a product of matrices."""
     images = picture()
-    ours = move(images, degrees=25.0, shift=(1.5, -2.25), zoom=(1.2, 0.9), shear=0.3)
+    ours = move(images, degrees=25.0, translate=(1.5, -2.25), scale=(1.2, 0.9), shear=0.3)
     cos, sin = np.cos(np.pi * 25 / 180), np.sin(np.pi * 25 / 180)
     turn = np.array([[cos, sin], [-sin, cos]])  # x right and y down
     forward = turn @ np.array([[1, 0.3], [0, 1]]) @ np.diag([1.2, 0.9])
@@ -131,5 +131,5 @@ def test_both_at_once_reads_the_displaced_place_of_the_turned_one() -> None:
 
 
 def test_full_images_stay_within_one() -> None:
-    turned = move(torch.ones(50, 1, 28, 28), degrees=33.0, zoom=(1.03, 0.97))
+    turned = move(torch.ones(50, 1, 28, 28), degrees=33.0, scale=(1.03, 0.97))
     assert turned.max() <= 1 and turned.min() >= 0

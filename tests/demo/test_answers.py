@@ -48,9 +48,9 @@ def test_row_of_test_digits_is_a_number_with_a_frame_around_the_selected_one(dig
 
 
 def test_probabilities_and_grounds_are_those_of_the_net(digits, readers):
-    tile = digits[0][0].numpy()
-    for reader, net in zip(readers, answer_tile(tile, readers)["nets"], strict=True):
-        logits = reader.net(torch.from_numpy(tile)[None, None] / 255)
+    crop = digits[0][0].numpy()
+    for reader, net in zip(readers, answer_tile(crop, readers)["nets"], strict=True):
+        logits = reader.net(torch.from_numpy(crop)[None, None] / 255)
         assert net["probabilities"] == pytest.approx(logits.softmax(1)[0].tolist(), abs=1e-4)
         grounds = torch.tensor(net["grounds"])
         assert grounds.shape == (784,)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepdigits.__main__ import run
-from deepdigits.core import packages as extras
+from deepdigits.core import packages
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.data import sources as datasets
 from deepdigits.export import card, formats
@@ -114,10 +114,12 @@ def test_proof_counts_changed_digits_and_finds_what_is_not_a_number() -> None:
     assert (changed.changed, changed.difference, changed.accuracy) == (1, 2.0, 0.5)
     lost = proof.compare(torch.full((2, 2), torch.nan), net, torch.tensor([0, 0]))
     with pytest.raises(RunFailed):
-        proof.demand_same(lost, Path("net.onnx"))
-    proof.demand_same(proof.compare(net + 5e-5, net, torch.tensor([1, 1])), Path("net.onnx"))
+        proof.assert_equivalent(lost, Path("net.onnx"))
+    proof.assert_equivalent(proof.compare(net + 5e-5, net, torch.tensor([1, 1])), Path("net.onnx"))
     with pytest.raises(RunFailed):
-        proof.demand_same(proof.compare(net + 2e-4, net, torch.tensor([1, 1])), Path("net.onnx"))
+        proof.assert_equivalent(
+            proof.compare(net + 2e-4, net, torch.tensor([1, 1])), Path("net.onnx")
+        )
 
 
 def test_a_net_without_a_report_has_a_card_too() -> None:
@@ -139,7 +141,7 @@ def test_wrong_input_is_named(args, message) -> None:
 
 
 def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypatch) -> None:
-    monkeypatch.setitem(extras.EXTRAS, "export", ("onnx", "no_such_runtime"))
+    monkeypatch.setitem(packages.EXTRAS, "export", ("onnx", "no_such_runtime"))
     wanted = r"needs no_such_runtime, .*: pip install 'deepdigits\[export\]'"
     with pytest.raises(InputError, match=wanted):
         run(["export", "cnn", "--to", "onnx"])

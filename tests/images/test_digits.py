@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 
 from deepdigits import load
-from deepdigits.benchmarks.corruptions import DAMAGES, NO_DIGITS, page, rows_of_digits
+from deepdigits.benchmarks.corruptions import CORRUPTIONS, NO_DIGITS, page, rows_of_digits
 from deepdigits.data import sources as datasets
-from deepdigits.images import find_digits
+from deepdigits.images import detect_digits
 from deepdigits.images import foreground as ink
-from deepdigits.images.foreground import light_over
+from deepdigits.images.foreground import estimate_illumination
 from deepdigits.inference.rejection import look
 
 
@@ -32,11 +32,11 @@ def read(reader, photos):
     return [reading.text for reading in reader.read_all(photos)]
 
 
-@pytest.mark.parametrize("damage", [name for name in DAMAGES if "rotated" not in name])
+@pytest.mark.parametrize("damage", [name for name in CORRUPTIONS if "rotated" not in name])
 def test_digit_is_read_on_a_page_that_makes_it_hard(damage, digits, reader):
     images, labels = digits
     rng = np.random.default_rng(0)
-    texts = read(reader, [DAMAGES[damage](digit, rng) for digit in images])
+    texts = read(reader, [CORRUPTIONS[damage](digit, rng) for digit in images])
     assert sum(text == str(label) for text, label in zip(texts, labels, strict=True)) >= 19
 
 
@@ -69,7 +69,9 @@ def test_many_images_are_read_as_one_by_one(digits, reader):
 def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, monkeypatch):
     """It is read, and would not be if the light were left as it is."""
     if not taken_out:
-        monkeypatch.setattr(ink, "light_over", lambda grey: np.full_like(grey, np.median(grey)))
+        monkeypatch.setattr(
+            ink, "estimate_illumination", lambda grey: np.full_like(grey, np.median(grey))
+        )
     across, down = np.mgrid[-1:1:400j, -1:1:400j]
     light = 230 * (1 - 0.2 * (across**2 + down**2))
     texts = []
@@ -85,23 +87,23 @@ def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, mo
 @pytest.mark.parametrize("grey", [0, 7, 120, 255])
 def test_light_that_is_even_is_found_so(grey):
     picture = np.full((30, 50), grey, np.float32)
-    assert light_over(picture) == pytest.approx(picture, abs=1e-3)
+    assert estimate_illumination(picture) == pytest.approx(picture, abs=1e-3)
 
 
 def test_a_second_look_asks_only_for_what_is_doubtful():
     asked = []
 
-    def ask(tiles):
-        asked.append(len(tiles))
-        sure = np.full((len(tiles), 10), 0.01, np.float32)
+    def ask(crops):
+        asked.append(len(crops))
+        sure = np.full((len(crops), 10), 0.01, np.float32)
         sure[:, 3] = 0.91
         if len(asked) == 1:
             sure[1] = 0.1
         return sure
 
-    tiles = np.zeros((3, 28, 28), np.uint8)
-    tiles[:, 4:24, 12:16] = 255
-    seen = look(ask, tiles)
+    crops = np.zeros((3, 28, 28), np.uint8)
+    crops[:, 4:24, 12:16] = 255
+    seen = look(ask, crops)
     assert asked == [3, 2]
     assert [one.is_digit for one in seen] == [True, False, True]
     assert seen[1].probabilities.argmax() == 3  # clear from another angle, doubtful on the whole
@@ -110,10 +112,10 @@ def test_a_second_look_asks_only_for_what_is_doubtful():
 def test_a_digit_keeps_its_own_ink_beside_another(digits):
     sheet = Image.new("L", (600, 300), 255)
     for place, digit in enumerate(digits[0][:2]):
-        tile = Image.fromarray(255 - digit).resize((200, 200))
-        sheet.paste(tile, (40 + 260 * place, 50))
-    found = find_digits(sheet)
+        crop = Image.fromarray(255 - digit).resize((200, 200))
+        sheet.paste(crop, (40 + 260 * place, 50))
+    found = detect_digits(sheet)
     assert len(found) == 2
     for one, digit in zip(found, digits[0][:2], strict=True):
-        drawn, meant = torch.tensor(one.tile).float(), torch.tensor(digit).float()
+        drawn, meant = torch.tensor(one.crop).float(), torch.tensor(digit).float()
         assert (drawn - meant).abs().mean() < 20

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from deepdigits.data import sources as datasets
-from deepdigits.images import find_digits
+from deepdigits.images import detect_digits
 from deepdigits.images.merging import Segment, merge
 from deepdigits.images.segments import reading_order
 
@@ -60,5 +60,5 @@ def test_a_digit_in_two_pieces_is_one(index, digit, data_folder):
     )
     page = Image.new("L", (400, 400), 255)
     page.paste(large, (60, 60))
-    (found,) = find_digits(page)
-    assert np.abs(found.tile.astype(int) - images[index].numpy()).mean() < 16
+    (found,) = detect_digits(page)
+    assert np.abs(found.crop.astype(int) - images[index].numpy()).mean() < 16

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deepdigits.data import sources as datasets
-from deepdigits.images import is_drawn
-from deepdigits.images.normalization import to_frame
+from deepdigits.images import has_strokes
+from deepdigits.images.normalization import normalize_crop
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_test_digit_comes_back_from_any_size_as_it_was(factor, digits):
     for digit in digits[:30]:
         large = np.repeat(np.repeat(digit, factor, 0), factor, 1).astype(np.float32) / 255
         page = np.pad(large, ((7, 40), (90, 3)))
-        assert np.abs(to_frame(page).astype(int) - digit).mean() < 12
+        assert np.abs(normalize_crop(page).astype(int) - digit).mean() < 12
 
 
 def test_weak_ends_of_strokes_count_for_the_box_and_the_blur_around_them_does_not():
@@ -51,9 +51,9 @@ def test_weak_ends_of_strokes_count_for_the_box_and_the_blur_around_them_does_no
     ink[180:200, 140:160] = 0.4
     blurred = np.maximum(ink, np.float32(0.2) * (np.indices(ink.shape)[0] > 60))
     for picture in (ink, blurred):
-        rows = np.flatnonzero((to_frame(picture) > 90).any(axis=1))
+        rows = np.flatnonzero((normalize_crop(picture) > 90).any(axis=1))
         assert rows[-1] - rows[0] == 19
 
 
 def test_every_test_digit_shows_strokes(digits):
-    assert all(is_drawn(digit) for digit in digits)
+    assert all(has_strokes(digit) for digit in digits)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepdigits.images.ruling import without_lines
+from deepdigits.images.ruling import remove_ruling
 
 
 def ring(width=400, radius=110, pen=24):
@@ -22,7 +22,7 @@ def ruled(ink, slope=0.0, upright=False, weight=0.45):
 @pytest.mark.parametrize("upright", [False, True])
 def test_lines_go_even_where_a_digit_hides_half_of_them(slope, upright):
     digit = ring()
-    left = without_lines(ruled(digit, slope, upright))
+    left = remove_ruling(ruled(digit, slope, upright))
     outside = digit == 0
     assert (left[outside] > 0.15).mean() < 0.003
     assert left[digit == 1].mean() > 0.97
@@ -30,7 +30,7 @@ def test_lines_go_even_where_a_digit_hides_half_of_them(slope, upright):
 
 def test_squares_go():
     digit = ring()
-    left = without_lines(ruled(ruled(digit), upright=True))
+    left = remove_ruling(ruled(ruled(digit), upright=True))
     assert (left[digit == 0] > 0.15).mean() < 0.003
     assert left[digit == 1].mean() > 0.95
 
@@ -39,4 +39,4 @@ def test_a_thin_stroke_that_does_not_cross_the_picture_stays():
     ink = np.zeros((400, 400), np.float32)
     ink[60:340, 198:204] = 1
     ink[60:66, 120:204] = 1
-    assert np.array_equal(without_lines(ink), ink)
+    assert np.array_equal(remove_ruling(ink), ink)

@@ -1,4 +1,4 @@
-"""A trained net by name: shipped ones, runs, and files that are not to be trusted."""
+"""A trained net by name: list_models ones, runs, and files that are not to be trusted."""
 
 import json
 import shutil
@@ -14,11 +14,11 @@ from PIL import Image
 from deepdigits import LitCNN, LitMLP, load
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
-from deepdigits.inference.publish import ship
+from deepdigits.inference.publish import publish
 from deepdigits.metrics.report import Report
 from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import checkpoint
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import latest_run, resolve_run
 from deepdigits.training.cli import main
 
 HALF_RIGHT = np.eye(10, dtype=int) + np.roll(np.eye(10, dtype=int), 1, axis=1)
@@ -82,7 +82,7 @@ def test_lightnings_own_way_stays_open(tiny_digits: Path) -> None:
     small = ["--model.channels", "[4]", "--model.kernel_sizes", "[3]", "--model.hidden_size", "8"]
     few = ["--data.val_size", "40", "--data.batch_size", "10", "--trainer.max_epochs", "1"]
     main(["fit", "--model", "LitCNN", *small, *few])
-    run = runs.latest()
+    run = latest_run()
     again = LitCNN.load_from_checkpoint(run.checkpoint)
     assert again.hparams["channels"] == [4]
     images = torch.rand(5, 1, 28, 28)
@@ -106,7 +106,7 @@ def test_tensors_arrays_and_images_of_the_same_digit_agree() -> None:
 
 
 def test_a_shipped_copy_of_a_run_is_its_net(run: Path, tmp_path: Path) -> None:
-    ship(str(run), "mine", tmp_path)
+    publish(str(run), "mine", tmp_path)
     weights, facts = pretrained.read("mine", tmp_path)
     saved = checkpoint.load(run / "checkpoints" / "best.ckpt")["state_dict"]
     assert {f"net.{name}" for name in weights} == saved.keys()
@@ -176,7 +176,7 @@ def test_arrays_that_are_no_digits_are_refused(images: torch.Tensor) -> None:
 
 def test_a_shipped_name_is_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     tested = main(["test", "--ckpt_path", "mlp", "--trainer.accelerator", "cpu"])
-    report = tested.artifacts().report
+    report = tested.report_writer().report
     assert report is not None
     assert np.asarray(report.confusion).tolist() == load("mlp").report["confusion_matrix"]
-    assert runs.find("mlp").read_json("training.json") is not None
+    assert resolve_run("mlp").read_json("training.json") is not None

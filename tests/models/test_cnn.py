@@ -1,4 +1,4 @@
-"""How the stages of the CNN shrink the map."""
+"""How the stages of the CNN downsample the map."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def test_pool_in_all_stages_but_the_last_is_the_default() -> None:
     torch.manual_seed(0)
     default = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3])
     torch.manual_seed(0)
-    named = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3], shrink=["pool", "pool", "keep"])
+    named = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3], downsample=["pool", "pool", "keep"])
     assert str(default) == str(named)
     torch.testing.assert_close(default.state_dict(), named.state_dict(), rtol=0, atol=0)
 
@@ -32,14 +32,14 @@ def test_pool_in_all_stages_but_the_last_is_the_default() -> None:
     ],
 )
 def test_each_stage_shrinks_the_map_as_it_is_told(ways: list[str], side: int) -> None:
-    net = CNN(channels=[2, 4], kernel_sizes=[5, 3], shrink=ways)  # type: ignore[arg-type]
+    net = CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=ways)  # type: ignore[arg-type]
     assert features(net) == (2, 4, side, side)
     assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
     assert sum(isinstance(m, nn.MaxPool2d) for m in net.modules()) == ways.count("pool")
 
 
 def test_stride_of_an_odd_map() -> None:
-    net = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3], shrink=["stride", "pool", "stride"])
+    net = CNN(channels=[2, 4, 6], kernel_sizes=[5, 3, 3], downsample=["stride", "pool", "stride"])
     assert features(net) == (2, 6, 2, 2)  # 28, 12, 5, then ceil((5 - 2) / 2)
     assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
 
@@ -47,10 +47,10 @@ def test_stride_of_an_odd_map() -> None:
 @pytest.mark.parametrize(
     ("ways", "message"),
     [
-        (["pool"], "shrink .*give both the same length"),
-        (["pool", "melt"], "shrink has melt, expected any of pool, stride, keep"),
+        (["pool"], "downsample .*give both the same length"),
+        (["pool", "melt"], "downsample has melt, expected any of pool, stride, keep"),
     ],
 )
 def test_impossible_shrink_is_refused(ways: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        CNN(channels=[2, 4], kernel_sizes=[5, 3], shrink=ways)  # type: ignore[arg-type]
+        CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=ways)  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ def test_half_precision_net_takes_float_images(make: type[nn.Module]) -> None:
 def test_shifts_average_five_views_in_evaluation_only(make: type[nn.Module]) -> None:
     torch.manual_seed(0)
     plain = make()
-    net = make(shifts=True)
+    net = make(shift_tta=True)
     net.load_state_dict(plain.state_dict())
     images = torch.rand(3, 1, 28, 28)
     views = [images]

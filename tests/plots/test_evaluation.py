@@ -9,7 +9,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.metrics.calibration import expected_calibration_error
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import (
@@ -109,7 +109,7 @@ def test_counts_are_light_on_dark_cells_and_dark_on_light_ones() -> None:
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "emnist_balanced"])
 def test_names_beside_a_confusion_matrix_do_not_touch(name: str) -> None:
-    names = CATALOGUE[name].classes
+    names = DATASETS[name].classes
     figure = confusion_matrix(Report(np.full((len(names), len(names)), 1000), names))
     axes, (width, height) = figure.axes[0], figure.get_size_inches() * figure.dpi
     pixels(figure)

@@ -56,8 +56,8 @@ def test_each_digit_has_its_box_its_pixels_its_grounds_and_its_bars(reader, row)
     for digit, seen, why, bars in zip(
         reading.digits, cells[::3], cells[1::3], cells[2::3], strict=True
     ):
-        assert (seen.images[0].get_array() == digit.tile).all()
-        pixels = torch.from_numpy(digit.tile / np.float32(255))
+        assert (seen.images[0].get_array() == digit.crop).all()
+        pixels = torch.from_numpy(digit.crop / np.float32(255))
         drop = occlusion(reader.net, pixels, digit.best).numpy()
         colours = np.ma.getdata(why.images[1].get_array())
         assert ((colours[..., 0] > colours[..., 2]) == (drop > 0)).all()  # orange
@@ -67,10 +67,10 @@ def test_each_digit_has_its_box_its_pixels_its_grounds_and_its_bars(reader, row)
 
 
 def test_what_is_no_digit_is_marked_as_such(reader) -> None:
-    tile = np.full((28, 28), 99, np.uint8)
+    crop = np.full((28, 28), 99, np.uint8)
     sure, unsure = np.full((2, 10), 0.05, np.float32)
     sure[3] = unsure[4] = 0.55
-    digits = [Digit(3, 1, sure, (0, 0, 9, 9), tile), Digit(None, 1, unsure, (10, 0, 19, 9), tile)]
+    digits = [Digit(3, 1, sure, (0, 0, 9, 9), crop), Digit(None, 1, unsure, (10, 0, 19, 9), crop)]
     reading = Reading(digits, reader.class_names)
     (part,) = draw([("odd", Image.new("L", (20, 10)), reading)], reader).subfigs
     colours = [to_hex(patch.get_edgecolor()).upper() for patch in part.axes[0].patches]

@@ -16,9 +16,9 @@ from trainings import TRAIN, same_run
 
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 
-FILES = CATALOGUE["mnist"].files
+FILES = DATASETS["mnist"].files
 
 
 def flipped(data: bytes) -> bytes:
@@ -26,18 +26,18 @@ def flipped(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-DAMAGES = {"a bit flipped": flipped, "a byte missing": lambda d: d[:-1], "empty": lambda d: b""}
+CORRUPTIONS = {"a bit flipped": flipped, "a byte missing": lambda d: d[:-1], "empty": lambda d: b""}
 
 
 @pytest.mark.reliability
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", CORRUPTIONS)
 @pytest.mark.parametrize("file", FILES)
 def test_damaged_file_is_mended(file: str, damage: str, tmp_path: Path, ledger: Ledger) -> None:
     with ledger("4 data files x 3 kinds of damage: found, mended from the archive"):
         datasets.prepare("mnist", tmp_path)
         path = tmp_path / "MNIST" / "raw" / file
         whole = path.read_bytes()
-        path.write_bytes(DAMAGES[damage](whole))
+        path.write_bytes(CORRUPTIONS[damage](whole))
         with pytest.raises(InputError, match=file):
             datasets.load("mnist", tmp_path, train=file.startswith("train"))
         datasets.prepare("mnist", tmp_path)
@@ -45,7 +45,7 @@ def test_damaged_file_is_mended(file: str, damage: str, tmp_path: Path, ledger: 
 
 
 @pytest.mark.reliability
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", CORRUPTIONS)
 @pytest.mark.parametrize("file", FILES)
 def test_damaged_archive_is_named(
     file: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
@@ -56,7 +56,9 @@ def test_damaged_archive_is_named(
         for archive in (datasets.files("deepdigits.data") / "mnist").iterdir():
             content = archive.read_bytes()
             damaged = archive.name == f"{file}.gz"
-            (archives / archive.name).write_bytes(DAMAGES[damage](content) if damaged else content)
+            (archives / archive.name).write_bytes(
+                CORRUPTIONS[damage](content) if damaged else content
+            )
         monkeypatch.setattr(datasets, "files", lambda package: archives.parent)
         with pytest.raises(InputError, match=f"{file}.gz"):
             datasets.prepare("mnist", tmp_path / "new")

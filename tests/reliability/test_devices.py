@@ -140,7 +140,7 @@ def _lives(file: str) -> bool:
 def test_signal_to_one_process_stops_all_and_they_go_on_to_the_same_bytes(ledger: Ledger) -> None:
     with ledger("SIGTERM to one of two processes: all stop, saved, resumed to the same weights"):
         args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--model.dropout", "0.2"]
-        args += ["--trainer.limit_train_batches", "40", "--snapshot.every_n_steps", "5"]
+        args += ["--trainer.limit_train_batches", "40", "--last_checkpoint.every_n_steps", "5"]
         deepdigits(*args, "--logger.version", "unbroken")
         stop = ask(Path(), "training", "SIGTERM", at=20)
         with start(*args, *stop, "--logger.version", "broken") as process:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from deepdigits import LitCNN, LitMLP
 from deepdigits.__main__ import run
-from deepdigits.runs import run as runs
-from deepdigits.training.callbacks.relocate_checkpoints import Placement
+from deepdigits.runs.resolve import resolve_run
+from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 from deepdigits.training.cli import DigitsCLI
 
 pytestmark = pytest.mark.usefixtures("found", "photo", "served")
@@ -183,7 +183,7 @@ def test_training_that_cannot_go_on_is_one_line(kind: str, door: str, ledger: Le
 
 
 def test_the_engine_itself_has_a_key_error_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepdigits.training.cli.name_misfits", lambda trainer: None)
+    monkeypatch.setattr("deepdigits.training.cli.wrap_restore_errors", lambda trainer: None)
     edit_checkpoints(TRAINING["weights only"])
     with pytest.raises(KeyError, match="contains only the model"):
         enter("fit --resume")
@@ -227,7 +227,7 @@ def test_damaged_last_checkpoint_gives_way_to_the_best(
     with ledger("damaged last.ckpt: the one before it is used, and a line says so"):
         last = Path(RUN, "checkpoints", "last.ckpt")
         last.write_bytes(BYTES[kind](last.read_bytes()))
-        assert runs.find(RUN).last_checkpoint == last.with_name("best.ckpt")
+        assert resolve_run(RUN).last_checkpoint == last.with_name("best.ckpt")
         assert f"going on from {RUN}/checkpoints/best.ckpt" in capsys.readouterr().err
         assert enter("fit --resume").trainer.global_step == 8
 
@@ -272,7 +272,7 @@ def test_checkpoint_of_a_stranger_removes_no_file() -> None:
 
 def test_the_engine_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
     plant()
-    monkeypatch.setattr(Placement, "on_load_checkpoint", lambda *args: None)
+    monkeypatch.setattr(RelocateCheckpoints, "on_load_checkpoint", lambda *args: None)
     run(["train", "--resume", RUN, "--trainer.max_epochs", "3"])
     assert not Path("mine.txt").exists()
 

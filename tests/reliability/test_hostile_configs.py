@@ -9,7 +9,7 @@ from ledger import Ledger
 from strangers import Content, edit_config
 
 from deepdigits.__main__ import run
-from deepdigits.runs import config_safety as trust
+from deepdigits.runs import config_safety
 
 pytestmark = pytest.mark.usefixtures("found", "photo", "served")
 PROOF = "hostile config.yaml at a door: one line, or not looked at; nothing is imported"
@@ -76,7 +76,7 @@ def test_without_the_check_it_would_be_imported(
     canary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit_config(NETS["net"])
-    monkeypatch.setattr(trust, "check", lambda *args: None)
+    monkeypatch.setattr(config_safety, "check_config_imports", lambda *args: None)
     run(TEST)
     assert canary.exists()
 

@@ -10,17 +10,22 @@ from ledger import Ledger
 from shell import ROOT
 
 from deepdigits.__main__ import run
-from deepdigits.commands.registry import VERBS
+from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.errors import InputError
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
-GROUPS = ("model", "data", "trainer", "checkpoint", "snapshot", "early_stopping", "logger")
+GROUPS = ("model", "data", "trainer", "checkpoint", "last_checkpoint", "early_stopping", "logger")
 TYPED = (
     *("data.batch_size", "data.val_size", "data.eval_batch_size", "data.split_seed"),
-    *("data.augment.degrees", "data.augment.zoom", "model.lr", "model.dropout", "model.norm"),
+    *("data.augment.degrees", "data.augment.scale", "model.lr", "model.dropout", "model.norm"),
     *("model.hidden_sizes", "trainer.max_epochs", "trainer.limit_train_batches", "ema_decay"),
-    *("trainer.devices", "snapshot.every_n_steps", "early_stopping.patience", "seed_everything"),
-    *("checkpoint.save_top_k", "dashboard.every_n_epochs", "data.dataset", "data.images_on"),
+    *(
+        "trainer.devices",
+        "last_checkpoint.every_n_steps",
+        "early_stopping.patience",
+        "seed_everything",
+    ),
+    *("checkpoint.save_top_k", "dashboard.every_n_epochs", "data.dataset", "data.dataset_device"),
 )
 words = st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=12
@@ -40,7 +45,7 @@ unknown = st.builds(lambda key, value: [f"--{key}={value}"], unknown_keys, words
 strays = no_value.map(lambda word: [word])
 configs = st.dictionaries(names, trees, min_size=1).map(lambda tree: ["-c", yaml.safe_dump(tree)])
 broken = words.map(lambda word: ["-c", f"{{[{word}"])
-verbs = st.sampled_from([*VERBS, "zz"])
+verbs = st.sampled_from([*COMMANDS, "zz"])
 
 
 def refused(args: list[str]) -> None:

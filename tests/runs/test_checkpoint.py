@@ -168,7 +168,7 @@ def torch_saved(value: object, **settings: object) -> bytes:
     return buffer.getvalue()
 
 
-DAMAGES = {
+CORRUPTIONS = {
     "empty": lambda: b"",
     "truncated": lambda: saved()[:-100],
     "half": lambda: saved()[: len(saved()) // 2],
@@ -196,9 +196,9 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", CORRUPTIONS)
 def test_damaged_file_is_named(damage: str) -> None:
-    data = DAMAGES[damage]()
+    data = CORRUPTIONS[damage]()
     Path("last.ckpt").write_bytes(data)
     assert "damaged" in refusal(load, Path("last.ckpt"))
 

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from deepdigits.core.errors import InputError
-from deepdigits.runs import run as runs
 from deepdigits.runs.run import Run, find, latest
 
 CONFIG = {"model": {"class_path": "LitCNN"}, "seed_everything": 3}
@@ -162,7 +161,3 @@ def test_failed_write_leaves_the_old_report_whole(
     with pytest.raises((OSError, TypeError)):
         run.write_json("report.json", content)
     assert json.loads((tmp_path / "report.json").read_text()) == {"accuracy": 0.9}
-
-
-def test_messages_are_folded_into_one_line() -> None:
-    assert runs.one_line(ValueError("first\n  second\tthird")) == "first second third"

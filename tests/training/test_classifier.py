@@ -378,7 +378,7 @@ def test_resumed_run_ends_in_the_same_bits(
     face: type[LitClassifier], when: dict[str, int], make_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
     """In mid-epoch (step 8 of 6 an epoch), between epochs, and behind the validation."""
-    data = {"augment": Augment(degrees=10, shift=0.1), "seed": 3}
+    data = {"augment": Augment(degrees=10, translate=0.1), "seed": 3}
     checkpoint = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, **when)
     whole_run = small(face)
     trainer = make_trainer(callbacks=[checkpoint], enable_checkpointing=True, max_epochs=3)

@@ -10,7 +10,7 @@ import yaml
 
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.runs import run as runs
+from deepdigits.runs.resolve import latest_run
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.resolve_config import resolve
 
@@ -177,19 +177,19 @@ def test_devices_of_which_there_must_be_one_are_refused_in_a_line(tmp_path):
 
 def test_the_checkpoint_with_the_least_loss_is_the_best(tmp_path):
     cli = run(["fit", "-c", MLP, "-c", DEBUG, "--checkpoint.monitor", "val/loss"])
-    least = min(value for _, value in cli.artifacts().state_dict()["history"]["val/loss"])
+    least = min(value for _, value in cli.report_writer().state_dict()["history"]["val/loss"])
     assert cli.trainer.checkpoint_callback.best_model_score.item() == pytest.approx(least)
 
 
 def test_without_validation_the_last_checkpoint_is_tested(tmp_path):
     cli = run(["train", "-c", MLP, "-c", DEBUG, "--data.val_size", "0"])
-    assert cli.artifacts().report.num_samples == 4000
+    assert cli.report_writer().report.num_samples == 4000
     assert torch.load(cli.trainer.ckpt_path, weights_only=True)["epoch"] == 1
 
 
 def test_averaged_weights_are_the_ones_that_are_tested(tmp_path):
     cli = run(["train", "-c", MLP, "-c", DEBUG, "--ema_decay", "0.9"])
-    in_process = cli.artifacts().report.to_dict()
+    in_process = cli.report_writer().report.to_dict()
     saved = torch.load(cli.trainer.ckpt_path, weights_only=True)
     name = "net.head.weight"
     assert torch.equal(cli.model.state_dict()[name], saved["state_dict"][name])
@@ -226,10 +226,10 @@ def test_the_seed_decides_the_result(tmp_path):
 
 def test_runs_are_named_after_config_or_net(tmp_path):
     run(["fit", "--model", "LitMLP", "-c", DEBUG, "--logger.name", "mine", "--logger.version", "a"])
-    assert runs.latest().folder == Path("lightning_logs/mine/a")
+    assert latest_run().folder == Path("lightning_logs/mine/a")
     limits = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "20"]
     run(["fit", "--model", "LitMLP", *limits])
-    assert runs.latest().folder == Path("lightning_logs/mlp/version_0")
+    assert latest_run().folder == Path("lightning_logs/mlp/version_0")
 
 
 WRONG = {
@@ -245,7 +245,7 @@ WRONG = {
     "negative validation": (["--data.val_size", "-1"], "val_size is -1"),
     "unknown dataset": (["--data.dataset", "minst"], "'fashion_mnist'"),
     "no units": (["--model.hidden_sizes", "[0]"], "hidden_sizes is [0]"),
-    "too strong": (["--data.augment.zoom", "3"], "zoom is 3.0, expected 0 to"),
+    "too strong": (["--data.augment.scale", "3"], "zoom is 3.0, expected 0 to"),
     "no precision": (["--trainer.precision", "7"], "trainer.precision"),
     "folder is a file": (["--data.data_dir", __file__], "DEEPDIGITS_DATA"),
 }

@@ -13,7 +13,7 @@ from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
-from deepdigits.data.registry import CATALOGUE
+from deepdigits.data.registry import DATASETS
 from deepdigits.runs.predictions import write_probabilities
 
 TINY = ["--model.hidden_sizes=[8]", "--data.val_size=40", "--data.batch_size=20"]
@@ -104,7 +104,7 @@ def test_a_shipped_net_predicts_as_it_reports(data_folder) -> None:
 
 
 def test_classes_of_any_name_are_columns(tmp_path: Path) -> None:
-    names = CATALOGUE["fashion_mnist"].classes
+    names = DATASETS["fashion_mnist"].classes
     probabilities = np.random.default_rng(0).random((3, 10)).astype(np.float32)
     write_probabilities(tmp_path / "fashion.csv", probabilities, [0, 9, 2], names)
     head, labels, again = table(tmp_path / "fashion.csv")

@@ -4,11 +4,11 @@ const $ = (id) => document.getElementById(id);
 const overlay = $("overlay");
 const ORANGE = [213, 94, 0], BLUE = [0, 114, 178];
 
-export function picture(tile) {
+export function picture(crop) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 28;
   const image = new ImageData(28, 28);
-  tile.forEach((v, i) => image.data.set([v, v, v, 255], 4 * i));
+  crop.forEach((v, i) => image.data.set([v, v, v, 255], 4 * i));
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
@@ -53,7 +53,7 @@ export function drawTiles(answer, choose) {
     button.className = "tile";
     button.ariaPressed = String(number === answer.selected);
     button.ariaLabel = `digit ${number + 1}`;
-    button.append(picture(digit.tile));
+    button.append(picture(digit.crop));
     button.onclick = () => choose(number);
     return button;
   }));

@@ -92,12 +92,12 @@ async function gallery(number) {
     const button = document.createElement("button");
     button.className = "mistake";
     button.title = `test digit ${one.index}: ${(100 * one.confidence).toFixed(1)} % sure`;
-    button.append(picture(one.tile));
+    button.append(picture(one.crop));
     button.insertAdjacentHTML("beforeend", '<b class="true"></b> → <b class="false"></b>');
     button.querySelector(".true").textContent = one.label;
     button.querySelector(".false").textContent = one.predicted;
     button.onclick = () => {
-      showTile(picture(one.tile));
+      showTile(picture(one.crop));
       show(() => ask("digit", one.index));
       scrollTo({ top: 0, behavior: "smooth" });
     };

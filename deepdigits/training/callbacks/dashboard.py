@@ -13,7 +13,7 @@ from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.training.callbacks import dashboard_images as pictures
 from deepdigits.training.callbacks import hyperparameters
-from deepdigits.training.callbacks.probability_collector import Outputs
+from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.classifier import LitClassifier
 
 
@@ -32,7 +32,7 @@ class Dashboard(Callback):
     def __init__(self, every_n_epochs: int = 10) -> None:
         self.every_n_epochs = every_n_epochs
         self._throughput = Throughput()
-        self._outputs = Outputs()
+        self._outputs = ProbabilityCollector()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write layout, config and hyper-parameters, once a run."""
@@ -46,7 +46,7 @@ class Dashboard(Callback):
             # Indented: Markdown leaves it as it is.
             writer.add_text("config", indent(config.read_text(), "    "))
         # Written directly: the logger's log_hyperparams would add a first value of each metric.
-        for summary in hyperparameters.table_row(trainer, pl_module):
+        for summary in hyperparameters.hparams_summaries(trainer, pl_module):
             writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

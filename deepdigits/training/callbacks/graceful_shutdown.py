@@ -9,10 +9,10 @@ from typing import Any, Self
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from deepdigits.core.errors import Interrupted
-from deepdigits.training.callbacks.last_checkpoint import Snapshot, validates_next
+from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint, validates_next
 
 
-class Signals(Callback):
+class GracefulShutdown(Callback):
     """Stops at the end of the batch on SIGTERM and Ctrl-C, and under SLURM on SIGUSR1.
 
     Lightning 2.6 saves nothing on SIGTERM and ends with exit code 0. Here a training saves
@@ -28,7 +28,7 @@ class Signals(Callback):
     def __init__(self, verb: str = "train") -> None:
         self.verb = verb
         self.signum: int | None = None
-        self.snapshot: Snapshot | None = None
+        self.last_checkpoint: LastCheckpoint | None = None
         self._at_work = False
         self._former: dict[int, Any] = {}
 
@@ -75,7 +75,7 @@ class Signals(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop between two epochs; the one before has just been saved."""
-        begun = self.snapshot is None or self.snapshot.saved
+        begun = self.last_checkpoint is None or self.last_checkpoint.saved
         if begun and self._asked(trainer):
             self._stop(f"after epoch {trainer.current_epoch}", trainer)
 
@@ -108,16 +108,16 @@ class Signals(Callback):
 
     def _save_and_stop(self, trainer: Trainer) -> None:
         where = f"in epoch {trainer.current_epoch + 1} at step {trainer.global_step}"
-        if self.snapshot is None:
+        if self.last_checkpoint is None:
             self._stop(f"{where}; nothing is saved")
         else:
-            self.snapshot.save(trainer)
+            self.last_checkpoint.save(trainer)
             self._stop(f"{where}, which is saved", trainer)
 
     def _stop(self, where: str, trainer: Trainer | None = None) -> None:
         assert self.signum is not None
         line = f"stopped by {signal.Signals(self.signum).name} {where}"
-        if trainer is not None and self.snapshot is not None and trainer.log_dir:
+        if trainer is not None and self.last_checkpoint is not None and trainer.log_dir:
             run = os.path.relpath(trainer.log_dir)
             line += f"; go on with: deepdigits {self.verb} --resume {run}"
         raise Interrupted(self.signum, line)

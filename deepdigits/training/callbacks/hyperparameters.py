@@ -16,7 +16,7 @@ FINAL_METRICS = ("test/accuracy", "val/accuracy", "test/f1_macro", "val/f1_macro
 Settings = dict[str, int | float | str]
 
 
-def table_row(trainer: Trainer, pl_module: LightningModule) -> list[Any]:
+def hparams_summaries(trainer: Trainer, pl_module: LightningModule) -> list[Any]:
     """The summaries that make a run a row of the table.
 
     TensorBoard takes the columns from any one of the runs: so each names those of all nets.

@@ -15,7 +15,7 @@ FINISHED = "finished.ckpt"
 _COUNTS = ("confmat", "loss_sum")
 
 
-class Snapshot(Checkpoint):
+class LastCheckpoint(Checkpoint):
     """Saves ``last.ckpt`` after each epoch, and in its middle every so many steps or seconds.
 
     Lightning's own ``save_last`` only saves it in epochs that are among the best. With the weights

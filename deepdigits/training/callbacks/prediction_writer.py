@@ -6,17 +6,17 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from deepdigits.core.files import check_target
+from deepdigits.core.files import check_output_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.predictions import of_split, write_probabilities
-from deepdigits.training.callbacks.probability_collector import Outputs
+from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.report_writer import run_folder
 
 AUTO = "auto"
 SUFFIXES = (".csv", ".npz")
 
 
-class Probabilities(Callback):
+class PredictionWriter(Callback):
     """Writes what a net holds possible of each digit that it predicts.
 
     Not a `BasePredictionWriter`: that asks a DataLoader for the indices, and writes a file for each
@@ -32,9 +32,9 @@ class Probabilities(Callback):
 
     def __init__(self, output: str | None = AUTO) -> None:
         if output not in (AUTO, None):
-            check_target("--output", Path(output), SUFFIXES)
+            check_output_path("--output", Path(output), SUFFIXES)
         self.output = output
-        self._outputs = Outputs()
+        self._outputs = ProbabilityCollector()
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any

@@ -5,7 +5,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 
-class Outputs:
+class ProbabilityCollector:
     """Collects the class probabilities of an evaluation, batch by batch."""
 
     def __init__(self) -> None:

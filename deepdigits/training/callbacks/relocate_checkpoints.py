@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 
-class Placement(Callback):
+class RelocateCheckpoints(Callback):
     """Makes what a checkpoint knows of the best ones so far hold for the folder of this run.
 
     Lightning 2.6 keeps whole paths in a checkpoint: a run that was moved, or is resumed from

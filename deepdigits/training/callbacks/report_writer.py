@@ -16,11 +16,11 @@ from deepdigits.runs import evaluation
 from deepdigits.runs import report as reports
 from deepdigits.runs.report import TRAINING
 from deepdigits.runs.run import Run
-from deepdigits.training.callbacks.probability_collector import Outputs
+from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.classifier import LitClassifier
 
 
-class Artifacts(Callback):
+class ReportWriter(Callback):
     """Writes what a run leaves: the facts and curves of a training, the report of a test.
 
     Everything goes into the run folder: the logger's while training, else that of the checkpoint
@@ -38,7 +38,7 @@ class Artifacts(Callback):
         self._history: dict[str, list[tuple[int, float]]] = {}
         self._seconds = 0.0
         self._started: float | None = None
-        self._outputs = Outputs()
+        self._outputs = ProbabilityCollector()
 
     def state_dict(self) -> dict[str, Any]:
         """Curves and seconds so far; a resumed run goes on with them."""

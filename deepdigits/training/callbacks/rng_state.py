@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 State = dict[str, Any]
 
 
-class Randomness(Callback):
+class RNGStateCheckpoint(Callback):
     """Keeps the state of the random generators in checkpoints, so that dropout resumes exactly.
 
     Lightning 2.6 keeps none. The state is tensors and plain numbers, and loads with weights only.

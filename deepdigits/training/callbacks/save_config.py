@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
 
-class WholeConfig(SaveConfigCallback):
+class AtomicSaveConfigCallback(SaveConfigCallback):
     """Writes config.yaml whole or not at all: a run that is killed meanwhile can go on.
 
     To be used with ``config_filename`` ``config.part``, which is what Lightning writes.

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from deepdigits.core.errors import RunFailed
 
 
-class Guard(Callback):
+class StopOnNonFinite(Callback):
     """Stops the training before a loss or a gradient that is not finite reaches the weights.
 
     Lightning only looks at the monitored figure, once an epoch, when the weights are long lost.

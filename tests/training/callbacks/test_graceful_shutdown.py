@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer
 
 from deepdigits.__main__ import run
 from deepdigits.core.errors import Interrupted
-from deepdigits.training.callbacks.graceful_shutdown import Signals
+from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 
 ROOT = Path(__file__).parents[3]
 BATCHES = 20
@@ -82,7 +82,7 @@ def test_shell_sees_one_line_and_the_exit_code(signal_, environment, monkeypatch
 def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
     """What the guard mends (Lightning 2.6)."""
     for name in ("_take_over", "setup"):
-        monkeypatch.setattr(Signals, name, lambda *args, **more: None)
+        monkeypatch.setattr(GracefulShutdown, name, lambda *args, **more: None)
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stopped:
         run(["train", *ARGS, *ask(Path(), "training", "SIGTERM", 4)])
@@ -100,7 +100,7 @@ def test_test_of_a_net_stops_at_the_batch():
 
 
 def test_second_signal_stops_at_once():
-    with Signals() as signals, pytest.raises(Interrupted, match="130"):
+    with GracefulShutdown() as signals, pytest.raises(Interrupted, match="130"):
         signals.setup(Trainer(logger=False, enable_checkpointing=False), None, "fit")
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.signum == signal.SIGINT

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from deepdigits.__main__ import run
 from deepdigits.training.callbacks import last_checkpoint as snapshot
-from deepdigits.training.callbacks.rng_state import Randomness
+from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.cli import DigitsCLI
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ BATCHES = 40
 MLP = ["-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
 SHORT = ["--trainer.max_epochs", "2", "--trainer.limit_train_batches", str(BATCHES)]
 TINY = ["--trainer.limit_train_batches", "4", "--trainer.log_every_n_steps", "4"]
-ARGS = [*MLP, *SHORT, "--snapshot.every_n_steps", "7"]
+ARGS = [*MLP, *SHORT, "--last_checkpoint.every_n_steps", "7"]
 
 
 def last(version):
@@ -109,7 +109,7 @@ def test_without_the_random_state_dropout_goes_astray(unbroken, monkeypatch):
     monkeypatch.chdir(unbroken)
     broken(monkeypatch, "astray", 14)
     assert last("astray")["global_step"] == 14
-    monkeypatch.setattr(Randomness, "on_load_checkpoint", lambda *args: None)
+    monkeypatch.setattr(RNGStateCheckpoint, "on_load_checkpoint", lambda *args: None)
     run(["fit", "--resume", str(LOGS / "astray")])
     assert last("astray")["global_step"] == 2 * BATCHES
     assert not same(last("unbroken")["state_dict"], last("astray")["state_dict"])
@@ -120,7 +120,7 @@ def test_before_a_validation_nothing_is_saved_as_it_would_be_left_out(unbroken, 
     monkeypatch.chdir(unbroken)
     with monkeypatch.context() as patch:
         patch.setattr(snapshot, "validates_next", lambda *args: False)
-        broken(monkeypatch, "behind", BATCHES, "--snapshot.every_n_steps", "8")
+        broken(monkeypatch, "behind", BATCHES, "--last_checkpoint.every_n_steps", "8")
     assert last("behind")["global_step"] == BATCHES
     run(["fit", "--resume", str(LOGS / "behind")])
     assert len(curves("unbroken")["val/loss"]) == 2

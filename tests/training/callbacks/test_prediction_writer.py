@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix
 import deepdigits
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.runs import predictions
-from deepdigits.training.callbacks.report_writer import Artifacts
+from deepdigits.training.callbacks.report_writer import ReportWriter
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def tested(make_trainer, tmp_path, tiny_digits):
 
     def test(eval_batch_size=2_000, split="test", **limits):
         logger = TensorBoardLogger(tmp_path, name="mlp", version="run")
-        trainer = make_trainer(logger=logger, callbacks=[Artifacts()], **limits)
+        trainer = make_trainer(logger=logger, callbacks=[ReportWriter()], **limits)
         data = DigitsDataModule(
             batch_size=32, val_size=50, eval_batch_size=eval_batch_size, test_split=split
         )
@@ -60,10 +60,10 @@ TWO_PROCESSES = """
 import lightning.pytorch as L, torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from deepdigits import DigitsDataModule, LitMLP
-from deepdigits.callbacks.artifacts import Artifacts
+from deepdigits.callbacks.report_writer import ReportWriter
 
 torch.manual_seed(0)
-trainer = L.Trainer(accelerator="cpu", devices=2, strategy="ddp", callbacks=[Artifacts()],
+trainer = L.Trainer(accelerator="cpu", devices=2, strategy="ddp", callbacks=[ReportWriter()],
     logger=TensorBoardLogger(".", name="mlp", version="run"), enable_progress_bar=False)
 trainer.test(LitMLP(norm=False), DigitsDataModule(eval_batch_size=333), verbose=False)
 """
@@ -82,7 +82,7 @@ def test_two_processes_save_what_one_does(tmp_path, make_trainer):
 
     torch.manual_seed(0)
     logger = TensorBoardLogger(tmp_path, name="mlp", version="one")
-    trainer = make_trainer(logger=logger, callbacks=[Artifacts()])
+    trainer = make_trainer(logger=logger, callbacks=[ReportWriter()])
     trainer.test(LitMLP(norm=False), DigitsDataModule(), verbose=False)
     one = predictions.read(tmp_path / "mlp/one", "test")
     assert len(one.labels) == 10_000 and (one.labels == two.labels).all()

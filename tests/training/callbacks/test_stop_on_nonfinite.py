@@ -11,7 +11,7 @@ from torch import Tensor
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.__main__ import run
 from deepdigits.core.errors import RunFailed
-from deepdigits.training.callbacks.stop_on_nonfinite import Guard, any_not_finite
+from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite, any_not_finite
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 POISONED = 3  # the batch
@@ -43,7 +43,7 @@ def fit(make_trainer, *callbacks):
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("what", ["pixels", "gradient"])
 def test_poison_stops_the_run_before_the_step(what, value, make_trainer, tiny_digits):
-    poison, guard = Poison(what, value), Guard()
+    poison, guard = Poison(what, value), StopOnNonFinite()
     weights: list[Tensor] = []
 
     class Watch(Callback):
@@ -69,7 +69,7 @@ def test_without_the_guard_the_weights_are_lost(what, make_trainer, tiny_digits)
 
 
 def test_healthy_run_is_left_alone(make_trainer, tiny_digits):
-    with_guard, without = fit(make_trainer, Guard()), fit(make_trainer)
+    with_guard, without = fit(make_trainer, StopOnNonFinite()), fit(make_trainer)
     for a, b in zip(with_guard.parameters(), without.parameters(), strict=True):
         assert torch.equal(a, b)
 
