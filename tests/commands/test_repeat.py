@@ -16,7 +16,7 @@ from deepdigits.__main__ import run
 from deepdigits.commands import repeat
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError
-from deepdigits.training.resolve_config import resolve
+from deepdigits.training.execution import resolve_config
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 QUICK = [
@@ -141,7 +141,7 @@ def test_the_resolved_config_is_the_one_that_a_run_saves(trained, capsys):
     repeat.main([*args, "--seeds", "1"])
     saved = yaml.safe_load((RUNS / "seed_0/config.yaml").read_text())
     own = ["--logger.version", "seed_0", "--seed_everything", "0"]
-    resolved = resolve(["train", *args, *own])
+    resolved = resolve_config([*args, *own])
     assert differences([settings(resolved), settings(saved)]) == {}
     assert resolved["logger"]["name"] == saved["logger"]["name"] == "mlp"
 

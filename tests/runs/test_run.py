@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from deepdigits.core.errors import InputError
-from deepdigits.runs.run import Run, find, latest
+from deepdigits.runs.json_files import read_json, write_json
+from deepdigits.runs.run import find, latest
 
 CONFIG = {"model": {"class_path": "LitCNN"}, "seed_everything": 3}
 
@@ -127,16 +128,16 @@ def test_damaged_config_is_named(content: bytes, reason: str) -> None:
 def test_damaged_report_is_named(content: bytes) -> None:
     folder = make("lightning_logs/cnn/version_0")
     (folder / "report.json").write_bytes(content)
-    message = refusal(Run(folder).read_json, "report.json")
+    message = refusal(read_json, folder / "report.json")
     assert str(folder / "report.json") in message
 
 
 def test_json_is_read_back_as_written_and_missing_is_none(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    assert run.read_json("report.json") is None
+    path = tmp_path / "report.json"
+    assert read_json(path) is None
     content = {"accuracy": 0.995, "class": {"0": {"f1": 1 / 3}}, "loss": None}
-    assert run.write_json("report.json", content) == tmp_path / "report.json"
-    assert run.read_json("report.json") == content
+    assert write_json(path, content) == tmp_path / "report.json"
+    assert read_json(path) == content
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
@@ -144,8 +145,8 @@ def test_json_is_read_back_as_written_and_missing_is_none(tmp_path: Path) -> Non
 def test_failed_write_leaves_the_old_report_whole(
     failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(tmp_path)
-    run.write_json("report.json", {"accuracy": 0.9})
+    path = tmp_path / "report.json"
+    write_json(path, {"accuracy": 0.9})
     content: dict[str, object] = {"accuracy": 0.99}
     if failing == "dumps":
         content["oops"] = object()
@@ -159,5 +160,5 @@ def test_failed_write_leaves_the_old_report_whole(
 
         monkeypatch.setattr(Path, f"{failing}_text" if failing == "write" else failing, interrupted)
     with pytest.raises((OSError, TypeError)):
-        run.write_json("report.json", content)
+        write_json(path, content)
     assert json.loads((tmp_path / "report.json").read_text()) == {"accuracy": 0.9}
