@@ -94,7 +94,7 @@ def test_other_settings_than_those_of_finished_seeds_are_refused(trained, capsys
 def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
     for seed, wrong in enumerate([10, 12, 14]):
         make_run(RUNS / f"seed_{seed}", range(wrong), seed)
-    results = [repeat.results.read(repeat.Run(RUNS / f"seed_{seed}")) for seed in range(3)]
+    results = [repeat.read(repeat.Run(RUNS / f"seed_{seed}")) for seed in range(3)]
     accuracies = [99.0, 98.8, 98.6]
     reach = 4.3027 * statistics.stdev(accuracies) / 3**0.5  # t of a printed table, 2 degrees
     text = repeat.to_text(RUNS, results)

@@ -149,7 +149,7 @@ def test_settings_that_do_not_fit_are_refused(
 
 
 def test_what_is_missing_or_damaged_is_named(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"does not exist.*net of the package: cnn, mlp"):
+    with pytest.raises(InputError, match=r"does not exist.*bundled net: cnn or mlp"):
         load("nowhere")
     edit(run, "data", {"dataset": "letters"})
     with pytest.raises(InputError, match="the dataset 'letters', which is not known"):

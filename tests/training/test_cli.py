@@ -245,7 +245,7 @@ WRONG = {
     "negative validation": (["--data.val_size", "-1"], "val_size is -1"),
     "unknown dataset": (["--data.dataset", "minst"], "'fashion_mnist'"),
     "no units": (["--model.hidden_sizes", "[0]"], "hidden_sizes is [0]"),
-    "too strong": (["--data.augment.scale", "3"], "zoom is 3.0, expected 0 to"),
+    "too strong": (["--data.augment.scale", "3"], "scale is 3.0, expected 0 to"),
     "no precision": (["--trainer.precision", "7"], "trainer.precision"),
     "folder is a file": (["--data.data_dir", __file__], "DEEPDIGITS_DATA"),
 }
@@ -263,7 +263,7 @@ def test_wrong_input_is_one_line_that_names_it(case, tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_gpu_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match=r"no GPU .* --trainer\.accelerator cpu"):
+    with pytest.raises(InputError, match=r"torch finds no GPU.* --trainer\.accelerator cpu"):
         run(["train", "-c", MLP, "-c", str(CONFIGS / "trainer" / "gpu.yaml")])
 
 
