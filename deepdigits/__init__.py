@@ -4,6 +4,7 @@ The public names are imported when they are first used, so that ``import deepdig
 ``deepdigits --help`` do not load torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -78,4 +79,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"deepdigits.{_MODULES[name]}"), name)
+    environment = dict(os.environ)
+    try:
+        return getattr(import_module(f"deepdigits.{_MODULES[name]}"), name)
+    finally:  # torch and lightning set variables when they are imported
+        for added in os.environ.keys() - environment.keys():
+            del os.environ[added]

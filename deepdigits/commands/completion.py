@@ -1,7 +1,6 @@
 """``deepdigits completion``: a script that lets a shell complete commands and options."""
 
 import argparse
-import inspect
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -56,11 +55,8 @@ def options(command: str) -> list[str]:
 
 def _lightning_options(command: str) -> list[str]:
     """The options of LightningCLI, and of LitMLP and LitCNN."""
-    from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
+    from deepdigits.training.arguments import model_options
     from deepdigits.training.execution import option_names
 
-    nets = (LitMLP, LitCNN, LitClassifier)
-    settings = {name for net in nets for name in inspect.signature(net).parameters}
     resume = ["--resume"] if command in ("train", "fit") else []
-    settings -= {"net", "kwargs"}
-    return sorted({*option_names(command), *resume, *(f"--model.{name}" for name in settings)})
+    return sorted({*option_names(command), *resume, *model_options()})

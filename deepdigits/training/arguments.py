@@ -1,5 +1,6 @@
 """Preprocess command-line arguments: expand RUN, and shorten the parser's errors."""
 
+import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from deepdigits.core.suggestions import did_you_mean
 from deepdigits.runs import config, config_safety
 from deepdigits.runs.resolve import RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
+from deepdigits.training.classifier import LitClassifier
 
 _EVALUATE = (
     f"--ckpt_path RUN: the trained net; {RUN_HELP}. Its config is used, and flags override it; "
@@ -57,14 +59,21 @@ class Parser(LightningArgumentParser):
 
     def _suggestion(self, line: str) -> str:
         """What an unknown option was meant to be; empty if no option is like it."""
-        unknown = re.search(
-            r"(?:Unrecognized arguments: |unrecognized arguments: )(--[\w.]+)", line
-        )
-        if unknown is None:
+        unknown = re.search(r"[Uu]nrecognized arguments: (--[\w.]+)", line)
+        setting = re.search(r"^model: Option '(\w+)' is not accepted", line)
+        if unknown is None and setting is None:
             return ""
-        if new := config.renamed(unknown[1].removeprefix("--")):
+        name = unknown[1] if unknown else f"--model.{setting[1]}"  # type: ignore[index]
+        if new := config.renamed(name.removeprefix("--")):
             return f": this option is now --{new}"
-        return did_you_mean(unknown[1], self.option_names())
+        return did_you_mean(name, [*self.option_names(), *model_options()])
+
+
+def model_options() -> list[str]:
+    """The options of LitMLP, LitCNN and all other subclasses that are imported."""
+    classes: list[type[LitClassifier]] = [LitClassifier, *LitClassifier.__subclasses__()]
+    names = {name for one in classes for name in inspect.signature(one).parameters}
+    return sorted(f"--model.{name}" for name in names - {"net", "kwargs"})
 
 
 def shorten(message: str) -> str:
