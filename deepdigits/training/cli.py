@@ -36,7 +36,7 @@ from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_errors
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
-from deepdigits.training.message_filters import filter_lightning_warnings
+from deepdigits.training.message_filters import filtered_messages
 
 NETS = (LitMLP, LitCNN)  # imported classes can be named without their module: --model LitCNN
 
@@ -252,10 +252,9 @@ def main(args: Sequence[str] | None = None) -> DigitsCLI:
         Interrupted: A signal asked to stop.
     """
     args = list(sys.argv[1:] if args is None else args)
-    filter_lightning_warnings()
     sys.path.append(os.getcwd())  # nets of the user's own; at the end, where they hide no package
     try:
-        with GracefulShutdown(args[0]) as signals:
+        with filtered_messages(), GracefulShutdown(args[0]) as signals:
             cli = DigitsCLI(expand_run(args), signals)
             signals.check()
             if args[0] == "train":

@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 from asking import ask
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
+from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.__main__ import run
 from deepdigits.core.errors import Interrupted
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
@@ -51,7 +53,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, at, steps, 
         run(["train", *ARGS, *ask(Path(), moment, "SIGTERM", at)])
     assert stopped.value.code == 143
     assert saved()["global_step"] == steps
-    assert stopped.value.line.endswith(f"go on with: deepdigits train --resume {RUN}")
+    assert stopped.value.line.endswith(f"resume with: deepdigits train --resume {RUN}")
     assert "SIGTERM" in stopped.value.line
     assert not (RUN / "report.json").exists()
     run(["train", "--resume", str(RUN), "--trainer.callbacks", "null"])
@@ -81,7 +83,7 @@ def test_shell_sees_one_line_and_the_exit_code(signal_, environment, monkeypatch
 
 def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
     """What the guard mends (Lightning 2.6)."""
-    for name in ("_take_over", "setup"):
+    for name in ("_install_handlers", "setup"):
         monkeypatch.setattr(GracefulShutdown, name, lambda *args, **more: None)
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stopped:
@@ -111,3 +113,85 @@ def test_signals_do_afterwards_what_they_did_before():
     former = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     run(["fit", *ARGS, "--trainer.max_epochs", "1"])
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == former
+
+
+def handlers():
+    return [signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)]
+
+
+class Handlers(Callback):
+    """Notes the handlers while the trainer runs."""
+
+    def on_train_start(self, trainer, pl_module):
+        self.during = handlers()
+
+
+def fit(shutdown, make_trainer):
+    """Train in the context; returns the trainer, and the handlers during the training."""
+    note = Handlers()
+    with shutdown:
+        trainer = make_trainer(callbacks=[note, shutdown])
+        trainer.fit(LitMLP(hidden_sizes=[8]), DigitsDataModule(batch_size=50, val_size=50))
+    return trainer, note.during
+
+
+def test_several_trainings_in_one_process_restore_the_former_handlers(
+    make_trainer, tiny_digits, monkeypatch
+):
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    calls = []
+    former = signal.signal(signal.SIGTERM, lambda *args: calls.append(args))
+    ignored = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        before, shutdown = handlers(), GracefulShutdown()
+        for _ in range(2):
+            _, during = fit(shutdown, make_trainer)
+            assert all(handler.__self__ is shutdown for handler in during)
+            assert handlers() == before
+        with GracefulShutdown(), GracefulShutdown():
+            assert handlers() != before
+        assert handlers() == before
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert len(calls) == 1 and shutdown.signum is None
+    finally:
+        signal.signal(signal.SIGTERM, former)
+        signal.signal(signal.SIGUSR1, ignored)
+
+
+def test_training_in_a_thread_leaves_the_handlers_as_they_are(make_trainer, tiny_digits):
+    before, results = handlers(), []
+    thread = threading.Thread(
+        target=lambda: results.append(fit(GracefulShutdown(), make_trainer)), daemon=True
+    )
+    thread.start()
+    thread.join()
+    ((trainer, during),) = results
+    assert trainer.state.finished
+    assert during == handlers() == before
+
+
+def test_handler_of_c_code_stays(monkeypatch):
+    """Python knows of it no more than None, which it cannot install."""
+    installed = []
+    monkeypatch.setattr(signal, "getsignal", lambda signum: None)
+    monkeypatch.setattr(signal, "signal", lambda signum, handler: installed.append(handler))
+    with GracefulShutdown():
+        pass
+    assert installed == []
+
+
+def test_trainer_that_is_used_after_the_context_installs_no_handler(make_trainer, tiny_digits):
+    before, shutdown = handlers(), GracefulShutdown()
+    trainer, _ = fit(shutdown, make_trainer)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(LitMLP(hidden_sizes=[8]), DigitsDataModule(batch_size=50, val_size=50))
+    note = next(c for c in trainer.callbacks if isinstance(c, Handlers))
+    assert note.during == handlers() == before
+
+
+def test_a_signal_of_an_earlier_training_does_not_stop_the_next(make_trainer, tiny_digits):
+    shutdown = GracefulShutdown()
+    with shutdown, pytest.raises(Interrupted):
+        os.kill(os.getpid(), signal.SIGTERM)
+    trainer, _ = fit(shutdown, make_trainer)
+    assert trainer.state.finished
