@@ -9,8 +9,8 @@ from typing import cast
 
 from typing_extensions import override
 
-# Lightning 2.6.6 logs all of these with its rank-zero logger.
-LOGGER = "lightning.pytorch.utilities.rank_zero"
+# The loggers of lightning 2.6.6 that write these messages.
+LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
 MESSAGES = (
     "litlogger|litmodels",  # advertisements
     "^GPU available: False",
@@ -40,16 +40,18 @@ def filtered_messages() -> Iterator[None]:
     another thread has added, and of two overlapping blocks in two threads one would leave its
     filters behind.
     """
-    logger, log_filter = logging.getLogger(LOGGER), _MessageFilter()
+    loggers, log_filter = [logging.getLogger(name) for name in LOGGERS], _MessageFilter()
     filters = cast(list[WarningFilter], warnings.filters)
     added = [_ignore(text) for text in WARNINGS]
     added.append(("ignore", None, DeprecationWarning, re.compile("jsonargparse"), 0))
-    logger.addFilter(log_filter)
+    for logger in loggers:
+        logger.addFilter(log_filter)
     filters[:0] = added
     try:
         yield
     finally:
-        logger.removeFilter(log_filter)
+        for logger in loggers:
+            logger.removeFilter(log_filter)
         _remove(added, filters)
         if warnings.filters is not filters:  # a catch_warnings has begun or ended meanwhile
             _remove(added, cast(list[WarningFilter], warnings.filters))

@@ -6,16 +6,16 @@ import threading
 import warnings
 
 import pytest
-from lightning.pytorch import Trainer
+from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from deepdigits.training.message_filters import LOGGER, filtered_messages
+from deepdigits.training.message_filters import LOGGERS, filtered_messages
 
 USELESS = "The dataloader, 'val', does not have many workers which may be a bottleneck."
 
 
 def settings() -> tuple[list[object], list[object]]:
-    return list(warnings.filters), list(logging.getLogger(LOGGER).filters)
+    return list(warnings.filters), [list(logging.getLogger(name).filters) for name in LOGGERS]
 
 
 def warned() -> list[str]:
@@ -32,12 +32,15 @@ def warned() -> list[str]:
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
-    logger = logging.getLogger("lightning.pytorch")
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     caplog.clear()
-    logger.addHandler(caplog.handler)
+    for logger in loggers:
+        logger.addHandler(caplog.handler)
+    seed_everything(0)
     Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     rank_zero_info("Metric val/loss improved.")
-    logger.removeHandler(caplog.handler)
+    for logger in loggers:
+        logger.removeHandler(caplog.handler)
     return caplog.text
 
 
@@ -49,10 +52,11 @@ def test_only_what_a_user_can_act_on_is_shown_and_afterwards_all(
         assert warned() == ["the learning rate is 0"]
         text = logged(caplog)
         assert "improved" in text
-        assert not re.search("GPU available|TPU available|Tip", text)
+        assert not re.search("GPU available|TPU available|Tip|Seed", text)
     assert settings() == before
     assert warned() == [USELESS, "the learning rate is 0"]
-    assert "GPU available" in logged(caplog)
+    text = logged(caplog)
+    assert "GPU available" in text and "Seed set" in text
 
 
 def test_nothing_is_left_behind_after_an_error() -> None:
