@@ -56,9 +56,8 @@ class PredictionWriter(Callback):
         labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
         write_probabilities(path, probabilities, labels, data.class_names)
         images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
-        print(
-            f"probabilities of {images}: {os.path.relpath(path) if self.output == AUTO else path}"
-        )
+        shown = os.path.relpath(path) if self.output == AUTO else path
+        print(f"probabilities of {images}: {shown}")
 
     def _path(self, trainer: Trainer, split: str) -> Path | None:
         if self.output is None:

@@ -80,9 +80,7 @@ def set_random_state(state: State) -> None:
         torch.cuda.set_rng_state(state["cuda"])
     name, keys, position, *rest = state["numpy"]
     if not 0 <= position <= len(keys):
-        raise ValueError(
-            f"numpy's generator: expected a position up to {len(keys)}, got {position}"
-        )
+        raise ValueError(f"state of numpy: expected a position up to {len(keys)}, got {position}")
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, *rest))
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal.tolist()), gauss))

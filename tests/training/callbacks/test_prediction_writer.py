@@ -60,7 +60,7 @@ TWO_PROCESSES = """
 import lightning.pytorch as L, torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from deepdigits import DigitsDataModule, LitMLP
-from deepdigits.callbacks.report_writer import ReportWriter
+from deepdigits.training.callbacks.report_writer import ReportWriter
 
 torch.manual_seed(0)
 trainer = L.Trainer(accelerator="cpu", devices=2, strategy="ddp", callbacks=[ReportWriter()],

@@ -15,10 +15,10 @@ import pytest
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from deepdigits.core import timing as throughput
+from deepdigits.core import timing
 from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.training.callbacks import progress
+from deepdigits.training.callbacks import progress, time_left
 from deepdigits.training.callbacks.bar import Bar, has_terminal
 from deepdigits.training.callbacks.progress import HEADER, Progress
 from deepdigits.training.classifier import LitMLP
@@ -301,7 +301,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        for module in (progress, throughput):
+        for module in (progress, time_left, timing):
             monkeypatch.setattr(module, "monotonic", lambda: self.now)
 
 
