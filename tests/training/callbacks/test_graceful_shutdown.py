@@ -1,4 +1,4 @@
-"""A run that is asked to stop saves at the next batch boundary, and says how to go on."""
+"""On a signal a run saves a checkpoint at the end of the batch, and prints how to resume."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ RUN = Path("lightning_logs/mlp/version_0")
 
 
 def in_shell(args):
-    """A command line as a shell runs it: exit code and what stands on stderr."""
+    """Run a command line as a shell does; returns exit code and stderr."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "deepdigits", *args]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -38,7 +38,7 @@ def saved():
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory, data_folder):
-    """Weights of the run that was never stopped."""
+    """Weights of a run without a signal."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("unbroken"))
         patch.setenv("DEEPDIGITS_DATA", str(data_folder))
@@ -46,9 +46,9 @@ def unbroken(tmp_path_factory, data_folder):
         return saved()["state_dict"]
 
 
-# The others, and the other signals, are in tests/reliability.
+# Other moments and signals are in tests/reliability.
 @pytest.mark.parametrize("moment, at, steps", [("sanity check", 0, 1), ("training", 7, 8)])
-def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, at, steps, unbroken):
+def test_run_resumed_after_sigterm_ends_with_the_same_bytes(moment, at, steps, unbroken):
     with pytest.raises(Interrupted) as stopped:
         run(["train", *ARGS, *ask(Path(), moment, "SIGTERM", at)])
     assert stopped.value.code == 143
@@ -69,7 +69,7 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_bytes(moment, at, steps, 
         ("SIGUSR1", {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "a"}),
     ],
 )
-def test_shell_sees_one_line_and_the_exit_code(signal_, environment, monkeypatch):
+def test_shell_gets_one_line_and_the_exit_code(signal_, environment, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     returned, errors = in_shell(["train", *ARGS, *ask(Path(), "training", signal_, 4)])
@@ -81,8 +81,8 @@ def test_shell_sees_one_line_and_the_exit_code(signal_, environment, monkeypatch
     assert "Traceback" not in errors
 
 
-def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
-    """What the guard mends (Lightning 2.6)."""
+def test_lightning_alone_saves_nothing_and_exits_with_0(monkeypatch):
+    """The reason for GracefulShutdown (Lightning 2.6)."""
     for name in ("_install_handlers", "setup"):
         monkeypatch.setattr(GracefulShutdown, name, lambda *args, **more: None)
     former = signal.getsignal(signal.SIGTERM)
@@ -93,7 +93,7 @@ def test_without_the_guard_nothing_is_saved_and_the_exit_code_is_0(monkeypatch):
     signal.signal(signal.SIGTERM, former)
 
 
-def test_test_of_a_net_stops_at_the_batch():
+def test_a_test_stops_after_the_batch():
     run(["fit", *ARGS, "--trainer.max_epochs", "1"])
     with pytest.raises(Interrupted) as stopped:
         run(["test", "--ckpt_path", str(RUN), *ask(Path(), "test", "SIGTERM", 1)])
@@ -101,7 +101,7 @@ def test_test_of_a_net_stops_at_the_batch():
     assert not (RUN / "report.json").exists()
 
 
-def test_second_signal_stops_at_once():
+def test_second_signal_stops_immediately():
     with GracefulShutdown() as signals, pytest.raises(Interrupted, match="130"):
         signals.setup(Trainer(logger=False, enable_checkpointing=False), None, "fit")
         os.kill(os.getpid(), signal.SIGINT)
@@ -109,7 +109,7 @@ def test_second_signal_stops_at_once():
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_signals_do_afterwards_what_they_did_before():
+def test_a_command_restores_the_handlers():
     former = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     run(["fit", *ARGS, "--trainer.max_epochs", "1"])
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == former
@@ -120,7 +120,7 @@ def handlers():
 
 
 class Handlers(Callback):
-    """Notes the handlers while the trainer runs."""
+    """Stores the handlers while the trainer runs."""
 
     def on_train_start(self, trainer, pl_module):
         self.during = handlers()
@@ -171,7 +171,7 @@ def test_training_in_a_thread_leaves_the_handlers_as_they_are(make_trainer, tiny
 
 
 def test_handler_of_c_code_stays(monkeypatch):
-    """Python knows of it no more than None, which it cannot install."""
+    """Python returns None for it, and cannot install it again."""
     installed = []
     monkeypatch.setattr(signal, "getsignal", lambda signum: None)
     monkeypatch.setattr(signal, "signal", lambda signum, handler: installed.append(handler))
