@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepdigits.commands import ArgumentParser
+from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import tables
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import check_output_path
@@ -31,7 +31,7 @@ def main(args: Sequence[str]) -> list[dict[str, Any]]:
     Raises:
         InputError: The net cannot be loaded, or an image cannot be read; the others were printed.
     """
-    options = _parser().parse_args(args)
+    options = build_parser().parse_args(args)
     if options.show is not None:
         _check_picture(options.show)
     reader = load(options.model)
@@ -52,7 +52,8 @@ def main(args: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         "classify",
         description="Read the digits of photos and drawings (PNG, JPEG, BMP, WebP, GIF), one or a "

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from deepdigits.commands import ArgumentParser
+from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import packages
 from deepdigits.core.errors import InputError
 
@@ -17,7 +17,7 @@ def main(args: Sequence[str]) -> None:
     Raises:
         InputError: A net cannot be loaded, a package is missing, or the port is taken.
     """
-    options = _parser().parse_args(args)
+    options = build_parser().parse_args(args)
     packages.require_extra("demo", "the page")
     from deepdigits.demo import server  # here, as this loads torch
     from deepdigits.inference.load import load
@@ -28,7 +28,8 @@ def main(args: Sequence[str]) -> None:
     server.launch(server.build(readers), options.port, wait=True)
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         "demo",
         description="Draw a digit, or show a photo, and see what each net makes of it. The page is "

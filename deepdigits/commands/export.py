@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from deepdigits.commands import ArgumentParser
+from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import packages
 from deepdigits.core.errors import RunFailed, one_line
 from deepdigits.runs import bundled as pretrained
@@ -27,7 +27,7 @@ def main(args: Sequence[str]) -> list[Path]:
         InputError: The net cannot be loaded, or a package is missing.
         RunFailed: A file does not say what the net says, or cannot be written. No file is left.
     """
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(args)
     if options.int8 and options.to != "onnx":
         parser.error("--int8 goes with --to onnx")
@@ -44,7 +44,8 @@ def main(args: Sequence[str]) -> list[Path]:
         raise RunFailed(f"export to {folder} failed: {one_line(error)}") from error
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         "export",
         description="Write a trained net as a file for other programs. Raw pixels go in, "

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-import deepdigits
+from deepdigits.core.version import __version__
 
 
 def hardware() -> dict[str, Any]:
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the packages that influence the results."""
     packages = ("torch", "torchvision", "lightning", "torchmetrics")
     return {
-        "deepdigits": deepdigits.__version__,
+        "deepdigits": __version__,
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-import deepdigits
+from deepdigits.core.version import __version__
 from deepdigits.models.layers import IMAGE_SIZE
 
 INPUT, OUTPUT = "images", "logits"
@@ -43,7 +43,7 @@ def write_onnx(net: nn.Module, facts: Mapping[str, Any], path: Path) -> None:
         del part.metadata_props[:]
     del model.graph.metadata_props[:]
     onnx.helper.set_model_props(model, properties(facts))
-    model.producer_name, model.producer_version = "deepdigits", deepdigits.__version__
+    model.producer_name, model.producer_version = "deepdigits", __version__
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 

@@ -14,7 +14,7 @@ from deepdigits.inference.reader import DigitReader
 from deepdigits.models import CNN, MLP
 from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import checkpoint
-from deepdigits.runs import report as reports
+from deepdigits.runs.report import read_report
 from deepdigits.runs.resolve import LOGS, resolve_run
 from deepdigits.runs.run import Run
 
@@ -83,7 +83,7 @@ def read_run(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "settings": {key: value for key, value in settings.items() if key in known},
         "data": {key: config["data"][key] for key in SPLIT if key in config["data"]},
         "class_names": _class_names(config, run),
-        "report": reports.read(run) or {},
+        "report": read_report(run.folder) or {},
     }
     return weights, facts
 

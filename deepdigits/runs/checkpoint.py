@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import deepdigits
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import atomic_path
+from deepdigits.core.version import __version__
 
 FORMAT = 1  # of the content; raised by a change that earlier versions would misread
 _STAMP = "deepdigits"
@@ -31,7 +31,7 @@ def save(content: dict[str, Any], path: Path) -> None:
     Raises:
         RunFailed: It cannot be written, or holds what no checkpoint may hold.
     """
-    stamp = {"format": FORMAT, "version": deepdigits.__version__}
+    stamp = {"format": FORMAT, "version": __version__}
     buffer = io.BytesIO()
     torch.save(content | {_STAMP: stamp}, buffer)
     try:
@@ -60,7 +60,7 @@ def load(path: Path) -> dict[str, Any]:
     if stamp.get("format", FORMAT) not in range(1, FORMAT + 1):
         raise InputError(
             f"checkpoint {path} is of format {stamp['format']!r}, written by deepdigits "
-            f"{stamp.get('version')!r}; this one, {deepdigits.__version__}, reads up to format "
+            f"{stamp.get('version')!r}; this one, {__version__}, reads up to format "
             f"{FORMAT}: install the later version"
         )
     return content

@@ -12,12 +12,15 @@ RUN_HELP = (
 )
 
 
-def resolve_run(name: str, logs: Path = Path(LOGS)) -> Run:
-    """The run that RUN means: a run folder, a checkpoint in one, ``latest``, or a list_models net.
+def resolve_run(argument: str | Path | Run, logs: Path = Path(LOGS)) -> Run:
+    """Resolve a RUN argument: a run folder, a checkpoint in one, ``latest``, or a bundled net.
 
     Raises:
-        InputError: There is no such run, or the checkpoint lies in no run folder.
+        InputError: There is no such run, or the checkpoint is not inside a run folder.
     """
+    if isinstance(argument, Run):
+        return argument
+    name = str(argument)
     from deepdigits.runs import bundled as pretrained
 
     if name == "latest":
@@ -49,3 +52,8 @@ def latest_run(logs: Path = Path(LOGS)) -> Run:
     if not configs:
         raise InputError(f"there is no run in {logs} yet: train one, for example `make train-cnn`")
     return Run(max(configs, key=lambda path: path.stat().st_mtime).parent)
+
+
+def run_argument(run: Run | str | Path) -> str:
+    """A run as the RUN argument of a command line."""
+    return str((run.chosen or run.folder) if isinstance(run, Run) else run)

@@ -1,14 +1,21 @@
 """A run folder: its config, checkpoints and JSON files."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deepdigits.core.errors import InputError, one_line
-from deepdigits.core.files import write_text
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdigits.core.errors import InputError
+from deepdigits.metrics.report import Report
 from deepdigits.runs import config
+from deepdigits.runs.curves import read_curves
+from deepdigits.runs.report import read_report
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -70,23 +77,41 @@ class Run:
             return best
         return last
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Content of a JSON file of the run; None where there is none.
+    @property
+    def report(self) -> Report:
+        """The report on the test images.
 
         Raises:
-            InputError: The file is damaged.
+            InputError: The run was not tested yet, or its report is damaged.
         """
-        path = self.folder / name
-        if not path.is_file():
-            return None
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-        if not isinstance(content, dict):
-            raise InputError(f"{path} is damaged: expected a JSON object")
-        return content
+        content = read_report(self.folder)
+        if content is None:
+            raise InputError(
+                f"run {self.folder} has no report.json: `deepdigits report {self.folder}`, or in "
+                "Python deepdigits.evaluate(run), writes it"
+            )
+        return Report.from_dict(content)
 
-    def write_json(self, name: str, content: dict[str, Any]) -> Path:
-        """Write a JSON file of the run, whole or not at all."""
-        return write_text(self.folder / name, json.dumps(content, indent=2) + "\n")
+    @property
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """The metrics of each epoch: ``epoch`` and each tag, such as ``val/loss``, as (epochs,).
+
+        A value that was not measured in an epoch is nan.
+
+        Raises:
+            InputError: The run has no curves.csv, or a damaged one.
+        """
+        return read_curves(self.folder)
+
+    def model(self) -> "nn.Module":
+        """The trained LightningModule, in evaluation mode on the CPU.
+
+        It maps images (B, 1, 28, 28) in [0, 1] to logits (B, C).
+
+        Raises:
+            InputError: The run has no checkpoint, a damaged one, or one of another net; or its
+                config names a class that is neither bundled nor in the working directory.
+        """
+        from deepdigits.runs.model import load_model  # torch: only where a net is built
+
+        return load_model(self.config, self.folder, self.checkpoint)

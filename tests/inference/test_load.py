@@ -12,14 +12,15 @@ import yaml
 from PIL import Image
 
 from deepdigits import LitCNN, LitMLP, load
+from deepdigits.__main__ import run as run_command
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources as datasets
 from deepdigits.inference.publish import publish
 from deepdigits.metrics.report import Report
 from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import checkpoint
+from deepdigits.runs.json_files import read_json
 from deepdigits.runs.resolve import latest_run, resolve_run
-from deepdigits.training.cli import main
 
 HALF_RIGHT = np.eye(10, dtype=int) + np.roll(np.eye(10, dtype=int), 1, axis=1)
 REPORT = Report(HALF_RIGHT, "0123456789").to_dict() | {"dataset": "mnist", "split": "test"}
@@ -81,7 +82,7 @@ def test_a_run_gives_what_its_net_gives(
 def test_lightnings_own_way_stays_open(tiny_digits: Path) -> None:
     small = ["--model.channels", "[4]", "--model.kernel_sizes", "[3]", "--model.hidden_size", "8"]
     few = ["--data.val_size", "40", "--data.batch_size", "10", "--trainer.max_epochs", "1"]
-    main(["fit", "--model", "LitCNN", *small, *few])
+    run_command(["fit", "--model", "LitCNN", *small, *few])
     run = latest_run()
     again = LitCNN.load_from_checkpoint(run.checkpoint)
     assert again.hparams["channels"] == [4]
@@ -148,7 +149,7 @@ def test_settings_that_do_not_fit_are_refused(
 
 
 def test_what_is_missing_or_damaged_is_named(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"does not exist.*net of the package: cnn, mlp"):
+    with pytest.raises(InputError, match=r"does not exist.*bundled net: cnn or mlp"):
         load("nowhere")
     edit(run, "data", {"dataset": "letters"})
     with pytest.raises(InputError, match="the dataset 'letters', which is not known"):
@@ -175,8 +176,8 @@ def test_arrays_that_are_no_digits_are_refused(images: torch.Tensor) -> None:
 
 
 def test_a_shipped_name_is_a_run(capsys: pytest.CaptureFixture[str]) -> None:
-    tested = main(["test", "--ckpt_path", "mlp", "--trainer.accelerator", "cpu"])
-    report = tested.report_writer().report
+    tested = run_command(["test", "--ckpt_path", "mlp", "--trainer.accelerator", "cpu"])
+    report = tested.report_writer.report
     assert report is not None
     assert np.asarray(report.confusion).tolist() == load("mlp").report["confusion_matrix"]
-    assert resolve_run("mlp").read_json("training.json") is not None
+    assert read_json(resolve_run("mlp").folder / "training.json") is not None

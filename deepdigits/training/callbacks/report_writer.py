@@ -13,8 +13,8 @@ from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import learning_curves
 from deepdigits.runs import evaluation
-from deepdigits.runs import report as reports
-from deepdigits.runs.report import TRAINING
+from deepdigits.runs.json_files import write_json
+from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.classifier import LitClassifier
@@ -64,7 +64,7 @@ class ReportWriter(Callback):
         run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        run.write_json(TRAINING, _facts(trainer, pl_module, self._seconds))
+        write_json(run.folder / TRAINING, _facts(trainer, pl_module, self._seconds))
         if self._history:
             self.files["curves"] = run.folder / "curves.png"
             learning_curves(self._history).savefig(self.files["curves"])
@@ -116,7 +116,7 @@ class ReportWriter(Callback):
             return
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
         read = {"dataset": data.dataset_name, "split": split} | checkpoint
-        facts = read | reports.read_training(run)
+        facts = read | read_training(run.folder)
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
         self.files |= evaluation.write(run, self.report, facts, images, labels, probabilities)
 
