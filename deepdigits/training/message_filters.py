@@ -10,14 +10,20 @@ from typing import cast
 from typing_extensions import override
 
 # The loggers of lightning 2.6.6 that write these messages.
-LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
+LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.pytorch.accelerators.cuda",
+    "lightning.fabric.utilities.seed",
+)
 MESSAGES = (
     "litlogger|litmodels",  # advertisements
     "^GPU available: False",
     "^TPU available: False",
+    "^LOCAL_RANK: .* CUDA_VISIBLE_DEVICES: ",
     "^Seed set to",  # the seed is in config.yaml
     r"^`Trainer\.fit` stopped: `max_(epochs|steps)=",  # the last line of the table of epochs
-    "^Restoring states from",  # a second message follows when the checkpoint is loaded
+    "^Restoring states from",  # "Restored all states from" follows
+    "^Loaded model weights from",  # the summary of the evaluation shows the checkpoint
 )
 WARNINGS = (
     "callbacks used to create the checkpoint",  # an evaluation needs no callbacks of the training

@@ -58,6 +58,8 @@ class PredictionWriter(Callback):
         images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
         shown = os.path.relpath(path) if self.output == AUTO else path
         print(f"probabilities of {images}: {shown}")
+        if trainer.ckpt_path:
+            print(f"checkpoint {os.path.relpath(trainer.ckpt_path)}")
 
     def _path(self, trainer: Trainer, split: str) -> Path | None:
         if self.output is None:
