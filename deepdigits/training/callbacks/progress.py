@@ -14,12 +14,9 @@ from typing_extensions import override
 
 from deepdigits.core.timing import Throughput
 from deepdigits.training.callbacks.bar import Bar, has_terminal
+from deepdigits.training.callbacks.epoch_table import HEADER, epoch_line
 from deepdigits.training.callbacks.time_left import TimeLeft, batches_left, clock, total_batches
 
-LINE = "{:>7}  {:>10}  {:>8}  {:>8}  {:>8}  {:>8}  {:>9}"
-HEADER = LINE.format(
-    "epoch", "train loss", "accuracy", "val loss", "accuracy", "images/s", "time left"
-)
 REFRESH = 0.5  # seconds between two drawings of the bar; a drawing takes under 1 ms
 
 
@@ -145,17 +142,13 @@ class Progress(ProgressBar):
     def _print_line(self, trainer: Trainer) -> None:
         if not self._throughput.images:
             return  # before the first epoch, or when an epoch was complete before the resume
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if not self._validated:  # the validation metrics are those of an earlier epoch
-            metrics = {name: value for name, value in metrics.items() if "val/" not in name}
-        cells = [
-            format(metrics[name], spec) if name in metrics else "-"
-            for stage in ("train", "val")
-            for name, spec in ((f"{stage}/loss", ".4f"), (f"{stage}/accuracy", ".2%"))
-        ]
-        left = clock(self._time_left.seconds(trainer))
-        speed = f"{self.images_per_second:,.0f}"
-        self.print(LINE.format(self._epoch_name(trainer), *cells, speed, left))
+        metrics = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if self._validated or "val/" not in name  # else those of an earlier validation
+        }
+        epoch, left = self._epoch_name(trainer), self._time_left.seconds(trainer)
+        self.print(epoch_line(epoch, metrics, self.images_per_second, left))
 
     def _epoch_name(self, trainer: Trainer) -> str:
         batches = trainer.num_training_batches

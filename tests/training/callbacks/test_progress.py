@@ -20,7 +20,8 @@ from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.training.callbacks import progress, time_left
 from deepdigits.training.callbacks.bar import Bar, has_terminal
-from deepdigits.training.callbacks.progress import HEADER, Progress
+from deepdigits.training.callbacks.epoch_table import HEADER
+from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.classifier import LitMLP
 
 pytestmark = pytest.mark.usefixtures("tiny_digits")
