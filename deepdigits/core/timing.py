@@ -1,36 +1,36 @@
-"""The speed of training."""
+"""Training speed."""
 
 from time import monotonic
 
 
 class Throughput:
-    """Training images per second over one epoch; the time of validation is left out.
+    """Training images per second in one epoch, without the time of validation.
 
-    On a GPU read a figure of the last batch (its loss) before counting it: else the clock is read
-    before the work is done.
+    On a GPU, fetch a value of a batch (its loss) before `count`: otherwise the clock is read before
+    the GPU has finished the batch.
     """
 
     def __init__(self) -> None:
         self.start()
 
     def start(self) -> None:
-        """Begin an epoch."""
+        """Start an epoch."""
         self.images = 0
         self._start = self._last = monotonic()
 
     def count(self, images: int) -> None:
-        """Count the images of a batch that is done."""
+        """Count the images of a finished batch."""
         self.images += images
         self._last = monotonic()
 
     def resume(self) -> None:
-        """Let the clock go on, which has stood still since the last batch."""
+        """Exclude the time since the last batch, for example that of a validation."""
         now = monotonic()
         self._start += now - self._last
         self._last = now
 
     @property
     def images_per_second(self) -> float:
-        """From the start of the epoch to its last batch so far; 0 before the first."""
+        """Mean from the start of the epoch to its last batch so far; 0 before the first batch."""
         seconds = self._last - self._start
         return self.images / seconds if seconds > 0 else 0.0

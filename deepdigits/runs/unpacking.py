@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from deepdigits.data.checksums import locked
-from deepdigits.data.sources import default_data_dir
+from deepdigits.core.locks import locked
+from deepdigits.data.sources import OTHER_FOLDER, default_data_dir
 from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import checkpoint
 from deepdigits.runs.report import FACTS, TRAINING
@@ -34,7 +34,7 @@ def unpack(name: str) -> Path:
         "global_step": facts["report"]["steps"],
     }
     facts_of_training = {key: facts["report"][key] for key in FACTS}
-    with locked(folder):  # several processes may ask for it at once
+    with locked(folder, OTHER_FOLDER):  # several processes may ask for it at once
         checkpoint.save(content, folder / "checkpoints" / "best.ckpt")
         _put(folder / TRAINING, json.dumps(facts_of_training, indent=2))
         _put(folder / "config.yaml", yaml.safe_dump({"model": model, "data": facts["data"]}))

@@ -13,7 +13,7 @@ from deepdigits.training.arguments import Parser, expand_run
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI, Stage
 from deepdigits.training.isolation import isolated
-from deepdigits.training.message_filters import filter_lightning_warnings
+from deepdigits.training.message_filters import filtered_messages
 
 STAGES: Mapping[str, Stage] = {
     "train": "fit",
@@ -39,8 +39,7 @@ def execute(command: str, args: Sequence[str]) -> DigitsCLI:
         RunFailed: The disk is full, a loss is not finite, or another process of the run ended.
         Interrupted: A signal asked to stop.
     """
-    filter_lightning_warnings()
-    with isolated(), _one_line_errors(), GracefulShutdown(command) as shutdown:
+    with filtered_messages(), isolated(), _one_line_errors(), GracefulShutdown(command) as shutdown:
         cli = DigitsCLI(STAGES[command], expand_run(command, args), shutdown)
         cli.run()
         shutdown.check()

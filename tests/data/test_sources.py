@@ -203,7 +203,7 @@ def test_prepared_folder_is_only_read(tmp_path: Path, monkeypatch: pytest.Monkey
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("deepdigits.data.checksums.FileLock", refuse)
+    monkeypatch.setattr("deepdigits.core.locks.FileLock", refuse)
     monkeypatch.setattr(Path, "mkdir", refuse)
     prepare("mnist", data)
     load("mnist", data, train=True)
