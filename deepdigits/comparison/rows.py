@@ -10,6 +10,7 @@ from deepdigits.comparison.statistics import McNemar, mcnemar, summary, welch
 from deepdigits.comparison.verdict import verdict
 from deepdigits.core.errors import InputError
 from deepdigits.runs import predictions
+from deepdigits.runs.bundled import output_folder
 
 
 def row(group: Group) -> dict[str, Any]:
@@ -98,8 +99,11 @@ def _digit_by_digit(one: Result, other: Result) -> tuple[McNemar | None, str | N
     """McNemar's test of two runs, or what stands in its way, if it is more than a missing file."""
     split = one.report["split"]
     try:
-        first = predictions.read(one.run.folder, split)
-        second = predictions.read(other.run.folder, split)
+        first, second = (
+            predictions.read(result.run.folder, split)
+            or predictions.read(output_folder(result.run), split)
+            for result in (one, other)
+        )
     except InputError as error:
         return None, str(error)
     if first is None or second is None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepdigits.benchmarks.data import bench_data
-from deepdigits.benchmarks.infer import bench_infer, compare_engines
+from deepdigits.benchmarks.infer import bench_infer, compare_functions
 from deepdigits.benchmarks.memory import bench_memory, peak_mb
 from deepdigits.core.errors import InputError
 from deepdigits.core.packages import installed
@@ -36,7 +36,7 @@ def test_another_engine_is_another_function() -> None:
     def engine(images: torch.Tensor) -> None:
         sizes.add(tuple(images.shape))
 
-    result = compare_engines({"mine": engine}, torch.device("cpu"), 1, images=10, calls=2)
+    result = compare_functions({"mine": engine}, torch.device("cpu"), 1, images=10, calls=2)
     assert [row[0] for row in result.rows] == ["mine"]
     assert sizes == {(n, 1, 28, 28) for n in (1, 256, 2000)}
 

@@ -76,7 +76,7 @@ def test_failed_save_is_loud_and_leaves_the_former_file(
         patch.setattr(owner, name, full)
         line = refusal(save, content(2.0), PATH)
     assert "No space left on device" in line
-    assert "the former one is whole" in line
+    assert "the former checkpoint is kept" in line
     assert load(PATH)["state_dict"]["weight"][0, 0] == 1.0
     assert [path.name for path in PATH.parent.iterdir()] == ["last.ckpt"]
 
