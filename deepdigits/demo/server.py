@@ -60,17 +60,17 @@ def build(readers: Sequence[DigitReader]) -> Any:
     def nets() -> list[Json]:
         return [_describe(reader) for reader in readers]
 
-    functions = {"predict": predict, "predict_digit": predict_digit}
-    for name, function in {**functions, "mistakes": mistakes_of, "nets": nets}.items():
-        server.api(function, name=name, queue=False)
+    server.api(predict, name="predict", queue=False)
+    server.api(predict_digit, name="predict_digit", queue=False)
+    server.api(mistakes_of, name="mistakes", queue=False)
+    server.api(nets, name="nets", queue=False)
 
     @server.get("/")
     def index() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
-    mimetypes.add_type(
-        "text/javascript", ".js"
-    )  # browsers do not run it under the type that Windows has
+    # Browsers do not run JavaScript that is served with the type set on some Windows machines.
+    mimetypes.add_type("text/javascript", ".js")
     server.mount("/page", StaticFiles(directory=PAGE))
     return server
 

@@ -104,10 +104,8 @@ def is_dark_on_light(grey: Grey) -> bool:
     """
     small = _resized(grey, _small_size(grey))
     side = max(3, min(small.shape) // 2 | 1, max(small.shape) // 3 | 1)
-    for size in (
-        (1, side),
-        (side, 1),
-    ):  # one axis after the other: fifty times faster than a square, as good here
+    # One axis after the other: fifty times faster than a square, and as good here.
+    for size in ((1, side), (side, 1)):
         small = ndimage.median_filter(small, size, mode="nearest")
     deviation = grey - _resized(small, (grey.shape[1], grey.shape[0]))
     return float((deviation * deviation * deviation).sum()) <= 0

@@ -3,9 +3,9 @@
 MNIST's digits were scaled to fit a box of 20x20 pixels, aspect kept, which made grey levels, and
 placed in 28x28 with their centre of mass in the middle (LeCun, Cortes and Burges,
 http://yann.lecun.com/exdb/mnist). Counted on the 10,000 test digits: the box of all pixels with
-ink is 20 pixels long for 9,997 of them, the box of pixels above a quarter of full ink for 9,989, and
-above half for 9,877. The centre of mass is between 13.5 and 14.5 in rows and columns for all: MNIST
-shifted digits by whole pixels.
+ink is 20 pixels long for 9,997 of them, the box of pixels above a quarter of full ink for 9,989,
+and above half for 9,877. The centre of mass is between 13.5 and 14.5 in rows and columns for all:
+MNIST shifted digits by whole pixels.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ def _tight(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _centred(box: Crop) -> Crop:
-    """Place a box in the frame, by whole pixels, its centre of mass as near to the middle as possible."""
+    """Place a box in 28x28 by whole pixels, its centre of mass as near the middle as possible."""
     frame = np.zeros((SIDE, SIDE), np.uint8)
     corner = []
     for axis, size in enumerate(box.shape):

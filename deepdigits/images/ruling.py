@@ -56,7 +56,7 @@ def _horizontal_lines(mask: Mask) -> Mask:
 
 
 def _straightest(rows: Index, columns: Index, width: int) -> tuple[float, Index]:
-    """The slope with most pixels on lines across the image, and where these lines cross its edge."""
+    """The slope with most pixels on lines across the image, and where they cross the edge."""
     best, slope, places = 0.0, 0.0, np.zeros(0, np.int64)
     for tilt in SLOPES:
         counts = np.bincount(_place(rows, columns, tilt, width))

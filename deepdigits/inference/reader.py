@@ -80,7 +80,7 @@ class Reading:
 
     @property
     def runner_up(self) -> str | None:
-        """The second most probable number, in which one digit is its runner-up; None without digits."""
+        """The number with its least certain digit replaced by the runner-up; None without digits."""
         if not self.text:
             return None
         odds = [d.probabilities[d.runner_up] / d.probabilities[d.best] for d in self.digits]

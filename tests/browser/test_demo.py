@@ -1,4 +1,4 @@
-"""The page to draw on, as a person uses it: its predictions are right, and no other host is called."""
+"""The page to draw on, as a person uses it: predictions, saliency maps, gallery, layout."""
 
 import shutil
 from collections.abc import Iterator

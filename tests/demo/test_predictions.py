@@ -66,9 +66,8 @@ def test_a_digit_that_a_net_rejects_is_a_question_mark():
     nets = [Always(row) for row in logits]
     page = np.full((300, 600), 255, np.uint8)
     page[60:240, 140:165] = page[60:240, 440:465] = 0
-    certain, uncertain = predict_image(url(page), 0, [DigitReader(net, "", names) for net in nets])[
-        "nets"
-    ]
+    readers = [DigitReader(net, "", names) for net in nets]
+    certain, uncertain = predict_image(url(page), 0, readers)["nets"]
     assert (certain["text"], uncertain["text"]) == ("44", "??")
     assert uncertain["probabilities"][4] == pytest.approx(0.25, abs=1e-4)
 
