@@ -80,7 +80,7 @@ class Reading:
 
     @property
     def runner_up(self) -> str | None:
-        """The number with its least certain digit replaced by the runner-up; None without digits."""
+        """The number with its least certain digit's runner-up; None without digits."""
         if not self.text:
             return None
         odds = [d.probabilities[d.runner_up] / d.probabilities[d.best] for d in self.digits]
