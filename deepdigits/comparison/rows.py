@@ -77,13 +77,18 @@ def evidence(first: Group, second: Group) -> dict[str, Any]:
         summaries,
         recipes,
         digits,
-        (f"{first.name}/{one.run.folder.name}", f"{second.name}/{other.run.folder.name}"),
+        (_run_name(first, one), _run_name(second, other)),
     )
     return {
         "welch": asdict(recipes) if recipes else None,
         "mcnemar": asdict(digits) if digits else None,
         "words": words + ([f"{problem}."] if problem else []),
     }
+
+
+def _run_name(group: Group, result: Result) -> str:
+    """Name of a run; a bundled net is called as its group."""
+    return group.name if result.run.is_bundled else f"{group.name}/{result.run.folder.name}"
 
 
 def _nets(first: Group, second: Group) -> tuple[Result, Result]:
