@@ -115,7 +115,7 @@ def estimate_background(dark: Grey) -> Grey:
     """The page without the dark ink on it, shape (H, W).
 
     A grey closing fills dark parts narrower than a third of the image. Shadows are wider and stay.
-    Large filled shapes are wider too: they are told from shadows by their darkness, and because
+    Large filled shapes are wider too: they differ from shadows by their darkness, and because
     they do not reach the edge of the image.
     """
     small = _resized(dark, _small_size(dark))

@@ -19,7 +19,7 @@ _WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: more than 8 bits a pixe
 
 
 def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Image.Image:
-    """The first frame of an image file, turned upright as its EXIF orientation says.
+    """The first frame of an image file, turned upright by its EXIF orientation.
 
     Args:
         source: A file, or its content.

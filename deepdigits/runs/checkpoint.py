@@ -79,15 +79,15 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> No
         InputError: Names or shapes differ, or a weight is not finite.
     """
     wanted = module.state_dict()
-    advice = "is this the config of the run that made it?"
-    for what, names in (
+    advice = "use the config of the run that saved it"
+    for problem, names in (
         ("has no weights", wanted.keys() - state.keys()),
         ("has unknown weights", state.keys() - wanted.keys()),
     ):
         if names:
             shown = ", ".join(sorted(names)[:3]) + (" ..." if len(names) > 3 else "")
             raise InputError(
-                f"checkpoint {path} is of another net: it {what} {shown} ({len(names)} in all): "
+                f"checkpoint {path} is of another net: it {problem} {shown} ({len(names)} in all): "
                 f"{advice}"
             )
     for name, tensor in wanted.items():

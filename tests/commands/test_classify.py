@@ -21,7 +21,7 @@ from deepdigits.core.errors import InputError
 
 @pytest.fixture
 def written(pages) -> dict[str, int]:
-    """Files 7.png, 1.png and 4.png in this folder, and what is on them."""
+    """Files 7.png, 1.png and 4.png in this folder, and the digit in each."""
     for label in (7, 1, 4):
         pages[label].save(f"{label}.png")
     return {f"{label}.png": label for label in (7, 1, 4)}
@@ -157,20 +157,20 @@ def test_bad_files_are_a_line_each_and_good_ones_are_read(
     assert all(name in shown.out for name in written)
     *lines, last = shown.err.splitlines()
     assert len(lines) == len(bad)
-    for line, (name, what) in zip(lines, bad.items(), strict=True):
-        assert line.startswith("deepdigits: error: ") and name in line and what in line
+    for line, (name, message) in zip(lines, bad.items(), strict=True):
+        assert line.startswith("deepdigits: error: ") and name in line and message in line
     total = len(names)
     assert last.endswith(f"{len(bad)} of {total} images could not be read; see the lines above")
 
 
 @pytest.mark.parametrize("name", ["a\nb.png", "a\udcff.png", ""])
-def test_a_path_is_on_one_line_whatever_is_in_its_name(name, capsys) -> None:
+def test_an_error_is_one_line_for_any_path(name, capsys) -> None:
     with pytest.raises(InputError) as caught:
         read(name)
     assert str(caught.value).isprintable()
 
 
-def test_one_bad_file_alone_is_the_error(capsys) -> None:
+def test_a_single_bad_file_is_the_error(capsys) -> None:
     with pytest.raises(InputError, match=r"^gone\.png cannot be read"):
         read("gone.png")
     assert capsys.readouterr().out == ""
@@ -213,7 +213,7 @@ def test_python_takes_files_folders_images_and_arrays(pages, written) -> None:
     ]
 
 
-def test_python_gets_an_error_for_what_is_no_image() -> None:
+def test_python_gets_an_error_for_other_values() -> None:
     Path("empty").mkdir()
     for bad, message in (
         ("gone.png", "gone.png cannot be read"),

@@ -86,7 +86,7 @@ def test_a_run_of_that_name_comes_before_a_bundled_net(run: Path, tmp_path: Path
         (LitCNN(channels=[4], kernel_sizes=[3], hidden_size=8), "deepdigits.LitCNN"),
     ],
 )
-def test_a_run_gives_what_its_net_gives(
+def test_a_loaded_run_has_the_outputs_of_its_net(
     tmp_path: Path, net: LitMLP | LitCNN, class_path: str
 ) -> None:
     dataset = "emnist_balanced" if net.num_classes == 47 else "mnist"
@@ -102,7 +102,7 @@ def test_a_run_gives_what_its_net_gives(
         torch.testing.assert_close(load(same)(images), expected)
 
 
-def test_lightnings_own_way_stays_open(tiny_digits: Path) -> None:
+def test_load_from_checkpoint_of_lightning_works_too(tiny_digits: Path) -> None:
     small = ["--model.channels", "[4]", "--model.kernel_sizes", "[3]", "--model.hidden_size", "8"]
     few = ["--data.val_size", "40", "--data.batch_size", "10", "--trainer.max_epochs", "1"]
     main(["fit", "--model", "LitCNN", *small, *few])
@@ -149,7 +149,7 @@ def edit(run: Path, part: str, value: Any) -> None:
     (run / "config.yaml").write_text(yaml.safe_dump(config | {part: value}))
 
 
-def test_no_class_that_a_file_names_is_imported(run: Path, tmp_path: Path) -> None:
+def test_no_class_named_in_a_file_is_imported(run: Path, tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text("open('ran', 'w')")
     for class_path in ("evil.LitCNN", "os.system", "LitCNN", 7):
         edit(run, "model", {"class_path": class_path})
@@ -177,7 +177,7 @@ def test_settings_that_do_not_fit_are_named(
         load(str(run))
 
 
-def test_what_is_missing_or_damaged_is_named(run: Path, tmp_path: Path) -> None:
+def test_missing_and_damaged_files_are_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"does not exist.*bundled net: cnn or mlp"):
         load("nowhere")
     edit(run, "data", {"dataset": "letters"})
@@ -241,7 +241,7 @@ def test_a_description_is_checked(
 @pytest.mark.parametrize(
     "images", [torch.rand(27, 28), torch.full((28, 28), 2.0), torch.zeros(28, 28, dtype=torch.int)]
 )
-def test_arrays_that_are_no_digits_are_refused(images: torch.Tensor) -> None:
+def test_arrays_of_another_shape_or_range_are_refused(images: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"images (are|have)"):
         load("mlp")(images)
 

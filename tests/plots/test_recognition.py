@@ -75,9 +75,9 @@ def test_each_digit_has_a_box_its_crop_a_saliency_map_and_bars(reader, row) -> N
 
 def test_a_rejected_digit_is_marked(reader) -> None:
     crop = np.full((28, 28), 99, np.uint8)
-    sure, unsure = np.full((2, 10), 0.05, np.float32)
-    sure[3] = unsure[4] = 0.55
-    digits = [Digit(3, 1, sure, (0, 0, 9, 9), crop), Digit(None, 1, unsure, (10, 0, 19, 9), crop)]
+    clear, unclear = np.full((2, 10), 0.05, np.float32)
+    clear[3] = unclear[4] = 0.55
+    digits = [Digit(3, 1, clear, (0, 0, 9, 9), crop), Digit(None, 1, unclear, (10, 0, 19, 9), crop)]
     reading = Reading(digits, reader.class_names)
     (part,) = draw([panel("odd", Image.new("L", (20, 10)), reading, reader)]).subfigs
     colours = [to_hex(patch.get_edgecolor()).upper() for patch in part.axes[0].patches]
