@@ -1,4 +1,4 @@
-"""A trained net as a file that other programs read: written, then proved against the net.
+"""Export a trained net to a file for other programs, and verify the file against the net.
 
-net -> formats (a file) -> engines (its own runtime) -> proof (all test digits) -> card
+net -> formats (a file) -> runtimes (load the file) -> verify (all test digits) -> card
 """

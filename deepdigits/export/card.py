@@ -1,10 +1,11 @@
-"""The model card beside an exported file: what it is, how good, its limits, how to load it."""
+"""The model card of an exported file: what it is, how good, its limits, how to load it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepdigits import __version__
 from deepdigits.metrics.report import Report
+from deepdigits.runs.model_info import ModelInfo
 
 _LOADING = {
     "onnx": """\
@@ -29,57 +30,54 @@ print(net(images).softmax(dim=1))
 ```""",
     "safetensors": """\
 ```python
-import json
 import torch
-from pathlib import Path
-from deepdigits.loading import NETS
-from safetensors.torch import load_file
+from deepdigits import load
 
-facts = json.loads(Path("{stem}.json").read_text())
-net = NETS[facts["net"]](**facts["settings"]).eval()
-net.load_state_dict(load_file("{file}"))
+net = load("{file}")
 images = torch.zeros(5, 1, 28, 28)  # yours, in [0, 1]
-print(net(images).softmax(dim=1))
-```""",
+print(net(images))  # probabilities
+```
+
+Other programs find the settings of the net as JSON in the file's metadata, under `deepdigits`.""",
 }
 
 
-def to_markdown(file: str, form: str, facts: Mapping[str, Any], checks: Sequence[str]) -> str:
+def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) -> str:
     """The model card.
 
     Args:
         file: Name of the exported file.
         form: onnx, torch or safetensors.
-        facts: Net, settings, class_names and report of the net.
+        info: Description of the net.
         checks: What was measured on the file itself, a sentence each.
     """
-    settings = ", ".join(f"{name} {value}" for name, value in facts["settings"].items())
-    names = ", ".join(facts["class_names"])
+    settings = ", ".join(f"{name} {value}" for name, value in info.settings.items())
+    classes = len(info.class_names)
     return "\n\n".join(
         [
             f"# {file}",
-            f"{facts['net'].removeprefix('Lit')} of deepdigits {__version__} ({settings}): "
-            f"handwritten characters of 28x28 pixels as one of {len(facts['class_names'])} "
-            f"classes: {names}.",
+            f"{info.net.removeprefix('Lit')} of deepdigits {__version__} ({settings}): "
+            f"handwritten characters of 28x28 pixels as one of {classes} classes: "
+            f"{', '.join(info.class_names)}.",
             "**In**: `images`, float32 (batch, 1, 28, 28), 0 for the page and 1 for full ink; no "
-            "further normalising. **Out**: `logits`, float32 (batch, "
-            f"{len(facts['class_names'])}); their softmax gives probabilities.",
+            f"further normalising. **Out**: `logits`, float32 (batch, {classes}); their softmax "
+            "gives probabilities.",
             "## How to load it",
-            _LOADING[form].format(file=file, stem=file.rpartition(".")[0]),
-            "## What this file was checked for",
+            _LOADING[form].format(file=file),
+            "## Checks of this file",
             "\n".join(f"- {check}" for check in checks),
             "## How good the net is",
-            _figures(facts["report"]),
+            _figures(info.report),
             "## Limits",
-            f"{_limits(facts['report'])}\n",
+            f"{_limits(info.report)}\n",
         ]
     )
 
 
 def _figures(report: Mapping[str, Any]) -> str:
-    """Data, how it was trained, and the table of the report."""
+    """Dataset, training and the table of the report."""
     if not report:
-        return "It was exported before it was tested: there are no figures."
+        return "The net was exported before it was tested: there are no figures."
     measured = Report.from_dict(dict(report))
     seconds = report.get("training_seconds")
     facts = {
@@ -99,11 +97,11 @@ def _figures(report: Mapping[str, Any]) -> str:
 def _limits(report: Mapping[str, Any]) -> str:
     confused = Report.from_dict(dict(report)).most_confused(3) if report else []
     pairs = ", ".join(f"{true} taken for {wrong} ({n})" for true, wrong, n in confused)
-    commonest = f" Its commonest mistakes: {pairs}." if pairs else ""
+    common = f" Its most common mistakes: {pairs}." if pairs else ""
     return (
-        "It knows its classes only: whatever else it is shown, a letter or a blot, it takes for "
-        "one of them, often with confidence. It expects what it was trained on: one character, "
-        "light on dark, upright, scaled into a box of 20x20 pixels and centred by mass; "
+        "The net predicts one of its classes for every image, also for a letter or a blot, and "
+        "often with high confidence. It expects images like those it was trained on: one "
+        "character, light on dark, upright, scaled into a box of 20x20 pixels and centred by mass; "
         "`deepdigits classify` brings photos into that form. Its figures hold for the writers of "
-        f"its dataset, and for other hands and pens they are lower.{commonest}"
+        f"its dataset; for other writers and pens they are lower.{common}"
     )

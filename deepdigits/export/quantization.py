@@ -1,4 +1,4 @@
-"""What quantising measure_quantization: size, images per second, the wait for one image."""
+"""Measure what quantisation changes: file size, images per second, latency of one image."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,23 +6,23 @@ from statistics import median
 
 import torch
 
-from deepdigits.benchmarks.infer import latency, throughput
-from deepdigits.export.runtimes import Engine
+from deepdigits.core.timing import latency, throughput
+from deepdigits.export.runtimes import LogitsFn
 
-BATCH, IMAGES, CALLS, TURNS = 256, 4_096, 300, 3
+BATCH, IMAGES, CALLS, ROUNDS = 256, 4_096, 300, 3
 
 
-def measure_quantization(files: Mapping[Path, Engine]) -> list[str]:
+def measure_quantization(files: Mapping[Path, LogitsFn]) -> list[str]:
     """A sentence on the sizes of two files and one on their speed, measured now, in turns.
 
     Args:
-        files: The plain file, then the quantised one, and the engine of each.
+        files: The plain file, then the quantised one, each with the function that runs it.
     """
     batch = torch.rand(BATCH, 1, 28, 28)
-    passes = [throughput(engine, batch, IMAGES) for engine in files.values()]
-    turns = [[run() for run in passes] for _ in range(TURNS)]
-    plain, small = (median(speeds) for speeds in zip(*turns, strict=True))
-    wait = [latency(engine, batch[:1], CALLS)["median"] for engine in files.values()]
+    measurements = [throughput(run, batch, IMAGES) for run in files.values()]
+    rounds = [[measure() for measure in measurements] for _ in range(ROUNDS)]
+    plain, small = (median(speeds) for speeds in zip(*rounds, strict=True))
+    wait = [latency(run, batch[:1], CALLS)["median"] for run in files.values()]
     size = [path.stat().st_size / 1e6 for path in files]
     return [
         f"{size[1]:.2f} MB in place of {size[0]:.2f} MB",

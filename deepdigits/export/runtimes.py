@@ -1,4 +1,4 @@
-"""Run an exported file with its own runtime: each engine maps images to logits."""
+"""Run an exported file with its own runtime: a function from images to logits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 
 from deepdigits.export.formats import INPUT, OUTPUT
-from deepdigits.inference import load as loading
-from deepdigits.runs import bundled as pretrained
+from deepdigits.inference.load import load
 
-Engine = Callable[[Tensor], Tensor]
+LogitsFn = Callable[[Tensor], Tensor]
 
 
-def open_onnx(path: Path) -> Engine:
+def open_onnx(path: Path) -> LogitsFn:
     """An ONNX file in ONNX Runtime, on the CPU, with as many threads as torch has."""
     import onnxruntime
 
@@ -24,23 +23,21 @@ def open_onnx(path: Path) -> Engine:
     return lambda images: torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
 
 
-def open_torch(path: Path) -> Engine:
-    """A program of torch.export; no class of this package takes part."""
-    program: Engine = torch.export.load(path).module()
+def open_torch(path: Path) -> LogitsFn:
+    """A program of torch.export; it needs no class of this package."""
+    program: LogitsFn = torch.export.load(path).module()
     return program
 
 
-def open_safetensors(path: Path) -> Engine:
-    """Weights, and the net that the settings beside them describe."""
-    weights, facts = pretrained.read(path.stem, path.parent)
-    return loading.build(path.stem, weights, facts, path).net
+def open_safetensors(path: Path) -> LogitsFn:
+    """The net that the metadata describe, with the weights of the file."""
+    return load(path).net
 
 
-def logits(engine: Engine, images: Tensor) -> Tensor:
+def logits(model: LogitsFn, images: Tensor) -> Tensor:
     """Logits (N, C) of images (N, 1, 28, 28), on the CPU.
 
-    In batches of more than one size, as a file that only takes the one it was made with is of no
-    use: 999, and what is left.
+    Two batch sizes, 999 and the rest, verify that the batch axis of the file is dynamic.
     """
     with torch.inference_mode():
-        return torch.cat([engine(batch) for batch in torch.split(images, 999)])
+        return torch.cat([model(batch) for batch in torch.split(images, 999)])

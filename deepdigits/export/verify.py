@@ -1,4 +1,4 @@
-"""Verification that an exported file says what the net says, on every test digit."""
+"""Verify that an exported file predicts what the net predicts, on every test digit."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 from deepdigits.inference.reader import to_images
 
@@ -15,14 +15,14 @@ TOLERANCE = 1e-4  # of logits: float32 in another order of summation
 
 @dataclass(frozen=True)
 class Verification:
-    """What came out of a comparison.
+    """The comparison of an exported file with its net.
 
     Attributes:
-        digits: How many digits were compared.
+        digits: Number of digits compared.
         difference: The largest difference of a logit.
-        changed: Digits whose prediction differs.
+        changed: Number of digits whose prediction differs.
         accuracy: Of the file, in [0, 1].
-        net_accuracy: Of the net.
+        net_accuracy: Of the net, in [0, 1].
     """
 
     digits: int
@@ -35,10 +35,10 @@ class Verification:
         """One line.
 
         >>> print(Verification(10_000, 3e-6, 0, 0.9961, 0.9961))
-        all 10,000 predictions are the net's, logits differ by up to 3.0e-06; accuracy 99.61 %
+        all 10,000 predictions equal the net's, logits differ by up to 3.0e-06; accuracy 99.61 %
         """
-        same = f"all {self.digits:,} predictions are the net's"
-        other = f"{self.changed} of {self.digits:,} predictions are not the net's"
+        same = f"all {self.digits:,} predictions equal the net's"
+        other = f"{self.changed} of {self.digits:,} predictions differ from the net's"
         return (
             f"{other if self.changed else same}, logits differ by up to {self.difference:.1e}; "
             f"accuracy {100 * self.accuracy:.2f} %"
@@ -46,16 +46,19 @@ class Verification:
 
 
 def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
-    """All test images of a dataset, as nets take them, and their labels.
+    """All test images of a dataset, float32 (N, 1, 28, 28) in [0, 1], and their labels (N,).
 
     Raises:
-        InputError: There is no such dataset, or it cannot be had.
+        InputError: There is no such dataset, or it cannot be loaded.
     """
     if dataset not in DATASETS:
-        raise InputError(f"the report of the run names the dataset {dataset!r}, which is not known")
-    folder = datasets.default_data_dir()
-    datasets.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
-    images, labels = datasets.load(dataset, folder, train=False)  # type: ignore[arg-type]
+        raise InputError(
+            f"the report of the run names the unknown dataset {dataset!r}, expected one of "
+            f"{', '.join(DATASETS)}"
+        )
+    folder = sources.default_data_dir()
+    sources.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
+    images, labels = sources.load(dataset, folder, train=False)  # type: ignore[arg-type]
     return to_images(images), labels
 
 
@@ -71,14 +74,14 @@ def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Verification:
     )
 
 
-def assert_equivalent(proof: Verification, path: Path) -> None:
-    """Check that the file is the net, but for rounding.
+def assert_equivalent(found: Verification, path: Path) -> None:
+    """Check that the file computes what the net computes, except for rounding.
 
     Raises:
         RunFailed: A prediction differs, or a logit by more than `TOLERANCE`.
     """
-    if proof.changed or not proof.difference <= TOLERANCE:  # a difference that is nan fails too
+    if found.changed or not found.difference <= TOLERANCE:  # a difference that is nan fails too
         raise RunFailed(
-            f"{path.name} is not what the net is, and was removed: {proof} "
+            f"{path.name} is not equivalent to the net, and was removed: {found} "
             f"(allowed: {TOLERANCE:.0e})"
         )

@@ -32,16 +32,28 @@ def read_report(folder: Path, split: str = "test") -> dict[str, Any] | None:
     report = read_json(folder / name)
     if report is None:
         return None
-    path = folder / name
+    check(report, folder / name)
+    return report
+
+
+def check(report: Mapping[str, Any], source: object) -> None:
+    """Check the content of a report.
+
+    Args:
+        report: The content.
+        source: The file that it was read from, for errors.
+
+    Raises:
+        InputError: A value is missing, of another type, or impossible.
+    """
     try:
         _check_kinds(report)
         whole = _is_possible(report)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
-        raise InputError(f"{path} is damaged ({what}): test the run again") from error
+        raise InputError(f"{source} is damaged ({what}): test the run again") from error
     if not whole:
-        raise InputError(f"{path} holds impossible values: test the run again")
-    return report
+        raise InputError(f"{source} holds impossible values: test the run again")
 
 
 def read_training(folder: Path) -> dict[str, Any]:

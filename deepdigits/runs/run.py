@@ -17,6 +17,9 @@ from deepdigits.runs.report import read_report
 if TYPE_CHECKING:
     from torch import nn
 
+PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the run folders of the bundled nets
+WEIGHTS = "model.safetensors"  # of a bundled net, in place of its checkpoints
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,6 +33,28 @@ class Run:
     folder: Path
     chosen: Path | None = None
 
+    @classmethod
+    def of_checkpoint(cls, path: Path) -> "Run":
+        """The run of a checkpoint: RUN/checkpoints/NAME.ckpt, or RUN/NAME.safetensors."""
+        path = path.resolve()
+        return cls(path.parent if path.suffix == ".safetensors" else path.parent.parent, path)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it is a net that comes with the package: its folder is read-only."""
+        return self.folder.resolve().parent == PRETRAINED.resolve()
+
+    @property
+    def group(self) -> Path:
+        """The folder of all runs of its config; a bundled net is the only run of its config."""
+        folder = self.folder.resolve()
+        return folder if self.is_bundled else folder.parent
+
+    @property
+    def name(self) -> str:
+        """Name of its config: ``cnn`` for lightning_logs/cnn/version_0 and for the bundled cnn."""
+        return self.group.name
+
     @property
     def config_file(self) -> Path:
         """The resolved config; it runs again as it is."""
@@ -42,13 +67,13 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The checkpoint that was named, else the best by validation, else the last.
+        """The named checkpoint, else the best by validation, else the last, else model.safetensors.
 
         Raises:
-            InputError: There is none.
+            InputError: The run has none of them.
         """
         best, last = (self.folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
-        for path in (self.chosen, best, last):
+        for path in (self.chosen, best, last, self.folder / WEIGHTS):
             if path is not None and path.is_file():
                 return path
         raise InputError(
@@ -58,15 +83,23 @@ class Run:
 
     @property
     def last_checkpoint(self) -> Path:
-        """The checkpoint to go on from: the one that was named, else the last, else the best.
+        """The checkpoint to resume from: the named one, else the last, else the best.
 
-        Where the last is damaged the best is taken, and a line says so.
+        If the last one is damaged, the best one is taken, and a line on stderr says so.
+
+        Raises:
+            InputError: The run has none, or only weights, without the state of an optimizer.
         """
         from deepdigits.runs.checkpoint import load
 
         last = self.folder / "checkpoints" / "last.ckpt"
         if self.chosen is not None or not last.is_file():
-            return self.checkpoint
+            if (path := self.checkpoint).suffix == ".safetensors":
+                raise InputError(
+                    f"{path} cannot be resumed: it holds weights only, without the state of an "
+                    f"optimizer; train anew with its config: deepdigits train -c {self.config_file}"
+                )
+            return path
         best = last.with_name("best.ckpt")
         try:
             load(last)
@@ -112,6 +145,6 @@ class Run:
             InputError: The run has no checkpoint, a damaged one, or one of another net; or its
                 config names a class that is neither bundled nor in the working directory.
         """
-        from deepdigits.runs.model import load_model  # torch: only where a net is built
+        from deepdigits.runs.lightning_module import load_module  # torch: only here
 
-        return load_model(self.config, self.folder, self.checkpoint)
+        return load_module(self.config, self.folder, self.checkpoint)

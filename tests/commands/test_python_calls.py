@@ -116,7 +116,10 @@ def test_an_ensemble_from_python(tiny_digits: Path) -> None:
         (lambda: deepdigits.train("nowhere.yaml"), "nowhere.yaml"),
         (lambda: deepdigits.train(MLP, ["--model.lrr", "1"]), r"did you mean '--model\.lr'"),
         (lambda: deepdigits.train(MLP, {"model.shifts": True}), r"is now --model\.shift_tta"),
-        (lambda: deepdigits.train(MLP, {**SHORT, "trainer.fast_dev_run": True}), "wrote no run folder"),
+        (
+            lambda: deepdigits.train(MLP, {**SHORT, "trainer.fast_dev_run": True}),
+            "wrote no run folder",
+        ),
         (lambda: deepdigits.evaluate("nowhere"), "nowhere does not exist"),
         (lambda: deepdigits.ensemble(["mlp"]), "two runs or more"),
         (lambda: deepdigits.repeat(MLP, seeds=0), "expected 1 or more"),

@@ -1,4 +1,4 @@
-"""``deepdigits export``: the file is the net, and where it is not there is no file."""
+"""``deepdigits export``: the file is equivalent to the net, or there is no file."""
 
 import json
 import re
@@ -9,23 +9,27 @@ import pytest
 import torch
 
 from deepdigits.__main__ import run
+from deepdigits.commands.export import export
 from deepdigits.core import packages
 from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.data import sources as datasets
-from deepdigits.export import card, formats
-from deepdigits.export import verify as proof
+from deepdigits.data import sources
+from deepdigits.export import card, formats, verify
 from deepdigits.inference.load import load
+from deepdigits.runs import weights
+from deepdigits.runs.model_info import ModelInfo
 
 onnx = pytest.importorskip("onnx", reason="pip install 'deepdigits[export]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'deepdigits[export]'")
 
 
-def test_onnx_is_the_net_with_its_facts_at_any_batch_size(make_run, capsys) -> None:
+def test_onnx_is_the_net_with_its_description_at_any_batch_size(make_run, capsys) -> None:
     name = make_run("mlp")
     capsys.readouterr()
     file, written_card = run(["export", name, "--to", "onnx"])
     shown = capsys.readouterr()
-    assert re.search(r"^mlp\.onnx: all 130 predictions are the net's, logits differ by", shown.out)
+    assert re.search(
+        r"^mlp\.onnx: all 130 predictions equal the net's, logits differ by", shown.out
+    )
     assert shown.err == ""
     assert file == Path(name, "export", "mlp.onnx")
     session = onnxruntime.InferenceSession(file)
@@ -69,13 +73,23 @@ def test_the_card_tells_how_to_load_the_file(form, make_run, monkeypatch, capsys
         assert values == pytest.approx(answer[0].tolist(), abs=1e-3)
 
 
-def test_int8_says_what_it_costs_and_gains(make_run, capsys) -> None:
+def test_safetensors_are_one_file_with_the_settings_in_its_metadata(make_run) -> None:
+    done = export(make_run("mlp"), "safetensors", Path("out"))
+    assert [path.name for path in done.files] == ["mlp.safetensors", "mlp.safetensors.md"]
+    assert done.checks.keys() == {"mlp.safetensors"}
+    state, description = weights.read(done.files[0])
+    assert "head.weight" in state
+    info = ModelInfo.from_dict(description["model"], "")
+    assert (info.net, info.settings["hidden_sizes"], info.data["val_size"]) == ("LitMLP", [8], 40)
+
+
+def test_int8_measures_accuracy_size_and_speed(make_run, capsys) -> None:
     name = make_run("cnn")
     capsys.readouterr()
     written = {path.name: path for path in run(["export", name, "--int8"])}
     shown = capsys.readouterr().out
     assert set(written) == {f"cnn{x}.onnx{y}" for x in ("", "-int8") for y in ("", ".md")}
-    images, labels = datasets.load("mnist", datasets.default_data_dir(), train=False)
+    images, labels = sources.load("mnist", sources.default_data_dir(), train=False)
     session = onnxruntime.InferenceSession(written["cnn-int8.onnx"])
     (logits,) = session.run(None, {"images": images.numpy()[:, None].astype(np.float32) / 255})
     accuracy = 100 * (logits.argmax(1) == labels.numpy()).mean()
@@ -84,47 +98,49 @@ def test_int8_says_what_it_costs_and_gains(make_run, capsys) -> None:
     assert "images per second" in written["cnn-int8.onnx.md"].read_text()
     assert written["cnn-int8.onnx"].stat().st_size < 0.5 * written["cnn.onnx"].stat().st_size
     plain, small = (onnx.load(written[f"cnn{x}.onnx"]) for x in ("", "-int8"))
-    facts, kept = ({x.key for x in model.metadata_props} for model in (plain, small))
-    assert kept >= facts > {"class_names", "report"}
+    info, kept = ({x.key for x in model.metadata_props} for model in (plain, small))
+    assert kept >= info > {"class_names", "report"}
     kinds = {node.op_type for node in small.graph.node}
     assert {"MatMulInteger", "Conv"} <= kinds and "ConvInteger" not in kinds
 
 
-def test_a_file_that_is_not_the_net_is_refused_and_removed(make_run, monkeypatch) -> None:
+def test_a_file_that_is_not_equivalent_is_removed(make_run, monkeypatch) -> None:
     name = make_run("mlp")
     former, _ = run(["export", name, "--to", "torch"])
     content = former.read_bytes()
     write = formats.write_torch
 
-    def write_another(net, facts, path):
+    def write_another(net, info, path):
         net.head.bias.data[3] += 1e-3
-        write(net, facts, path)
+        write(net, info, path)
         net.head.bias.data[3] -= 1e-3
 
     monkeypatch.setattr(formats, "write_torch", write_another)
-    with pytest.raises(RunFailed, match=r"mlp\.pt2 is not what the net is, and was removed"):
+    with pytest.raises(RunFailed, match=r"mlp\.pt2 is not equivalent to the net, and was removed"):
         run(["export", name, "--to", "torch"])
     assert former.read_bytes() == content
     assert {path.name for path in former.parent.iterdir()} == {"mlp.pt2", "mlp.pt2.md"}
 
 
-def test_proof_counts_changed_digits_and_finds_what_is_not_a_number() -> None:
+def test_verification_counts_changed_digits_and_finds_nan() -> None:
     net = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
-    changed = proof.compare(torch.tensor([[0.0, 1.0], [2.0, 1.0]]), net, torch.tensor([1, 1]))
+    changed = verify.compare(torch.tensor([[0.0, 1.0], [2.0, 1.0]]), net, torch.tensor([1, 1]))
     assert (changed.changed, changed.difference, changed.accuracy) == (1, 2.0, 0.5)
-    lost = proof.compare(torch.full((2, 2), torch.nan), net, torch.tensor([0, 0]))
+    lost = verify.compare(torch.full((2, 2), torch.nan), net, torch.tensor([0, 0]))
     with pytest.raises(RunFailed):
-        proof.assert_equivalent(lost, Path("net.onnx"))
-    proof.assert_equivalent(proof.compare(net + 5e-5, net, torch.tensor([1, 1])), Path("net.onnx"))
+        verify.assert_equivalent(lost, Path("net.onnx"))
+    verify.assert_equivalent(
+        verify.compare(net + 5e-5, net, torch.tensor([1, 1])), Path("net.onnx")
+    )
     with pytest.raises(RunFailed):
-        proof.assert_equivalent(
-            proof.compare(net + 2e-4, net, torch.tensor([1, 1])), Path("net.onnx")
+        verify.assert_equivalent(
+            verify.compare(net + 2e-4, net, torch.tensor([1, 1])), Path("net.onnx")
         )
 
 
 def test_a_net_without_a_report_has_a_card_too() -> None:
-    facts = {"net": "LitMLP", "settings": {}, "class_names": ["a"], "report": {}}
-    assert "there are no figures" in card.to_markdown("net.pt2", "torch", facts, [])
+    info = ModelInfo("LitMLP", {}, {}, ("a",))
+    assert "there are no figures" in card.to_markdown("net.pt2", "torch", info, [])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from strangers import CONFIGS, RUN
 from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.inference.publish import publish
+from deepdigits.runs.bundled import publish
 
 MLP = ["-c", str(CONFIGS / "mlp.yaml")]
 FEW = ["--trainer.limit_train_batches", "4", "--trainer.max_epochs", "2"]
@@ -35,7 +35,7 @@ BY_NAME = {
     "demo": ["demo", RUN],
     "bench photos --model": ["bench", "photos", "--model", RUN, "--limit", "3"],
     "load() in Python": partial(load, RUN),
-    "python -m deepdigits.runs.bundled": partial(publish, RUN, "mine", Path("list_models")),
+    "python -m deepdigits.runs.bundled": partial(publish, RUN, "mine", Path("published")),
 }
 # Here the config is the user's own, and only the checkpoint is the stranger's.
 BY_FILE = {"fit --ckpt_path": ["fit", *MLP, *FEW, "--ckpt_path", f"{RUN}/checkpoints/last.ckpt"]}
@@ -61,7 +61,7 @@ def each(
 
 def enter(door: str, *more: str) -> Any:
     """Go through a door, with further flags."""
-    Path("list_models").mkdir(exist_ok=True)
+    Path("published").mkdir(exist_ok=True)
     way = DOORS[door]
     return run([*way, *more]) if isinstance(way, list) else way()
 

@@ -76,7 +76,7 @@ def test_hyper_parameters_of_a_checkpoint_name_nothing(
     with ledger(IGNORED):
         edit_checkpoints(HPARAMS[kind])
         if kind == "nested class_path" and door in BY_NAME:
-            assert "make no net" in refusal(door)
+            assert "cannot be built" in refusal(door)
         else:
             enter(door)
         assert not canary.exists()
@@ -132,10 +132,13 @@ def test_content_that_is_no_good_is_refused(
 
 # What only those read that make the net by name.
 SETTINGS = {
-    "no hyper-parameters": (gone("hyper_parameters"), "names no settings"),
-    "hyper-parameters in a list": (put(hyper_parameters=[1]), "names no settings"),
+    "no hyper-parameters": (gone("hyper_parameters"), "has no hyper_parameters"),
+    "hyper-parameters in a list": (put(hyper_parameters=[1]), "has no hyper_parameters"),
     "a net that fits nowhere": (hparams(hidden_sizes=[10**13]), "another net"),
-    "a net of endless layers": (hparams(hidden_sizes=[1] * 100_000), "make no net"),
+    "a net of endless layers": (
+        hparams(hidden_sizes=[1] * 100_000),
+        "cannot be built",
+    ),
 }
 
 

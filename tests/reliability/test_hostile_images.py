@@ -17,7 +17,7 @@ from strangers import zip_bomb
 from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.demo.answers import answer_image
+from deepdigits.demo.predictions import predict_image
 
 PROOF = "hostile or broken image at a door: one line"
 
@@ -80,7 +80,7 @@ def as_input(content: bytes) -> str:
 def on_the_page(content: bytes) -> str:
     url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     with pytest.raises(InputError) as caught:
-        answer_image(url, -1, [load("mlp")])
+        predict_image(url, -1, [load("mlp")])
     return str(caught.value)
 
 

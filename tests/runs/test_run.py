@@ -95,7 +95,7 @@ def test_folder_that_is_no_run_is_refused() -> None:
 def test_checkpoint_outside_a_run_folder_is_refused() -> None:
     Path("loose.ckpt").touch()
     message = refusal(resolve_run, "loose.ckpt")
-    assert "loose.ckpt lies in no run folder" in message
+    assert "loose.ckpt is not in a run folder" in message
     assert "config.yaml" in message
 
 

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from deepdigits.core.files import check_output_path
 from deepdigits.data.module import DigitsDataModule
+from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split, write_probabilities
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.report_writer import run_folder
@@ -67,4 +68,8 @@ class PredictionWriter(Callback):
         if self.output != AUTO:
             return Path(self.output)
         run = run_folder(trainer)
-        return None if run is None else run.folder / of_split("probabilities.csv", split)
+        if run is None:
+            return None
+        folder = output_folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / of_split("probabilities.csv", split)

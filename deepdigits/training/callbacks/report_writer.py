@@ -13,6 +13,7 @@ from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import learning_curves
 from deepdigits.runs import evaluation
+from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
@@ -117,8 +118,10 @@ class ReportWriter(Callback):
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
         read = {"dataset": data.dataset_name, "split": split} | checkpoint
         facts = read | read_training(run.folder)
+        target = Run(output_folder(run))
+        target.folder.mkdir(parents=True, exist_ok=True)
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
-        self.files |= evaluation.write(run, self.report, facts, images, labels, probabilities)
+        self.files |= evaluation.write(target, self.report, facts, images, labels, probabilities)
 
     def _seconds_so_far(self) -> float:
         running = 0.0 if self._started is None else monotonic() - self._started
@@ -140,11 +143,11 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
 
 
 def run_folder(trainer: Trainer) -> Run | None:
-    """Where a run's files go: the logger's folder, else that of the checkpoint."""
+    """The run that is trained or evaluated: the logger's folder, else that of the checkpoint."""
     if trainer.logger is not None:
         return Run(Path(trainer.log_dir)) if trainer.log_dir else None
     if trainer.ckpt_path:
-        return Run(Path(trainer.ckpt_path).resolve().parent.parent)
+        return Run.of_checkpoint(Path(trainer.ckpt_path))
     return None
 
 

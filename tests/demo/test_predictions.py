@@ -1,4 +1,4 @@
-"""What the page is told of an image."""
+"""The predictions that the page shows of an image."""
 
 import base64
 import io
@@ -10,8 +10,8 @@ from PIL import Image
 
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
-from deepdigits.demo.answers import answer_image, answer_tile, decoded, mistakes
+from deepdigits.data import sources
+from deepdigits.demo.predictions import decoded, mistakes, predict_crop, predict_image
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
 
@@ -23,8 +23,8 @@ def readers():
 
 @pytest.fixture(scope="module")
 def digits(data_folder):
-    datasets.prepare("mnist", data_folder)
-    return datasets.load("mnist", data_folder, train=False)
+    sources.prepare("mnist", data_folder)
+    return sources.load("mnist", data_folder, train=False)
 
 
 def url(pixels: np.ndarray) -> str:
@@ -33,32 +33,32 @@ def url(pixels: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-def test_row_of_test_digits_is_a_number_with_a_frame_around_the_selected_one(digits, readers):
+def test_row_of_test_digits_is_a_number_with_a_square_around_the_selected_one(digits, readers):
     images, labels = digits
     page = np.full((280, 840), 255, np.uint8)
     for place in range(3):
         large = images[place].numpy().repeat(8, axis=0).repeat(8, axis=1)
         page[28:252, 28 + 280 * place : 252 + 280 * place] -= large
-    answer = answer_image(url(page), 1, readers)
-    assert [net["text"] for net in answer["nets"]] == ["".join(map(str, labels[:3].tolist()))] * 2
-    assert [net["best"] for net in answer["nets"]] == [int(labels[1])] * 2
-    left, top, side = answer["frame"]
+    result = predict_image(url(page), 1, readers)
+    assert [net["text"] for net in result["nets"]] == ["".join(map(str, labels[:3].tolist()))] * 2
+    assert [net["best"] for net in result["nets"]] == [int(labels[1])] * 2
+    left, top, side = result["square"]
     assert (left, top, side) == pytest.approx((308, 28, 224), abs=12)  # where it was put
-    assert answer_image(url(page), 99, readers)["selected"] == 2
+    assert predict_image(url(page), 99, readers)["selected"] == 2
 
 
-def test_probabilities_and_grounds_are_those_of_the_net(digits, readers):
+def test_probabilities_and_saliency_are_those_of_the_net(digits, readers):
     crop = digits[0][0].numpy()
-    for reader, net in zip(readers, answer_tile(crop, readers)["nets"], strict=True):
+    for reader, net in zip(readers, predict_crop(crop, readers)["nets"], strict=True):
         logits = reader.net(torch.from_numpy(crop)[None, None] / 255)
         assert net["probabilities"] == pytest.approx(logits.softmax(1)[0].tolist(), abs=1e-4)
-        grounds = torch.tensor(net["grounds"])
-        assert grounds.shape == (784,)
-        assert grounds.abs().max() == pytest.approx(1)
+        saliency = torch.tensor(net["saliency"])
+        assert saliency.shape == (784,)
+        assert saliency.abs().max() == pytest.approx(1)
 
 
-def test_what_is_no_digit_to_a_net_is_a_question_mark():
-    """A net that always says 4, and one that finds four classes equally likely."""
+def test_a_digit_that_a_net_rejects_is_a_question_mark():
+    """A net that always predicts 4, and one that finds four classes equally likely."""
     logits = torch.zeros(2, 10)
     logits[0, 4] = 20
     logits[1, [2, 4, 7, 9]] = 20
@@ -66,13 +66,14 @@ def test_what_is_no_digit_to_a_net_is_a_question_mark():
     nets = [Always(row) for row in logits]
     page = np.full((300, 600), 255, np.uint8)
     page[60:240, 140:165] = page[60:240, 440:465] = 0
-    sure, unsure = answer_image(url(page), 0, [DigitReader(net, "", names) for net in nets])["nets"]
-    assert (sure["text"], unsure["text"]) == ("44", "??")
-    assert unsure["probabilities"][4] == pytest.approx(0.25, abs=1e-4)
+    readers = [DigitReader(net, "", names) for net in nets]
+    certain, uncertain = predict_image(url(page), 0, readers)["nets"]
+    assert (certain["text"], uncertain["text"]) == ("44", "??")
+    assert uncertain["probabilities"][4] == pytest.approx(0.25, abs=1e-4)
 
 
 class Always(torch.nn.Module):
-    """Says the same of every image."""
+    """Has the same output for every image."""
 
     def __init__(self, logits: torch.Tensor) -> None:
         super().__init__()
@@ -83,7 +84,7 @@ class Always(torch.nn.Module):
 
 
 def test_blank_paper_has_no_digit(readers):
-    assert answer_image(url(np.full((200, 200), 255, np.uint8)), -1, readers)["digits"] == []
+    assert predict_image(url(np.full((200, 200), 255, np.uint8)), -1, readers)["digits"] == []
 
 
 def test_mistakes_are_all_wrong_and_the_most_confident_come_first(digits, readers):
@@ -98,21 +99,21 @@ def test_mistakes_are_all_wrong_and_the_most_confident_come_first(digits, reader
 
 
 @pytest.mark.parametrize("text", ["", "data:,x", "data:image/png;base64,?", "http://example.org"])
-def test_what_is_no_data_url_is_refused(text):
-    with pytest.raises(InputError, match="no data URL"):
+def test_other_urls_are_refused(text):
+    with pytest.raises(InputError, match="not a data URL"):
         decoded(text)
 
 
-def test_what_is_no_image_is_refused(readers):
+def test_data_that_are_not_an_image_are_refused(readers):
     with pytest.raises(InputError, match="the image"):
-        answer_image("data:image/png;base64,aGVsbG8=", -1, readers)
+        predict_image("data:image/png;base64,aGVsbG8=", -1, readers)
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
-    [(["--port", "0"], "'0' is no port"), (["gone"], "gone"), (["--share"], "--share")],
+    [(["--port", "0"], "'0' is not a port"), (["gone"], "gone"), (["--share"], "--share")],
 )
-def test_wrong_input_of_the_verb_is_named(args, message):
+def test_wrong_arguments_are_named(args, message):
     pytest.importorskip("gradio")
     with pytest.raises(InputError, match=message):
         run(["demo", *args])

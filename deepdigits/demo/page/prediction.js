@@ -1,4 +1,4 @@
-// What the nets say: a card with bars for each, the digits as they see them, saliency over the pad.
+// Shows predictions: a card with bars for each net, the crops, and the saliency map over the pad.
 
 const $ = (id) => document.getElementById(id);
 const overlay = $("overlay");
@@ -16,7 +16,7 @@ export function picture(crop) {
 export function card(net) {
   const element = document.createElement("div");
   element.className = "net";
-  element.innerHTML = '<h2><span></span><small></small></h2><div class="answer" aria-live="polite"></div>';
+  element.innerHTML = '<h2><span></span><small></small></h2><div class="prediction" aria-live="polite"></div>';
   const short = net.name.split("/").filter(Boolean).slice(-2).join("/"); // of a run folder's path
   const title = short.length > 3 ? short : short.toUpperCase();
   element.querySelector("span").textContent = title;
@@ -37,21 +37,21 @@ export function card(net) {
   return { ...net, title, card: element, rows };
 }
 
-export function drawBars(net, said) {
-  net.card.querySelector(".answer").textContent = said?.text ?? "";
+export function drawBars(net, prediction) {
+  net.card.querySelector(".prediction").textContent = prediction?.text ?? "";
   net.rows.forEach((row, label) => {
-    const p = said?.probabilities[label] ?? 0;
-    row.classList.toggle("best", said?.best === label);
+    const p = prediction?.probabilities[label] ?? 0;
+    row.classList.toggle("best", prediction?.best === label);
     row.querySelector("b").style.width = `${100 * p}%`;
-    row.lastChild.textContent = said ? `${(100 * p).toFixed(1)} %` : "";
+    row.lastChild.textContent = prediction ? `${(100 * p).toFixed(1)} %` : "";
   });
 }
 
-export function drawTiles(answer, choose) {
-  $("tiles").replaceChildren(...answer.digits.map((digit, number) => {
+export function drawCrops(result, choose) {
+  $("crops").replaceChildren(...result.digits.map((digit, number) => {
     const button = document.createElement("button");
-    button.className = "tile";
-    button.ariaPressed = String(number === answer.selected);
+    button.className = "crop";
+    button.ariaPressed = String(number === result.selected);
     button.ariaLabel = `digit ${number + 1}`;
     button.append(picture(digit.crop));
     button.onclick = () => choose(number);
@@ -59,25 +59,25 @@ export function drawTiles(answer, choose) {
   }));
 }
 
-// grounds: of the net that is asked why; undefined where none is.
-export function drawOverlay(answer, grounds, pad, scale) {
+// saliency: the map of the chosen net; undefined if none is chosen.
+export function drawOverlay(result, saliency, pad, scale) {
   overlay.width = pad.width; overlay.height = pad.height;
   const over = overlay.getContext("2d");
-  if (grounds) {
+  if (saliency) {
     const map = document.createElement("canvas");
     map.width = map.height = 28;
     const image = new ImageData(28, 28);
-    grounds.forEach((g, i) => image.data.set([...(g > 0 ? ORANGE : BLUE), Math.round(190 * Math.abs(g))], 4 * i));
+    saliency.forEach((g, i) => image.data.set([...(g > 0 ? ORANGE : BLUE), Math.round(190 * Math.abs(g))], 4 * i));
     map.getContext("2d").putImageData(image, 0, 0);
-    const [left, top, side] = answer.frame ?? [0, 0, pad.width];
+    const [left, top, side] = result.square ?? [0, 0, pad.width];
     over.imageSmoothingQuality = "high";
-    over.filter = `blur(${side / 40}px)`; // the squares that are covered overlap by steps of two pixels
+    over.filter = `blur(${side / 40}px)`; // the covered squares move in steps of two pixels
     over.drawImage(map, left, top, side, side);
     over.filter = "none";
   }
-  if (answer.digits.length < 2) return;
-  answer.digits.forEach(({ box: [left, top, right, bottom] }, number) => {
-    over.strokeStyle = number === answer.selected ? "#d55e00" : "#9b9ca2";
+  if (result.digits.length < 2) return;
+  result.digits.forEach(({ box: [left, top, right, bottom] }, number) => {
+    over.strokeStyle = number === result.selected ? "#d55e00" : "#9b9ca2";
     over.lineWidth = 3 * scale;
     const gap = 5 * scale;
     over.strokeRect(left - gap, top - gap, right - left + 2 * gap, bottom - top + 2 * gap);
