@@ -10,8 +10,8 @@ import torch
 from deepdigits.benchmarks.timing import Result, measure
 from deepdigits.core.packages import installed
 from deepdigits.core.timing import Infer, latency, throughput
-from deepdigits.export.formats import write_int8, write_onnx
-from deepdigits.export.runtimes import open_onnx
+from deepdigits.exporters.formats import write_int8, write_onnx
+from deepdigits.exporters.runtimes import open_onnx
 from deepdigits.inference.load import load
 from deepdigits.runs.model import build_model, read_model
 from deepdigits.runs.resolve import resolve_run

@@ -122,8 +122,8 @@ def build_parser() -> ArgumentParser:
 
 def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str, ...]]:
     """Write the file and its model card, verified; returns the checks of each file."""
-    from deepdigits.export import card, formats, runtimes, verify  # here, as they load torch
-    from deepdigits.export.quantization import measure_quantization
+    from deepdigits.exporters import card, formats, runtimes, verify  # here, as they load torch
+    from deepdigits.exporters.quantization import measure_quantization
     from deepdigits.runs.model import build_model, read_model, write_weights
 
     state, info = read_model(run)

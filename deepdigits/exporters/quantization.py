@@ -7,7 +7,7 @@ from statistics import median
 import torch
 
 from deepdigits.core.timing import latency, throughput
-from deepdigits.export.runtimes import LogitsFn
+from deepdigits.exporters.runtimes import LogitsFn
 
 BATCH, IMAGES, CALLS, ROUNDS = 256, 4_096, 300, 3
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepdigits.export.formats import INPUT, OUTPUT
+from deepdigits.exporters.formats import INPUT, OUTPUT
 from deepdigits.inference.load import load
 
 LogitsFn = Callable[[Tensor], Tensor]

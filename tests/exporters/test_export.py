@@ -13,7 +13,7 @@ from deepdigits.commands.export import export
 from deepdigits.core import packages
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.data import sources
-from deepdigits.export import card, formats, verify
+from deepdigits.exporters import card, formats, verify
 from deepdigits.inference.load import load
 from deepdigits.runs import weights
 from deepdigits.runs.model_info import ModelInfo
