@@ -15,7 +15,8 @@ from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.data import sources
 from deepdigits.inference.explanation import explain
-from deepdigits.inference.reader import Digit, DigitReader, Reading
+from deepdigits.inference.reader import DigitReader
+from deepdigits.inference.reading import Digit, Reading
 from deepdigits.inference.saliency import occlusion
 from deepdigits.plots.recognition import BLUE, VERMILLION, ImagePanel, draw, save
 
