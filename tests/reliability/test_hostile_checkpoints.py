@@ -1,23 +1,23 @@
 """Checkpoints from strangers: nothing in them runs, and what is no good is one line."""
 
 import io
-import os
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 from doors import BY_CONFIG, BY_FILE, BY_NAME, DOORS, RESUMING, each, enter, refusal
 from ledger import Ledger
+from lightning.pytorch.cli import LightningCLI
 from strangers import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
 from torch import Tensor, nn
 
-from deepdigits import LitCNN, LitMLP
+from deepdigits import DigitsDataModule, LitClassifier, LitCNN, LitMLP
 from deepdigits.__main__ import run
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
-from deepdigits.training.cli import DigitsCLI
 
 pytestmark = pytest.mark.usefixtures("found", "photo", "served")
 IGNORED = "hostile hyper-parameters in a checkpoint at a door: not obeyed, nothing is imported"
@@ -85,10 +85,12 @@ def test_hyper_parameters_of_a_checkpoint_name_nothing(
 def test_the_engines_own_reader_would_import_them(
     canary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the guard mends: Lightning 2.6 merges them into the config, before all that is typed."""
+    """Lightning 2.6 with subcommands merges the hyperparameters of a checkpoint into the config."""
     edit_checkpoints(HPARAMS["_class_path"])
-    monkeypatch.delattr(DigitsCLI, "_parse_ckpt_path")
-    enter("test")
+    checkpoint = f"--ckpt_path={RUN}/checkpoints/best.ckpt"
+    args = ["validate", "--model=deepdigits.LitMLP", checkpoint, "--trainer.fast_dev_run=true"]
+    with suppress(Exception):
+        LightningCLI(LitClassifier, DigitsDataModule, subclass_mode_model=True, args=args)
     assert canary.exists()
 
 
@@ -254,7 +256,7 @@ def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
 def plant() -> None:
     """Make its checkpoints say that a file outside of the run was the best so far."""
     Path("mine.txt").touch()
-    dirpath = f"{os.path.relpath(Path.cwd().parent)}/{Path.cwd().name}/{RUN}/checkpoints"
+    dirpath = str(Path(RUN, "checkpoints").resolve())
 
     def mine(content: Content) -> None:
         (state,) = (v for k, v in content["callbacks"].items() if k.startswith("ModelCheckpoint"))
