@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
@@ -181,6 +182,13 @@ class DigitsCLI(LightningCLI):
             raise InputError(f"trainer: {shorten(str(error))}") from error
         wrap_restore_errors(trainer)
         return trainer
+
+    @property
+    def probabilities(self) -> Tensor:
+        """Class probabilities (N, C) of a prediction, from all processes, in dataset order."""
+        writer = next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
+        assert writer.probabilities is not None
+        return writer.probabilities
 
     def run(self) -> None:
         """Run the stage, from the checkpoint that the config names."""

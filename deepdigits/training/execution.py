@@ -1,6 +1,7 @@
 """Run a command line of `fit`, `validate`, `test`, `predict` or `train` (fit, then test)."""
 
 import re
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from deepdigits.core.errors import DISK, InputError, RunFailed, one_line
+from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed, one_line
 from deepdigits.training.arguments import Parser, expand_run
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI, Stage
@@ -46,6 +47,16 @@ def execute(command: str, args: Sequence[str]) -> DigitsCLI:
         if command == "train":
             cli.test_best()
         return cli
+
+
+def call(command: str, args: Sequence[str]) -> DigitsCLI:
+    """Like :func:`execute`, for calls from Python: Ctrl-C raises KeyboardInterrupt."""
+    try:
+        return execute(command, args)
+    except Interrupted as stop:
+        if stop.code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt(stop.line) from stop
+        raise
 
 
 def resolve_config(args: Sequence[str]) -> dict[str, Any]:
