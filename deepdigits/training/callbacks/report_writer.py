@@ -14,6 +14,7 @@ from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
+from deepdigits.runs.curves import write_curves
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
@@ -67,6 +68,7 @@ class ReportWriter(Callback):
             return
         write_json(run.folder / TRAINING, _facts(trainer, pl_module, self._seconds))
         if self._history:
+            write_curves(run.folder, self._history)
             self.files["curves"] = run.folder / "curves.png"
             learning_curves(self._history).savefig(self.files["curves"])
 
@@ -98,10 +100,12 @@ class ReportWriter(Callback):
 
     def _note(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         assert isinstance(pl_module, LitClassifier)
-        report = pl_module.report(stage)
-        for name, value in (("loss", report.loss), ("accuracy", report.accuracy)):
+        epoch = trainer.current_epoch + 1
+        for name, value in pl_module.scalars(stage).items():
             curve = self._history.setdefault(f"{stage}/{name}", [])
-            curve.append((trainer.current_epoch + 1, float(value or 0)))
+            if curve and curve[-1][0] == epoch:  # a further validation within the epoch
+                curve.pop()
+            curve.append((epoch, float(value or 0)))
 
     def _write(
         self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Split
