@@ -55,8 +55,8 @@ def options(command: str) -> list[str]:
 
 def _lightning_options(command: str) -> list[str]:
     """The options of LightningCLI, and of LitMLP and LitCNN."""
-    from deepdigits.training.arguments import model_options
     from deepdigits.training.execution import option_names
+    from deepdigits.training.parser import model_options
 
     resume = ["--resume"] if command in ("train", "fit") else []
     return sorted({*option_names(command), *resume, *model_options()})

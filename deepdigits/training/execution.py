@@ -10,11 +10,13 @@ import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed, one_line
-from deepdigits.training.arguments import Parser, expand_run
+from deepdigits.training.arguments import expand_run
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
-from deepdigits.training.cli import DigitsCLI, Stage
+from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.isolation import isolated
 from deepdigits.training.message_filters import filtered_messages
+from deepdigits.training.options import Stage
+from deepdigits.training.parser import Parser
 
 STAGES: Mapping[str, Stage] = {
     "train": "fit",
