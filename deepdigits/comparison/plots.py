@@ -38,7 +38,7 @@ def draw_comparison(groups: Sequence[Group]) -> Figure:
 
     A point is the mean over seeds, a bar one standard deviation to each side.
     """
-    parts = [list(part) for _, part in groupby(groups, key=lambda group: group.measured)]
+    parts = [list(part) for _, part in groupby(groups, key=lambda group: group.evaluated_on)]
     figure = Figure(figsize=(11, 4.6 * len(parts)), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     rows = figure.subplots(len(parts), len(PANELS), sharey="row", squeeze=False)
@@ -50,7 +50,7 @@ def draw_comparison(groups: Sequence[Group]) -> Figure:
     for panel in panels:
         panel.draw()
     for part, axes in zip(parts, rows, strict=True):
-        dataset, split, _ = part[0].measured
+        dataset, split, _ = part[0].evaluated_on
         axes[0].set_ylabel(f"{split} accuracy on {dataset}, %")
     figure.draw_without_rendering()  # where all lies must be known to keep the labels apart
     for panel in panels:
