@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Tests run in one process for each core; ARGS="-n 0" runs them in one (for a debugger, or --pdb).
+PARALLEL := -n auto --dist worksteal
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -49,16 +51,16 @@ screenshots: $(READY) ## make the README's pictures in docs/ from the latest run
 	$(BIN)/python tests/browser/screenshots.py $(ARGS)
 
 test: $(READY) ## run the tests, but for the slow ones and those of the browser
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 test-browser: $(READY) ## run the tests that look at the dashboard in chromium
 	$(BIN)/pytest -m browser $(ARGS)
 
 test-reliability: $(READY) ## kill it, fill the disk, feed it rubbish: a table of what was lost (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "reliability or not reliability" tests/reliability $(ARGS)
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not browser" tests/reliability $(ARGS)
 
 test-all: $(READY) ## run them all
-	$(BIN)/pytest -m "" $(ARGS)
+	$(BIN)/pytest $(PARALLEL) -m "" $(ARGS)
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check .

@@ -72,8 +72,8 @@ def break_and_finish(
             met = kill_at(process, moments.uniform(0, 0.7 * seconds))
         killed(met)
         in_a_save((folder / PART).exists())
-    code, said = finish(go_on(folder), folder)
-    assert code == 0, said
+    code, text = finish(go_on(folder), folder)
+    assert code == 0, text
     assert not (folder / PART).exists()
 
 
