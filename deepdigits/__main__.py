@@ -1,4 +1,4 @@
-"""The ``deepdigits`` command: finds the verb, and imports it when it is called."""
+"""The ``deepdigits`` program: import a command and run it; print errors as one line."""
 
 import errno
 import os
@@ -10,19 +10,20 @@ from typing import Any
 from deepdigits import __version__
 from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed
+from deepdigits.core.suggestions import did_you_mean
 
 
 def usage() -> str:
     """The text of ``deepdigits --help``."""
     width = max(map(len, COMMANDS))
-    verbs = [f"  {name:<{width}}  {verb.help}" for name, verb in COMMANDS.items()]
+    commands = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
-            "usage: deepdigits VERB [options]      options of a verb: deepdigits VERB --help",
+            "usage: deepdigits COMMAND [options]   all options: deepdigits COMMAND --help",
             "",
             "Train, test and compare classifiers of handwritten digits.",
             "",
-            *verbs,
+            *commands,
             "",
             "example: deepdigits train -c configs/cnn.yaml --trainer.max_epochs 3",
             "version: deepdigits --version",
@@ -31,11 +32,11 @@ def usage() -> str:
 
 
 def run(args: Sequence[str]) -> Any:
-    """Run a command line and return what its verb returns; for tests and for other programs.
+    """Run a command line, and return what its command returns.
 
     Raises:
         InputError: The command line, or something that it names, is wrong.
-        RunFailed: What was asked for cannot be done here, such as on a full disk.
+        RunFailed: The command cannot do its work here, such as on a full disk.
         Interrupted: A signal asked to stop.
     """
     if not args or args[0] in ("-h", "--help", "help"):
@@ -46,13 +47,12 @@ def run(args: Sequence[str]) -> Any:
         return None
     name, *rest = args
     if name not in COMMANDS:
-        raise InputError(
-            f"{name!r} is no verb of deepdigits, expected one of {', '.join(COMMANDS)}"
-        )
-    verb = COMMANDS[name]
-    entry = import_module(verb.module).main
+        suggestion = did_you_mean(name, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
+        raise InputError(f"unknown command {name!r}{suggestion}")
+    module, _, function = COMMANDS[name].entry.partition(":")
+    entry = getattr(import_module(f"deepdigits.commands.{module}"), function)
     try:
-        return entry([name, *rest] if verb.shared else rest)
+        return entry(rest)
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None)
         if number == errno.ENAMETOOLONG or "null byte" in str(error):
@@ -63,13 +63,13 @@ def run(args: Sequence[str]) -> Any:
 
 
 def main() -> None:
-    """Entry point of the shell: whatever ends a run early is one line and an exit code.
+    """Run sys.argv; print an error as one line and end with its exit code.
 
-    2 for wrong input, 1 for a run that cannot go on, 128 + N for signal N.
+    The code is 2 for wrong input, 1 for a failed run, and 128 + N for signal N.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        # Before torch is loaded. By default a thread that waits for another burns its core for
-        # milliseconds: where other work runs beside, two threads are ten times slower than one.
+        # Before torch is loaded. By default a waiting thread keeps its core busy for milliseconds;
+        # next to other programs, two threads are then ten times slower than one.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         run(sys.argv[1:])

@@ -22,7 +22,8 @@ def shell(*args):
 
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_can_be_imported_and_helps(verb, capsys):
-    assert callable(import_module(COMMANDS[verb].module).main)
+    module, _, function = COMMANDS[verb].entry.partition(":")
+    assert callable(getattr(import_module(f"deepdigits.commands.{module}"), function))
     with pytest.raises(SystemExit) as ended:
         run([verb, "--help"])
     assert ended.value.code == 0
@@ -43,7 +44,9 @@ def test_wrong_input_ends_in_one_line_and_exit_code_2():
     ended = shell("trian")
     assert ended.returncode == 2
     assert ended.stdout == ""
-    assert ended.stderr.startswith("deepdigits: error: 'trian' is no verb")
+    assert ended.stderr.startswith(
+        "deepdigits: error: unknown command 'trian': did you mean 'train'?"
+    )
     assert ended.stderr.count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""Pictures to read for ``bench photos``: test digits as photos, rows of them, and no digits."""
+"""Images for ``bench photos``: photos of test digits, of rows of them, and without digits."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Digits = NDArray[np.uint8]
-Damage = Callable[[Digits, np.random.Generator], Image.Image]
-LETTERS = "ACEFHKLMNPRUVWXcdefhkmnprtuvwx"  # those that look like no digit
+Corruption = Callable[[Digits, np.random.Generator], Image.Image]
+LETTERS = "ACEFHKLMNPRUVWXcdefhkmnprtuvwx"  # those that do not look like a digit
 FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "DejaVuSans-Oblique")
 
 
 def page(digit: Digits, rng: np.random.Generator, angle: float = 0, size: int = 280) -> Image.Image:
-    """Dark on light, ten times as large, off the centre of a page of 400 x 400."""
+    """A digit dark on light, enlarged to size x size, at a random place of a page of 400 x 400."""
     ink = Image.fromarray(255 - digit).resize((size, size), Image.Resampling.BICUBIC)
     if angle:
         ink = ink.rotate(angle, Image.Resampling.BICUBIC, fillcolor=255)
@@ -27,25 +27,25 @@ def page(digit: Digits, rng: np.random.Generator, angle: float = 0, size: int = 
 
 
 def jpeg(image: Image.Image, quality: int = 75) -> Image.Image:
-    """As it comes back from a JPEG file."""
+    """An image after JPEG compression."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     return Image.open(file)
 
 
-def _rotated(degrees: float) -> Damage:
-    def damage(digit: Digits, rng: np.random.Generator) -> Image.Image:
+def _rotated(degrees: float) -> Corruption:
+    def corrupt(digit: Digits, rng: np.random.Generator) -> Image.Image:
         return jpeg(page(digit, rng, degrees * rng.choice((-1, 1))))
 
-    return damage
+    return corrupt
 
 
-def _noisy(sigma: float) -> Damage:
-    def damage(digit: Digits, rng: np.random.Generator) -> Image.Image:
+def _noisy(sigma: float) -> Corruption:
+    def corrupt(digit: Digits, rng: np.random.Generator) -> Image.Image:
         noisy = np.asarray(page(digit, rng)) + rng.normal(0, sigma, (400, 400))
         return jpeg(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)))
 
-    return damage
+    return corrupt
 
 
 def _shaded(digit: Digits, rng: np.random.Generator) -> Image.Image:
@@ -60,8 +60,8 @@ def _dark_corners(digit: Digits, rng: np.random.Generator) -> Image.Image:
     return jpeg(Image.fromarray((np.asarray(page(digit, rng, size=120)) * light).astype(np.uint8)))
 
 
-def _ruled(squared: bool) -> Damage:
-    def damage(digit: Digits, rng: np.random.Generator) -> Image.Image:
+def _ruled(squared: bool) -> Corruption:
+    def corrupt(digit: Digits, rng: np.random.Generator) -> Image.Image:
         sheet = page(digit, rng)
         draw = ImageDraw.Draw(sheet)
         for place in range(int(rng.integers(10, 60)), 400, 60):
@@ -70,10 +70,10 @@ def _ruled(squared: bool) -> Damage:
                 draw.line((place, 0, place, 400), fill=140, width=2)
         return jpeg(sheet)
 
-    return damage
+    return corrupt
 
 
-CORRUPTIONS: Mapping[str, Damage] = {
+CORRUPTIONS: Mapping[str, Corruption] = {
     "x10, inverted, off-centre, JPEG": lambda digit, rng: jpeg(page(digit, rng)),
     "rotated by 10 degrees": _rotated(10),
     "rotated by 20 degrees": _rotated(20),
@@ -118,12 +118,12 @@ def _blank(number: int) -> Iterator[Image.Image]:
 
 
 def _letters(number: int) -> Iterator[Image.Image]:
-    """Printed letters that look like no digit, tilted a little."""
+    """Printed letters that do not look like a digit, tilted a little."""
     rng = np.random.default_rng(0)
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     for _ in range(number):
-        face = fonts / f"{FONTS[rng.integers(len(FONTS))]}.ttf"
-        font = ImageFont.truetype(str(face), int(rng.integers(120, 260)))
+        font_file = fonts / f"{FONTS[rng.integers(len(FONTS))]}.ttf"
+        font = ImageFont.truetype(str(font_file), int(rng.integers(120, 260)))
         sheet = Image.new("L", (400, 400), 255)
         letter = LETTERS[rng.integers(len(LETTERS))]
         ImageDraw.Draw(sheet).text((200, 200), letter, 0, font, anchor="mm")

@@ -1,122 +1,91 @@
 """``bench infer``: images per second and latency of one image, in torch and ONNX Runtime."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 import torch
-from torch import Tensor, nn
 
-from deepdigits.benchmarks.recipes import clock
 from deepdigits.benchmarks.timing import Result, measure
 from deepdigits.core.packages import installed
-from deepdigits.export.formats import write_int8, write_onnx
-from deepdigits.export.runtimes import open_onnx
+from deepdigits.core.timing import Infer, latency, throughput
+from deepdigits.exporters.formats import write_int8, write_onnx
+from deepdigits.exporters.runtimes import open_onnx
 from deepdigits.inference.load import load
+from deepdigits.runs.model import build_model, read_model
+from deepdigits.runs.resolve import resolve_run
 
-Infer = Callable[[Tensor], object]
 BATCH_SIZES = (1, 256, 2000)
-WARM_UP = 3  # calls
+NETS = ("mlp", "cnn")
 
 
 def bench_infer(repeats: int = 3, images: int = 10_000, calls: int = 1000) -> Result:
-    """Time the nets that come with the package, on random pixels.
+    """Time the bundled nets on random pixels.
 
     Args:
         repeats: Measurements of each; nets and batch sizes take turns.
         images: Images of a measurement; with a batch size of 1 a tenth of it.
-        calls: Single images whose latency is taken, over all repeats.
+        calls: Single images whose latency is measured.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    engines = torch_engines(device)
+    functions = torch_functions(device)
     if device.type == "cpu" and installed("export"):
-        engines |= onnx_engines()
+        functions |= onnx_functions()
     with torch.inference_mode():
-        return compare_engines(engines, device, repeats, images, calls)
+        return compare_functions(functions, device, repeats, images, calls)
 
 
-def torch_engines(device: torch.device) -> dict[str, Infer]:
-    """The nets themselves. Another engine is another function of images (B, 1, 28, 28)."""
-    return {f"{name}, torch": net.to(device) for name, net in _nets().items()}
+def torch_functions(device: torch.device) -> dict[str, Infer]:
+    """The nets themselves, on a device: functions of images (B, 1, 28, 28)."""
+    return {f"{name.upper()}, torch": load(name).net.to(device) for name in NETS}
 
 
-def onnx_engines() -> dict[str, Infer]:
-    """The same nets, exported, in ONNX Runtime on the CPU with as many threads as torch has.
+def onnx_functions() -> dict[str, Infer]:
+    """The exported nets in ONNX Runtime on the CPU, with as many threads as torch.
 
-    Each a second time with its linear layers in 8 bits.
+    There are two of each: as exported, and with linear layers in 8 bits.
     """
-    engines: dict[str, Infer] = {}
+    functions: dict[str, Infer] = {}
     with TemporaryDirectory() as folder:
-        for name, net in _nets().items():
-            path = Path(folder, f"{name}.onnx")
+        for name in NETS:
+            plain = Path(folder, f"{name}.onnx")
             small = Path(folder, f"{name}-int8.onnx")
-            write_onnx(net, {}, path)
-            write_int8(path, small)
-            engines[f"{name}, ONNX Runtime"] = open_onnx(path)
-            engines[f"{name}, ONNX Runtime, int8"] = open_onnx(small)
-    return engines
+            run = resolve_run(name)
+            state, info = read_model(run)
+            write_onnx(build_model(state, info, run.checkpoint), info, plain)
+            write_int8(plain, small)
+            functions[f"{name.upper()}, ONNX Runtime"] = open_onnx(plain)
+            functions[f"{name.upper()}, ONNX Runtime, int8"] = open_onnx(small)
+    return functions
 
 
-def _nets() -> dict[str, nn.Module]:
-    return {name.upper(): load(name).net for name in ("mlp", "cnn")}
-
-
-def compare_engines(
-    engines: Mapping[str, Infer], device: torch.device, repeats: int, images: int, calls: int
+def compare_functions(
+    functions: Mapping[str, Infer], device: torch.device, repeats: int, images: int, calls: int
 ) -> Result:
     """Throughput at each batch size, and latency, of functions that take the same images."""
     pixels = torch.rand(max(BATCH_SIZES), 1, 28, 28, device=device)
     passes = {
         (name, size): throughput(infer, pixels[:size], images if size > 1 else images // 10)
-        for name, infer in engines.items()
+        for name, infer in functions.items()
         for size in BATCH_SIZES
     }
     named = {f"{name}, batches of {size}": run for (name, size), run in passes.items()}
     per_second = dict(zip(passes, measure(named, repeats).values(), strict=True))
-    milliseconds = {name: latency(infer, pixels[:1], calls) for name, infer in engines.items()}
+    milliseconds = {name: latency(infer, pixels[:1], calls) for name, infer in functions.items()}
     rows = [
         [name]
         + [f"{median(per_second[name, size]):,.0f}" for size in BATCH_SIZES]
         + [f"{milliseconds[name][key]:.3f} ms" for key in ("median", "p99")]
-        for name in engines
+        for name in functions
     ]
     figures = {
         "repeats": repeats,
         "images_per_second": {
-            name: {str(size): per_second[name, size] for size in BATCH_SIZES} for name in engines
+            name: {str(size): per_second[name, size] for size in BATCH_SIZES} for name in functions
         },
         "latency_ms": milliseconds,
     }
     head = ["images/s in batches of", *(f"{size}" for size in BATCH_SIZES), "latency", "p99"]
     task = f"inference on {device.type}, median of {repeats}; latency of one image, {calls} calls"
     return Result("infer", task, head, rows, figures)
-
-
-def throughput(infer: Infer, batch: Tensor, images: int) -> Callable[[], float]:
-    """A function that measures images per second, over about so many images."""
-    calls = max(1, images // len(batch))
-
-    def run() -> float:
-        for _ in range(WARM_UP):
-            infer(batch)
-        start = clock(batch.device)
-        for _ in range(calls):
-            infer(batch)
-        return calls * len(batch) / (clock(batch.device) - start)
-
-    return run
-
-
-def latency(infer: Infer, image: Tensor, calls: int) -> dict[str, float]:
-    """Milliseconds from an image (1, 1, 28, 28) to its logits: median and 99th percentile."""
-    for _ in range(WARM_UP):
-        infer(image)
-    milliseconds = []
-    for _ in range(max(2, calls)):
-        start = perf_counter()
-        infer(image)
-        milliseconds.append(1000 * (clock(image.device) - start))
-    p99 = quantiles(milliseconds, n=100, method="inclusive")[98]
-    return {"median": round(median(milliseconds), 4), "p99": round(p99, 4)}

@@ -15,7 +15,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 from deepdigits.benchmarks.timing import Result, check_config, compared, measure
 from deepdigits.runs.report import TRAINING
-from deepdigits.training import cli
+from deepdigits.training.cli import DigitsCLI
+from deepdigits.training.execution import execute
 
 OURS, BAREBONES, HAND = "deepdigits fit, everything on", "Lightning barebones", "PyTorch by hand"
 
@@ -71,13 +72,6 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-class _Built(cli.DigitsCLI):
-    """Builds seed, net, data and trainer of a config, and runs nothing."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Nothing is run."""
-
-
 class _Clock(Callback):
     """Takes the time from the first batch to the end of the training."""
 
@@ -92,7 +86,7 @@ class _Clock(Callback):
         self.seconds = perf_counter() - self._start
 
 
-def fit(args: Sequence[str], folder: str) -> tuple[cli.DigitsCLI, float]:
+def fit(args: Sequence[str], folder: str) -> tuple[DigitsCLI, float]:
     """Run ``deepdigits fit`` as users do, its run folder below a given one, without its lines.
 
     Returns:
@@ -101,7 +95,7 @@ def fit(args: Sequence[str], folder: str) -> tuple[cli.DigitsCLI, float]:
     with quiet():
         # No early end, which would compare different amounts of work; it is still looked for.
         patience = ["--early_stopping.patience", "1000000"]
-        done = cli.main(["fit", *args, *patience, "--logger.save_dir", folder])
+        done = execute("fit", [*args, *patience, "--logger.save_dir", folder])
     facts = json.loads(Path(str(done.trainer.log_dir), TRAINING).read_text())
     return done, float(facts["training_seconds"])
 
@@ -117,7 +111,7 @@ def barebones_seconds(args: Sequence[str]) -> float:
     clock = _Clock()
     with quiet():
         built = build(args)
-        settings = built.config["fit"].trainer
+        settings = built.config.trainer
         trainer = Trainer(
             barebones=True,
             callbacks=[clock],
@@ -131,7 +125,7 @@ def barebones_seconds(args: Sequence[str]) -> float:
     return clock.seconds
 
 
-def build(args: Sequence[str], folder: str | None = None) -> cli.DigitsCLI:
+def build(args: Sequence[str], folder: str | None = None) -> DigitsCLI:
     """Net, data and trainer of a fit that is not run.
 
     Args:
@@ -139,4 +133,4 @@ def build(args: Sequence[str], folder: str | None = None) -> cli.DigitsCLI:
         folder: Where its runs would go. None: it will not be run.
     """
     with TemporaryDirectory() as passing, quiet():
-        return _Built(["fit", *args, "--logger.save_dir", folder or passing])
+        return DigitsCLI("fit", [*args, "--logger.save_dir", folder or passing])

@@ -1,4 +1,4 @@
-"""``bench photos``: what reading photos costs, against the same digits as tensors."""
+"""``bench photos``: accuracy on photos, against the same digits as tensors."""
 
 import sys
 from collections.abc import Iterator
@@ -8,66 +8,73 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepdigits.benchmarks.corruptions import CORRUPTIONS, NO_DIGITS, Damage, Digits, rows_of_digits
+from deepdigits.benchmarks.corruptions import (
+    CORRUPTIONS,
+    NO_DIGITS,
+    Corruption,
+    Digits,
+    rows_of_digits,
+)
 from deepdigits.benchmarks.timing import Result
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
 
-ROWS, DAMAGED, BLANKS = 1 / 20, 1 / 10, 1 / 50  # of the digits
-COLUMNS = ["photos of test digits", "n", "right", "points lost", "no digit said"]
+ROWS, CORRUPTED, BLANKS = 1 / 20, 1 / 10, 1 / 50  # of the digits
+COLUMNS = ["photos of test digits", "n", "accuracy", "points lost", "rejected"]
 
 
 def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
-    """Read the test digits as photos, rows of them, and what is no digit.
+    """Read photos of test digits, of rows of them, and images without digits.
 
     Args:
-        limit: Digits that are read undamaged; of each damage a tenth, rows a twentieth of it, and
-            pictures without a digit a fiftieth of each kind.
-        model: The net: as for `deepdigits.inference.load.load`.
+        limit: Number of plain photos; there are a tenth as many of each corruption, a twentieth as
+            many rows, and a fiftieth as many of each kind of images without digits.
+        model: The net; see `deepdigits.inference.load.load`.
     """
     reader = load(model)
-    folder = datasets.default_data_dir()
-    datasets.prepare("mnist", folder)
-    images, labels = (part[:limit].numpy() for part in datasets.load("mnist", folder, train=False))
-    right = reader(images).argmax(dim=1).numpy() == labels
-    figures: dict[str, object] = {"tensors": float(right.mean())}
-    rows = [["tensors", f"{len(right)}", f"{right.mean():.2%}", "", ""]]
-    for place, (name, damage) in enumerate(CORRUPTIONS.items()):
-        share = slice(None if place == 0 else max(1, round(DAMAGED * len(images))))
-        found = _read(reader, images[share], labels[share], damage)
+    folder = sources.default_data_dir()
+    sources.prepare("mnist", folder)
+    images, labels = (part[:limit].numpy() for part in sources.load("mnist", folder, train=False))
+    correct = reader(images).argmax(dim=1).numpy() == labels
+    figures: dict[str, object] = {"tensors": float(correct.mean())}
+    rows = [["tensors", f"{len(correct)}", f"{correct.mean():.2%}", "", ""]]
+    for place, (name, corruption) in enumerate(CORRUPTIONS.items()):
+        share = slice(None if place == 0 else max(1, round(CORRUPTED * len(images))))
+        found = _read(reader, images[share], labels[share], corruption)
         figures[name] = found
-        lost = 100 * (right[share].mean() - found["accuracy"])
+        lost = 100 * (correct[share].mean() - found["accuracy"])
         cells = [f"{found['accuracy']:.2%}", f"{lost:.2f}", f"{found['no_digit']:.2%}"]
         rows.append([name, f"{len(images[share])}", *cells])
         speed = f"{found['images_per_second']:.0f} images/s"
         print(*rows[-1], speed, sep="  ", file=sys.stderr, flush=True)
-    number = max(1, round(ROWS * len(images)))
-    sheets, numbers = zip(*rows_of_digits(images, labels, number), strict=True)
+    num_rows = max(1, round(ROWS * len(images)))
+    sheets, numbers = zip(*rows_of_digits(images, labels, num_rows), strict=True)
     texts = [reading.text for reading in reader.read_all(sheets)]
-    exact = float(np.mean([text == said for text, said in zip(texts, numbers, strict=True)]))
+    exact = float(np.mean([text == number for text, number in zip(texts, numbers, strict=True)]))
     figures["rows"] = exact
-    rows.append(["rows of 3 to 8, whole number", f"{number}", f"{exact:.1%}", "", ""])
+    rows.append(["rows of 3 to 8, whole number", f"{num_rows}", f"{exact:.1%}", "", ""])
     for name, blanks in NO_DIGITS.items():
-        blank = max(1, round(BLANKS * len(images)))
-        empty = float(np.mean([reading.text == "" for reading in reader.read_all(blanks(blank))]))
-        figures[name] = empty
-        rows.append([f"no digit: {name}", f"{blank}", "", "", f"{empty:.1%}"])
+        num_blanks = max(1, round(BLANKS * len(images)))
+        readings = reader.read_all(blanks(num_blanks))
+        rejected = float(np.mean([reading.text == "" for reading in readings]))
+        figures[name] = rejected
+        rows.append([f"no digit: {name}", f"{num_blanks}", "", "", f"{rejected:.1%}"])
     return Result("photos", f"photos read by {model}, seed 0", COLUMNS, rows, figures)
 
 
 def _read(
-    reader: DigitReader, images: Digits, labels: NDArray[np.int64], damage: Damage
+    reader: DigitReader, images: Digits, labels: NDArray[np.int64], corruption: Corruption
 ) -> dict[str, float]:
-    """Share read right, share where it says that there is no digit, and images a second."""
+    """Share of correct readings, share of rejected digits, and images per second."""
     rng = np.random.default_rng(0)
     seconds = 0.0
 
     def photos() -> Iterator[Image.Image]:
-        nonlocal seconds  # without those of making the photos
+        nonlocal seconds  # the time of making the photos is left out
         for digit in images:
             start = perf_counter()
-            photo = damage(digit, rng)
+            photo = corruption(digit, rng)
             seconds -= perf_counter() - start
             yield photo
 

@@ -4,11 +4,12 @@ Each trains as published, to the letter that matters: net, batches, order, optim
 """
 
 from collections.abc import Callable
-from time import perf_counter
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from deepdigits.core.timing import clock
 
 MEAN, STD = 0.1307, 0.3081
 CLASSIC_EPOCHS = 14
@@ -126,10 +127,3 @@ def train_classic(
         schedule.step()
         seconds.append(clock(device) - start)
     return net, seconds
-
-
-def clock(device: torch.device) -> float:
-    """The time in seconds when the device has done all that it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return perf_counter()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from deepdigits.commands import ArgumentParser
+from deepdigits.commands.parser import ArgumentParser
 
 WHAT = {
     "data": "a pass over the training digits, from memory and through torchvision",
@@ -31,7 +31,7 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: An option or a file that it names is wrong, or the data cannot be had.
     """
-    parser = _parser()
+    parser = build_parser()
     options = vars(parser.parse_args(args))
     what, form = options.pop("what"), options.pop("format")
     given = {name: value for name, value in options.items() if value is not None}
@@ -62,7 +62,8 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     return figures
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     kinds = "\n".join(f"  {name:<10}{text}" for name, text in WHAT.items())
     parser = ArgumentParser(
         "bench",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from deepdigits.commands import ArgumentParser
+from deepdigits.commands.parser import ArgumentParser
 from deepdigits.comparison import results
 from deepdigits.comparison.groups import Group, group_by_config
 from deepdigits.comparison.rows import cells, evidence, head, row
@@ -21,7 +21,7 @@ def main(args: Sequence[str]) -> None:
     Raises:
         InputError: A flag is wrong, or nothing is there to compare.
     """
-    flags = _parser().parse_args(args)
+    flags = build_parser().parse_args(args)
     groups = _groups(flags.runs, flags.split)
     print_ = _print_differences if flags.diff else _print_rows
     print_(groups, flags.format)
@@ -34,7 +34,8 @@ def main(args: Sequence[str]) -> None:
         _say([f"picture: {flags.plot}"])
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         "compare",
         description="Runs side by side: a row for each config, its runs being the same but for the "

@@ -1,63 +1,62 @@
-"""``deepdigits completion bash|zsh``: a script that makes the shell complete verbs and options."""
+"""``deepdigits completion``: a script that lets a shell complete commands and options."""
 
-import re
+import argparse
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
+from functools import cache
 from importlib import import_module
-from io import StringIO
 
-from deepdigits.commands import ArgumentParser
-from deepdigits.commands.registry import COMMANDS
+import shtab
 
-_SCRIPT = """\
-_deepdigits() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} options
-  if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W "{verbs}" -- "$word"))
-    return
-  fi
-  case ${{COMP_WORDS[1]}} in
-{cases}
-  esac
-  case $word in
-    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
-  esac
-}}
-complete -o filenames -F _deepdigits deepdigits
-"""
+from deepdigits.commands.parser import ArgumentParser
+from deepdigits.commands.registry import COMMANDS, LIGHTNING
+
+SHELLS = ("bash", "zsh")
 
 
 def main(args: Sequence[str]) -> str:
-    """Print the script; ``eval "$(deepdigits completion bash)"`` makes it work.
+    """Print the script; ``eval "$(deepdigits completion bash)"`` activates it.
 
     Returns:
         The script.
 
     Raises:
-        InputError: The shell is not known.
+        InputError: The shell is unknown.
     """
-    parser = ArgumentParser("completion", description=__doc__)
-    parser.add_argument("shell", choices=("bash", "zsh"))
-    shell = parser.parse_args(args).shell
-    cases = [f'    {verb}) options="{" ".join(options(verb))}" ;;' for verb in COMMANDS]
-    script = _SCRIPT.format(verbs=" ".join(COMMANDS), cases="\n".join(cases))
-    if shell == "zsh":
-        script = "autoload -U +X bashcompinit && bashcompinit\n" + script
-    print(script, end="")
+    shell = build_parser().parse_args(args).shell
+    root = argparse.ArgumentParser("deepdigits")
+    commands = root.add_subparsers()
+    for name, command in COMMANDS.items():
+        parser = commands.add_parser(name, help=command.help)
+        for option in options(name):
+            if option != "--help":
+                parser.add_argument(option)
+        parser.add_argument("files", nargs="*").complete = shtab.FILE  # type: ignore[attr-defined]
+    script = shtab.complete(root, shell)
+    print(script)
     return script
 
 
-def options(verb: str) -> list[str]:
-    """The options of a verb, as its help shows them; those of the list_models nets too."""
-    if verb == "completion":
-        return ["--help"]
-    pages = [["--help"]]
-    if COMMANDS[verb].shared:
-        pages += [[f"--model.help={net}"] for net in ("LitMLP", "LitCNN")]
-    entry = import_module(COMMANDS[verb].module).main
-    text = StringIO()
-    for page in pages:
-        with redirect_stdout(text), suppress(SystemExit):
-            entry([verb, *page] if COMMANDS[verb].shared else page)
-    return sorted(set(re.findall(r"--[a-z][\w.]*", text.getvalue())))
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
+    parser = ArgumentParser("completion", description=__doc__)
+    parser.add_argument("shell", choices=SHELLS)
+    return parser
+
+
+@cache
+def options(command: str) -> list[str]:
+    """The long options of a command, with those of the bundled nets."""
+    if command in LIGHTNING:
+        return _lightning_options(command)
+    module = import_module(f"deepdigits.commands.{COMMANDS[command].entry.partition(':')[0]}")
+    names: list[str] = module.build_parser().option_names()
+    return names
+
+
+def _lightning_options(command: str) -> list[str]:
+    """The options of LightningCLI, and of LitMLP and LitCNN."""
+    from deepdigits.training.execution import option_names
+    from deepdigits.training.parser import model_options
+
+    resume = ["--resume"] if command in ("train", "fit") else []
+    return sorted({*option_names(command), *resume, *model_options()})

@@ -1,4 +1,4 @@
-"""``deepdigits ensemble RUN RUN ...``: several runs as one net, by the mean of what they say."""
+"""``deepdigits ensemble``: evaluate the mean of the class probabilities of several nets."""
 
 import os
 from collections.abc import Sequence
@@ -7,128 +7,152 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
 
-from deepdigits.commands import ArgumentParser
-from deepdigits.core import environment, tables
+from deepdigits.commands import summary
+from deepdigits.commands.parser import ArgumentParser
+from deepdigits.commands.predict import Prediction, predict
+from deepdigits.core import environment
 from deepdigits.core.errors import InputError
-from deepdigits.data.registry import DATASETS
+from deepdigits.data.module import Split
 from deepdigits.metrics.agreement import Disagreement, disagreement
 from deepdigits.metrics.report import Report
-from deepdigits.runs import bundled as pretrained
 from deepdigits.runs import evaluation
-from deepdigits.runs import report as reports
-from deepdigits.runs.resolve import LOGS, resolve_run
+from deepdigits.runs.report import read_training
+from deepdigits.runs.resolve import LOGS, RUN_HELP, resolve_run, run_argument
 from deepdigits.runs.run import Run
-from deepdigits.training import cli
 
 
 @dataclass(frozen=True)
-class Member:
-    """What one net says of a split.
+class Ensemble:
+    """An evaluated ensemble.
 
     Attributes:
-        name: As it was typed.
-        dataset: Name of the dataset.
-        images: uint8 (N, 28, 28).
-        labels: (N,).
-        probabilities: (N, C).
-        facts: Of its report: parameters and training_seconds, where they are known.
+        run: Its folder: report, predictions and pictures, but no config and no checkpoint.
+        report: The report of the mean probabilities.
+        members: Name and report of each net.
+        disagreement: How often the members predict different classes.
+        files: What was written: kind -> path.
     """
 
-    name: str
-    dataset: str
-    images: Tensor
-    labels: Tensor
-    probabilities: Tensor
-    facts: dict[str, Any]
+    run: Run
+    report: Report
+    members: dict[str, Report]
+    disagreement: Disagreement
+    files: dict[str, Path]
+
+
+def ensemble(
+    runs: Sequence[Run | str | Path],
+    split: Split = "test",
+    name: str = "ensemble",
+    logs: Path = Path(LOGS),
+) -> Ensemble:
+    """Average the class probabilities of several nets, and evaluate the mean.
+
+    Each net predicts in its own precision. Report, predictions and pictures go into a new folder
+    ``<logs>/<name>/version_N``, which `compare` takes like a run.
+
+    Args:
+        runs: Two runs or more, as for `evaluate`, all of one dataset.
+        split: train, val or test.
+        name: Name of the ensemble, a folder in `logs`.
+        logs: The folder of all runs.
+
+    Raises:
+        InputError: A run does not exist, there are fewer than two, or their images differ.
+    """
+    names = [run_argument(run) for run in runs]
+    if len(names) < 2:
+        raise InputError("an ensemble needs two runs or more: deepdigits ensemble RUN RUN ...")
+    if len(set(names)) < len(names):
+        raise InputError("a run is named twice: name each run once")
+    members = {member: predict(member, split) for member in names}
+    first = members[names[0]]
+    for member, prediction in members.items():
+        if not _same_images(prediction, first):
+            raise InputError(
+                f"{names[0]} was evaluated on {first.dataset} and {member} on "
+                f"{prediction.dataset}, or on other images of it: an ensemble needs the same images"
+            )
+    mean = np.mean([member.probabilities for member in members.values()], axis=0)
+    report = _report(mean, first)
+    reports = {member: _report(one.probabilities, one) for member, one in members.items()}
+    agreement = disagreement(
+        [torch.from_numpy(member.probabilities) for member in members.values()],
+        torch.from_numpy(first.labels),
+    )
+    run = Run(_new_folder(logs / name))
+    facts = _facts(reports, agreement, first)
+    tensors = (torch.from_numpy(array) for array in (first.images, first.labels, mean))
+    files = evaluation.write(run, report, facts, *tensors)
+    return Ensemble(run, report, reports, agreement, files)
 
 
 def main(args: Sequence[str]) -> Report:
-    """Measure the ensemble, write its folder and print its table.
+    """Evaluate the ensemble, and print its report and the disagreement of its members.
 
     Returns:
         Its report.
-
-    Raises:
-        InputError: A run is not there, there are fewer than two, or their digits differ.
     """
-    options = _parser().parse_args(args)
-    if len(options.runs) < 2:
-        raise InputError("an ensemble takes two runs or more: deepdigits ensemble RUN RUN ...")
-    if len(set(options.runs)) < len(options.runs):
-        raise InputError("a run is named twice: it would only weigh double")
-    members = [_ask(name, options.split) for name in options.runs]
-    for member in members[1:]:
-        if member.dataset != members[0].dataset or not member.labels.equal(members[0].labels):
-            raise InputError(
-                f"{members[0].name} was made for {members[0].dataset} and {member.name} for "
-                f"{member.dataset}, or for other digits of it: an ensemble reads the same digits"
-            )
-    mean = torch.stack([member.probabilities for member in members]).mean(dim=0)
-    report = _report(mean, members[0])
-    differ = disagreement([member.probabilities for member in members], members[0].labels)
-    run = Run(_new_folder(Path(LOGS) / options.name))
-    facts = _facts(members, differ, options.split)
-    files = evaluation.write(run, report, facts, members[0].images, members[0].labels, mean)
-    _print(report, members, differ, files)
-    return report
+    options = build_parser().parse_args(args)
+    made = ensemble(options.runs, options.split, options.name)
+    summary.print_table(made.report)
+    for name, report in made.members.items():
+        print(f"member {name}: accuracy {report.accuracy:.2%}")
+    total, differ = made.report.num_samples, made.disagreement
+    print(f"ensemble: accuracy {made.report.accuracy:.2%}: {made.report.errors} errors in {total}")
+    print(
+        f"the members disagree on {differ.not_unanimous} digits; two members disagree on "
+        f"{differ.pairwise:.2%} on average; all members are wrong on {differ.all_wrong} digits\n"
+    )
+    summary.print_files(made.files)
+    return made.report
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         "ensemble",
-        description="Average the class probabilities of several runs, and measure that as one net: "
-        "report, predictions and pictures go into a new folder, which `compare` shows beside "
-        "others. What is printed says how much the members disagree.",
+        description="Average the class probabilities of several nets, and evaluate the mean. "
+        "Report, predictions and pictures go into a new folder, which `compare` takes like a run.",
     )
-    list_models = ", ".join(pretrained.list_models())
-    parser.add_argument(
-        "runs",
-        nargs="*",
-        metavar="RUN",
-        help=f"a run folder, a checkpoint in one, `latest`, or a net of the package: {list_models}",
-    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--split", choices=("train", "val", "test"), default="test")
     parser.add_argument("--name", default="ensemble", help=f"folder in {LOGS} (default: ensemble)")
     return parser
 
 
-def _ask(name: str, split: str) -> Member:
-    """What a run says, in its own precision and of its own dataset."""
-    options = ["--data.test_split", split, "--output=null"]
-    done = cli.main(["predict", "--ckpt_path", name, *options])
-    probabilities = torch.cat(
-        [part.float().cpu() for part in done.trainer.predict_loop.predictions]
-    )
-    images, labels = (tensor.cpu() for tensor in done.datamodule.images_and_labels(split))
-    facts = reports.read_training(resolve_run(name))
-    return Member(name, done.datamodule.dataset_name, images, labels, probabilities, facts)
+def _same_images(one: Prediction, other: Prediction) -> bool:
+    return one.dataset == other.dataset and np.array_equal(one.labels, other.labels)
 
 
-def _report(probabilities: Tensor, of: Member) -> Report:
-    """The figures of probabilities (N, C)."""
+def _report(probabilities: NDArray[np.float32], of: Prediction) -> Report:
+    """The report of class probabilities (N, C)."""
     classes = probabilities.shape[1]
-    cells = of.labels * classes + probabilities.argmax(dim=1)
-    confusion = cells.bincount(minlength=classes * classes).view(classes, classes)
-    loss = F.nll_loss(probabilities.clamp_min(1e-12).log(), of.labels).item()
-    return Report(confusion.numpy(), DATASETS[of.dataset].classes, loss)
+    cells = of.labels * classes + probabilities.argmax(axis=1)
+    confusion = np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+    log_probabilities = torch.from_numpy(probabilities).clamp_min(1e-12).log()
+    loss = F.nll_loss(log_probabilities, torch.from_numpy(of.labels)).item()
+    return Report(confusion, of.class_names, loss)
 
 
-def _facts(members: Sequence[Member], differ: Disagreement, split: str) -> dict[str, Any]:
-    """What report.json holds besides the figures; costs are sums over the members."""
+def _facts(reports: dict[str, Report], agreement: Disagreement, of: Prediction) -> dict[str, Any]:
+    """What report.json holds besides the metrics; costs are sums over the members."""
+    trainings = [read_training(resolve_run(name).folder) for name in reports]
     costs: dict[str, Any] = {}
     for cost in ("parameters", "training_seconds"):
-        found = [member.facts.get(cost) for member in members]
+        found = [training.get(cost) for training in trainings]
         costs[cost] = None if None in found else sum(filter(None, found))
     return {
-        "dataset": members[0].dataset,
-        "split": split,
-        "members": [os.path.relpath(m.name) if os.path.exists(m.name) else m.name for m in members],
-        "member_accuracies": [_report(m.probabilities, m).accuracy for m in members],
-        "disagreement": asdict(differ),
+        "dataset": of.dataset,
+        "split": of.split,
+        "members": [os.path.relpath(name) if os.path.exists(name) else name for name in reports],
+        "member_accuracies": [report.accuracy for report in reports.values()],
+        "disagreement": asdict(agreement),
         **costs,
         "hardware": environment.hardware(),
         "versions": environment.versions(),
@@ -137,7 +161,7 @@ def _facts(members: Sequence[Member], differ: Disagreement, split: str) -> dict[
 
 
 def _new_folder(parent: Path) -> Path:
-    """The next version_N that is free."""
+    """Make the first version_N that does not exist."""
     for number in count():
         folder = parent / f"version_{number}"
         try:
@@ -146,21 +170,3 @@ def _new_folder(parent: Path) -> Path:
             continue
         return folder
     raise AssertionError
-
-
-def _print(
-    report: Report, members: Sequence[Member], differ: Disagreement, files: dict[str, Path]
-) -> None:
-    tables.show(report.COLUMNS, report.rows())
-    for member in members:
-        print(
-            f"member {member.name}: accuracy {_report(member.probabilities, member).accuracy:.2%}"
-        )
-    total = report.num_samples
-    print(f"ensemble: accuracy {report.accuracy:.2%}: {report.errors} errors in {total}")
-    print(
-        f"the members disagree on {differ.not_unanimous} digits, two of them on "
-        f"{differ.pairwise:.2%} on average; {differ.all_wrong} digits are wrong in all\n"
-    )
-    for what, path in files.items():
-        print(f"{what:<11} {os.path.relpath(path)}")

@@ -1,21 +1,76 @@
 """``deepdigits export RUN --to onnx|torch|safetensors``: a net as a file for other programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Literal
 
-from deepdigits.commands import ArgumentParser
+from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import packages
-from deepdigits.core.errors import RunFailed, one_line
-from deepdigits.runs import bundled as pretrained
-from deepdigits.runs.resolve import resolve_run
+from deepdigits.core.errors import InputError, RunFailed, one_line
+from deepdigits.runs.resolve import RUN_HELP, resolve_run
+from deepdigits.runs.run import Run
 
-SUFFIXES = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
+Form = Literal["onnx", "torch", "safetensors"]
+SUFFIXES: Mapping[Form, str] = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """The result of an export.
+
+    Attributes:
+        files: The written files: of each exported file first itself, then its model card.
+        checks: Name of an exported file -> what was measured on it, a sentence each.
+    """
+
+    files: tuple[Path, ...]
+    checks: Mapping[str, tuple[str, ...]]
+
+
+def export(
+    run: str | Path | Run, to: Form = "onnx", folder: Path | None = None, int8: bool = False
+) -> Export:
+    """Write a trained net as a file for other programs, with a model card.
+
+    The file takes raw pixels; normalising is part of it. It is loaded with its own runtime and run
+    on all test digits; it is only kept if its predictions equal the net's.
+
+    Args:
+        run: A run folder, a checkpoint in one, ``latest``, or a bundled net.
+        to: onnx; torch, a .pt2 of torch.export; or safetensors, weights and settings.
+        folder: Where to write. None: export/ in the run folder, or in the working directory for a
+            bundled net.
+        int8: Also write a second ONNX file whose linear layers have weights of 8 bits.
+
+    Raises:
+        InputError: The net cannot be loaded, a package is missing, or the arguments do not go
+            together.
+        RunFailed: The file is not equivalent to the net, or cannot be written. No file is left.
+    """
+    if to not in SUFFIXES:
+        raise InputError(f"to is {to!r}, expected one of {', '.join(SUFFIXES)}")
+    if int8 and to != "onnx":
+        raise InputError("int8 goes with onnx only: export to onnx, or leave int8 out")
+    if to == "onnx":
+        packages.require_extra("export", "export --to onnx")
+    source = run if isinstance(run, Run) else resolve_run(str(run))
+    if folder is None:
+        folder = Path("export") if source.is_bundled else source.folder / "export"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Moved into place after the checks: a failed export leaves the former file as it was.
+        with TemporaryDirectory(dir=folder, prefix=".export-") as part:
+            checks = _write(source, Path(part), to, int8)
+            written = sorted(Path(part).iterdir())
+            return Export(tuple(path.replace(folder / path.name) for path in written), checks)
+    except OSError as error:
+        raise RunFailed(f"export to {folder} failed: {one_line(error)}") from error
 
 
 def main(args: Sequence[str]) -> list[Path]:
-    """Export a net, prove each file on all test digits, and write a model card beside it.
+    """Export a net, print what was checked and where the files are.
 
     Args:
         args: RUN and options; see ``deepdigits export --help``.
@@ -24,103 +79,74 @@ def main(args: Sequence[str]) -> list[Path]:
         The files.
 
     Raises:
-        InputError: The net cannot be loaded, or a package is missing.
-        RunFailed: A file does not say what the net says, or cannot be written. No file is left.
+        InputError: As `export`.
+        RunFailed: As `export`.
     """
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(args)
     if options.int8 and options.to != "onnx":
         parser.error("--int8 goes with --to onnx")
-    if options.to == "onnx":
-        packages.require_extra("export", "export --to onnx")
-    stem, folder = _place(options.run, options.folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # In place only once it is proved: a failed export leaves the former one as it was.
-        with TemporaryDirectory(dir=folder, prefix=".export-") as part:
-            _write(options.run, stem, Path(part), options.to, options.int8)
-            return [_put(path, folder) for path in sorted(Path(part).iterdir())]
-    except OSError as error:
-        raise RunFailed(f"export to {folder} failed: {one_line(error)}") from error
+    done = export(options.run, options.to, options.folder, options.int8)
+    for name, checks in done.checks.items():
+        for check in checks:
+            print(f"{name}: {check}")
+    print(*done.files, sep="\n")
+    return list(done.files)
 
 
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         "export",
-        description="Write a trained net as a file for other programs. Raw pixels go in, "
-        "normalising is inside. The file is loaded with its own runtime and run on all test "
-        "digits: if a prediction differs, the export fails. A model card lies beside it.",
+        description="Write a trained net as a file for other programs. The file takes raw pixels; "
+        "normalising is part of it. It is loaded with its own runtime and run on all test digits: "
+        "if a prediction differs, the export fails. A model card is written next to it.",
     )
-    parser.add_argument(
-        "run",
-        metavar="RUN",
-        help="a run folder, a checkpoint in one, `latest`, or a net that comes with the package",
-    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--to", choices=SUFFIXES, default="onnx", help="default: onnx")
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="a second ONNX file, its linear layers in 8 bits, its accuracy, size and speed",
+        help="also write a second ONNX file with linear layers in 8 bits, and measure its "
+        "accuracy, size and speed",
     )
     parser.add_argument(
         "--folder",
         type=Path,
         metavar="DIR",
-        help="where to (default: export/ in the run folder, or here for a net of the package)",
+        help="where to write (default: export/ in the run folder; for a bundled net export/ in "
+        "the working directory)",
     )
     return parser
 
 
-def _place(name: str, folder: Path | None) -> tuple[str, Path]:
-    """Stem and folder of the files."""
-    if name in pretrained.list_models():
-        return name, folder or Path("export")
-    run = resolve_run(name)
-    return run.folder.resolve().parent.name, folder or run.folder / "export"
+def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str, ...]]:
+    """Write the file and its model card, verified; returns the checks of each file."""
+    from deepdigits.exporters import card, formats, runtimes, verify  # here, as they load torch
+    from deepdigits.exporters.quantization import measure_quantization
+    from deepdigits.runs.model import build_model, read_model, write_weights
 
-
-def _write(name: str, stem: str, folder: Path, form: str, int8: bool) -> None:
-    """The file, what belongs to it and the card, proved."""
-    from deepdigits.export import formats
-    from deepdigits.export import runtimes as engines
-    from deepdigits.export import verify as proof
-    from deepdigits.inference import load as loading
-
-    weights, facts, source = loading.read(name)
-    net = loading.build(name, weights, facts, source).net
-    images, labels = proof.test_digits(facts["report"].get("dataset", "mnist"))
-    of_net = engines.logits(net, images)
-    path = folder / f"{stem}{SUFFIXES[form]}"
-    if form == "safetensors":
-        pretrained.write(stem, weights, facts, folder)
+    state, info = read_model(run)
+    net = build_model(state, info, run.checkpoint)
+    images, labels = verify.test_digits(info.report.get("dataset", "mnist"))
+    expected = runtimes.logits(net, images)
+    path = folder / f"{run.name}{SUFFIXES[to]}"
+    if to == "safetensors":
+        write_weights(run, path)
     else:
-        getattr(formats, f"write_{form}")(net, facts, path)
-    engine = getattr(engines, f"open_{form}")(path)
-    proved = proof.compare(engines.logits(engine, images), of_net, labels)
-    proof.assert_equivalent(proved, path)
-    _tell(path, [str(proved)], form, facts)
+        getattr(formats, f"write_{to}")(net, info, path)
+    exported = getattr(runtimes, f"open_{to}")(path)
+    found = verify.compare(runtimes.logits(exported, images), expected, labels)
+    verify.assert_equivalent(found, path)
+    checks: dict[str, tuple[str, ...]] = {path.name: (str(found),)}
     if int8:
-        from deepdigits.export.quantization import measure_quantization
-
-        small = path.with_name(f"{stem}-int8.onnx")
+        small = path.with_name(f"{run.name}-int8.onnx")
         formats.write_int8(path, small)
-        quantised = engines.open_onnx(small)
-        cost = proof.compare(engines.logits(quantised, images), of_net, labels)
-        net_accuracy = f"the net has {100 * cost.net_accuracy:.2f} %"
-        measured = measure_quantization({path: engine, small: quantised})
-        _tell(small, [f"{cost}; {net_accuracy}", *measured], form, facts)
-
-
-def _tell(path: Path, checks: list[str], form: str, facts: dict[str, Any]) -> None:
-    """What was found of a file: to the user, and into the card beside it."""
-    from deepdigits.export import card
-
-    for check in checks:
-        print(f"{path.name}: {check}")
-    path.with_name(f"{path.name}.md").write_text(card.to_markdown(path.name, form, facts, checks))
-
-
-def _put(path: Path, folder: Path) -> Path:
-    target = path.replace(folder / path.name)
-    print(target)
-    return target
+        quantised = runtimes.open_onnx(small)
+        found = verify.compare(runtimes.logits(quantised, images), expected, labels)
+        accuracy = f"{found}; the net has {100 * found.net_accuracy:.2f} %"
+        checks[small.name] = (accuracy, *measure_quantization({path: exported, small: quantised}))
+    for name, sentences in checks.items():
+        text = card.to_markdown(name, to, info, sentences)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    return checks

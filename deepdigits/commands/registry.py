@@ -1,49 +1,35 @@
-"""The verbs of the command line: what each does, and where it is. No imports."""
+"""The commands: what each does, and the function that runs it. Imports nothing."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Command:
-    """One verb of the command line.
+    """One command.
 
     Attributes:
         help: What it does, in one line.
-        module: Where its ``main`` is.
-        shared: Whether that ``main`` serves several verbs and is given this one too.
+        entry: ``module:function`` in this folder; the function takes the arguments.
     """
 
     help: str
-    module: str
-    shared: bool = False
+    entry: str
 
 
 COMMANDS = {
-    "train": Command(
-        "train, then test the best checkpoint and report", "deepdigits.training.cli", True
-    ),
-    "fit": Command("train only", "deepdigits.training.cli", True),
-    "validate": Command(
-        "measure a checkpoint on the validation images", "deepdigits.training.cli", True
-    ),
-    "test": Command("measure a checkpoint on the test images", "deepdigits.training.cli", True),
-    "predict": Command(
-        "class probabilities of a dataset, into a file", "deepdigits.training.cli", True
-    ),
-    "classify": Command("read the digits of photos and drawings", "deepdigits.commands.classify"),
-    "report": Command("table of a run: RUN --split train|val|test", "deepdigits.commands.report"),
-    "repeat": Command(
-        "train over several seeds: -c CONFIG --seeds N", "deepdigits.commands.repeat"
-    ),
-    "ensemble": Command("several runs as one net: RUN RUN ...", "deepdigits.commands.ensemble"),
-    "compare": Command("runs side by side, with statistics", "deepdigits.commands.compare"),
-    "export": Command(
-        "a net as a file for other programs: RUN --to onnx|torch|safetensors",
-        "deepdigits.commands.export",
-    ),
-    "demo": Command("a page to draw on, in the browser: [RUN ...]", "deepdigits.commands.demo"),
-    "bench": Command("measure speed side by side", "deepdigits.commands.bench"),
-    "completion": Command(
-        "print the completion script of a shell: bash or zsh", "deepdigits.commands.completion"
-    ),
+    "train": Command("train, then test the best checkpoint and report", "train:main"),
+    "fit": Command("train only", "train:main_fit"),
+    "validate": Command("evaluate a net on the validation images", "evaluate:main_validate"),
+    "test": Command("evaluate a net on the test images", "evaluate:main_test"),
+    "predict": Command("write the class probabilities of a dataset to a file", "predict:main"),
+    "classify": Command("read the digits of photos and drawings", "classify:main"),
+    "report": Command("evaluate a run: RUN --split train|val|test", "evaluate:main"),
+    "repeat": Command("train with several seeds: -c CONFIG --seeds N", "repeat:main"),
+    "ensemble": Command("evaluate the mean of several nets: RUN RUN ...", "ensemble:main"),
+    "compare": Command("compare runs, with statistics", "compare:main"),
+    "export": Command("export a net: RUN --to onnx|torch|safetensors", "export:main"),
+    "demo": Command("draw digits in the browser: [RUN ...]", "demo:main"),
+    "bench": Command("measure speed, side by side", "bench:main"),
+    "completion": Command("print a completion script: bash or zsh", "completion:main"),
 }
+LIGHTNING = ("train", "fit", "validate", "test", "predict")  # with all options of LightningCLI

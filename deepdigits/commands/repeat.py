@@ -1,63 +1,97 @@
-"""``deepdigits repeat``: one config over several seeds, and what their spread is.
+"""``deepdigits repeat``: train one config with several seeds, and summarise the accuracies.
 
-Each run is a process of its own, so that it is the run that `deepdigits train` with its seed makes:
-nothing of one run (random state, settings of torch, the process group of several devices) reaches
-the next, and its memory is given back. The price is the import of torch for each.
+Each run is a process of its own, so that it equals the run of `deepdigits train` with its seed: no
+random state, torch setting or process group of one run reaches the next, and its memory is freed.
+The price is an import of torch for each.
 """
 
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from deepdigits.commands import ArgumentParser
-from deepdigits.comparison import results
-from deepdigits.comparison.results import Result
+from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
+from deepdigits.commands.parser import ArgumentParser
+from deepdigits.comparison.results import Result, read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.core.errors import InputError
 from deepdigits.core.locks import exclusive_lock
 from deepdigits.runs.run import Run
 
-# What repeat sets itself, and what would make all seeds go on from one training.
-_NOT_GIVEN = ("--seed_everything", "--logger.version", "--ckpt_path")
+# `repeat` sets the first two itself; a checkpoint would make all seeds continue one training.
+_RESERVED = ("--seed_everything", "--logger.version", "--ckpt_path", "--resume")
 
 
-def main(args: Sequence[str]) -> list[Result]:
-    """Train and test with seeds 0 to N - 1, as far as that is not done, and print the summary.
+@dataclass(frozen=True)
+class Repetition:
+    """The runs of one config with several seeds.
 
-    Returns:
-        The results, by seed.
+    Attributes:
+        folder: The folder of the runs, ``<logs>/<name>``; each run is ``seed_N`` in it.
+        results: The result of each seed, in order.
+    """
+
+    folder: Path
+    results: list[Result]
+
+    @property
+    def accuracy(self) -> Summary:
+        """Number, mean, standard deviation and range of the test accuracies, in [0, 1]."""
+        return summary([result.report["accuracy"] for result in self.results])
+
+
+def repeat(
+    config: Config | Sequence[Config] = (), seeds: int = 5, overrides: Overrides = ()
+) -> Repetition:
+    """Train and test a config with seeds 0 to ``seeds - 1``; finished seeds are not run again.
+
+    Args:
+        config: A config file or a mapping; or several, where later ones override earlier ones.
+        seeds: Number of seeds.
+        overrides: Flags as on the command line, or a mapping of them.
 
     Raises:
         InputError: A flag is wrong, finished seeds have other settings, or a run fails.
     """
-    flags, overrides = _parser().parse_known_args(args)
-    if flags.seeds < 1:
-        raise InputError(f"--seeds is {flags.seeds}, expected 1 or more")
-    config = _resolve(overrides)
-    folder = Path(config["logger"]["save_dir"]) / config["logger"]["name"]
+    if seeds < 1:
+        raise InputError(f"--seeds is {seeds}, expected 1 or more")
+    args = [*config_arguments(config), *override_arguments(overrides)]
+    resolved = _resolve(args)
+    folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:
-        # All are looked at before the first is trained.
-        done = [_finished(folder / f"seed_{seed}", config) for seed in range(flags.seeds)]
-        tested = [
-            result or _train(folder / f"seed_{seed}", seed, overrides, config, lock)
+        # All seeds are looked up before the first is trained.
+        done = [_finished(folder / f"seed_{seed}", resolved) for seed in range(seeds)]
+        results = [
+            result or _train(folder / f"seed_{seed}", seed, args, resolved, lock)
             for seed, result in enumerate(done)
         ]
-    print(to_text(folder, tested))
-    return tested
+    return Repetition(folder, results)
 
 
-def to_text(folder: Path, tested: Sequence[Result]) -> str:
+def main(args: Sequence[str]) -> list[Result]:
+    """Run the seeds, and print the summary.
+
+    Returns:
+        The results, by seed.
+    """
+    options, overrides = build_parser().parse_known_args(args)
+    made = repeat((), options.seeds, overrides)
+    print(to_text(made.folder, made.results))
+    return made.results
+
+
+def to_text(folder: Path, results: Sequence[Result]) -> str:
     """The summary: each seed, then mean, sd, 95 % interval and range over the seeds."""
     lines = [
         f"seed {result.seed}: accuracy {result.report['accuracy']:.2%}, "
         f"{result.report['errors']} errors in {result.measured[2]:,}"
-        for result in tested
+        for result in results
     ]
-    accuracy = summary([100 * result.report["accuracy"] for result in tested])
+    accuracy = summary([100 * result.report["accuracy"] for result in results])
     lines += [
         f"{folder}: test accuracy {accuracy.mean:.3f} %{_spread(accuracy)}",
         f"lowest {accuracy.min:.2f} %, highest {accuracy.max:.2f} %",
@@ -66,92 +100,94 @@ def to_text(folder: Path, tested: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def _spread(accuracy: Summary) -> str:
-    if accuracy.sd is None or accuracy.interval is None:
-        return " (n=1: one seed shows no spread)"
-    low, high = accuracy.interval
-    return f" ± {accuracy.sd:.3f} (n={accuracy.n}), 95 % interval {low:.3f} to {high:.3f} (t)"
-
-
-def _parser() -> ArgumentParser:
+def build_parser() -> ArgumentParser:
+    """The parser of the command's own options; all others are those of `train`."""
     parser = ArgumentParser(
         "repeat",
         usage="deepdigits repeat -c CONFIG --seeds N [any option of train]",
         description="Train and test a config with seeds 0 to N - 1 as NAME/seed_0, NAME/seed_1, "
-        "... and print mean, sd, 95 % interval and range of the accuracy. Call it again to go on "
-        "where it stopped, or with a larger N for more seeds: what is finished is not run again.",
+        "..., and print mean, sd, 95 % interval and range of the accuracy. Call it again to "
+        "continue where it stopped, or with a larger N: finished seeds are not run again.",
     )
     parser.add_argument("--seeds", type=int, required=True, metavar="N", help="number of seeds")
     return parser
 
 
-def _resolve(overrides: Sequence[str]) -> dict[str, Any]:
-    """The config that these options mean, as a run would save it.
+def _spread(accuracy: Summary) -> str:
+    if accuracy.sd is None or accuracy.interval is None:
+        return " (n=1: one seed has no standard deviation)"
+    low, high = accuracy.interval
+    return f" ± {accuracy.sd:.3f} (n={accuracy.n}), 95 % interval {low:.3f} to {high:.3f} (t)"
+
+
+def _resolve(args: Sequence[str]) -> dict[str, Any]:
+    """The config that a run with these arguments saves.
 
     Raises:
-        InputError: They are wrong, or they set what repeat itself sets.
+        InputError: They are wrong, or they set what `repeat` sets.
     """
-    for word in overrides:
-        if word.partition("=")[0] in _NOT_GIVEN:
+    for word in args:
+        if word.partition("=")[0] in _RESERVED:
             raise InputError(
-                f"each run starts anew, with a seed and a folder of its own: leave out {word}"
+                f"each run has its own seed and folder, and starts anew: leave out {word}"
             )
-    from deepdigits.training.resolve_config import resolve
+    from deepdigits.training.execution import resolve_config  # torch: only once the words are right
 
-    return resolve(["train", *overrides])
+    return resolve_config(args)
 
 
 def _finished(folder: Path, config: dict[str, Any]) -> Result | None:
-    """The result of a seed that is done; None where it has yet to be trained.
+    """The result of a finished seed; None if it must be trained.
 
     Raises:
-        InputError: It is done, but with other settings.
+        InputError: It is finished, but with other settings.
     """
     try:
-        result = results.read(Run(folder))
+        result = read(Run(folder))
     except InputError:
         return None
     if differing := differences([result.settings, settings(config)]):
         pairs = [f"{key} was {old}, now {new}" for key, (old, new) in differing.items()]
         was = ", ".join([*pairs[:3], *(["..."] if len(pairs) > 3 else [])])
         raise InputError(
-            f"{folder} is finished, with other settings ({was}): go back to those, or choose "
-            "another name for these with --logger.name NAME"
+            f"{folder} is finished, with other settings ({was}): use those settings again, or "
+            "choose another name with --logger.name NAME"
         )
     return result
 
 
 def _train(
-    folder: Path, seed: int, overrides: Sequence[str], config: dict[str, Any], lock: Sequence[int]
+    folder: Path, seed: int, args: Sequence[str], config: dict[str, Any], lock: Sequence[int]
 ) -> Result:
-    """Train and test one seed from its start; what an unfinished run left is moved aside.
+    """Train and test one seed; an unfinished run in its folder is moved aside first.
 
     Raises:
         InputError: The run fails, or writes no report.
     """
     if folder.exists():
-        print(f"{folder} is unfinished: it is run anew; kept as {_move_aside(folder)}", flush=True)
+        kept = _move_aside(folder)
+        print(f"{folder} is unfinished: it is trained again; the old one is {kept}", flush=True)
     print(f"seed {seed}: {folder}", flush=True)
     own = ["--seed_everything", str(seed), "--logger.version", folder.name]
-    code = _start(["train", *overrides, *own], lock)
+    code = _start(["train", *args, *own], lock)
     result = None if code else _finished(folder, config)
     if result is None:
         what = f"ended with exit code {code}" if code else "left no report.json"
         raise InputError(
-            f"the run of seed {seed} {what}: mend what it says above and call again; finished "
-            "seeds are kept"
+            f"the run of seed {seed} {what}: correct what it printed above and call again; "
+            "finished seeds are kept"
         )
     return result
 
 
 def _start(args: Sequence[str], lock: Sequence[int]) -> int:
-    """Run ``deepdigits`` in a process of its own, which holds the lock too; gives its exit code."""
+    """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code."""
     command = [sys.executable, "-m", "deepdigits", *args]
     return subprocess.run(command, pass_fds=lock, check=False).returncode
 
 
 def _move_aside(folder: Path) -> Path:
-    """Move an unfinished run into a hidden folder beside it, where no command looks for runs."""
+    """Move an unfinished run into a hidden folder next to it, where no command looks for runs."""
     hidden = folder.parent / ".unfinished"
     hidden.mkdir(exist_ok=True)
     places = (hidden / f"{folder.name}-{number}" for number in count())

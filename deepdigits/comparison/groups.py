@@ -41,7 +41,7 @@ def group_by_config(results: Iterable[Result]) -> tuple[list[Group], list[str]]:
     buckets: dict[str, dict[Any, Result]] = {}
     notes = []
     for result in results:
-        folder = result.run.folder.resolve().parent
+        folder = result.run.group
         given = sorted((k, v) for k, v in result.settings.items() if v is not None)
         key = repr((str(folder), given, result.measured))
         bucket = buckets.setdefault(key, {})
@@ -59,7 +59,7 @@ def group_by_config(results: Iterable[Result]) -> tuple[list[Group], list[str]]:
 
 def _names(several: Sequence[tuple[Result, ...]]) -> list[str]:
     """The folder of each group, as long as needed, and the settings where a folder has several."""
-    folders = [members[0].run.folder.resolve().parent for members in several]
+    folders = [members[0].run.group for members in several]
     names = []
     for members, folder in zip(several, folders, strict=True):
         mates = [other[0] for other, at in zip(several, folders, strict=True) if at == folder]

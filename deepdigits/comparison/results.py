@@ -9,8 +9,9 @@ from typing import Any
 
 from deepdigits.comparison.settings import settings
 from deepdigits.core.errors import InputError
-from deepdigits.runs import report as reports
+from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split
+from deepdigits.runs.report import read_report
 from deepdigits.runs.resolve import LOGS, resolve_run
 from deepdigits.runs.run import Run
 
@@ -76,7 +77,7 @@ def read(run: Run, split: str = "test") -> Result:
     Raises:
         InputError: One of them is missing or damaged.
     """
-    report = reports.read(run, split)
+    report = read_report(run.folder, split) or read_report(output_folder(run), split)
     if report is None:
         name = of_split("report.json", split)
         raise InputError(

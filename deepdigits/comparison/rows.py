@@ -10,6 +10,7 @@ from deepdigits.comparison.statistics import McNemar, mcnemar, summary, welch
 from deepdigits.comparison.verdict import verdict
 from deepdigits.core.errors import InputError
 from deepdigits.runs import predictions
+from deepdigits.runs.bundled import output_folder
 
 
 def row(group: Group) -> dict[str, Any]:
@@ -76,13 +77,18 @@ def evidence(first: Group, second: Group) -> dict[str, Any]:
         summaries,
         recipes,
         digits,
-        (f"{first.name}/{one.run.folder.name}", f"{second.name}/{other.run.folder.name}"),
+        (_run_name(first, one), _run_name(second, other)),
     )
     return {
         "welch": asdict(recipes) if recipes else None,
         "mcnemar": asdict(digits) if digits else None,
         "words": words + ([f"{problem}."] if problem else []),
     }
+
+
+def _run_name(group: Group, result: Result) -> str:
+    """Name of a run; a bundled net is called as its group."""
+    return group.name if result.run.is_bundled else f"{group.name}/{result.run.folder.name}"
 
 
 def _nets(first: Group, second: Group) -> tuple[Result, Result]:
@@ -98,8 +104,11 @@ def _digit_by_digit(one: Result, other: Result) -> tuple[McNemar | None, str | N
     """McNemar's test of two runs, or what stands in its way, if it is more than a missing file."""
     split = one.report["split"]
     try:
-        first = predictions.read(one.run.folder, split)
-        second = predictions.read(other.run.folder, split)
+        first, second = (
+            predictions.read(result.run.folder, split)
+            or predictions.read(output_folder(result.run), split)
+            for result in (one, other)
+        )
     except InputError as error:
         return None, str(error)
     if first is None or second is None:

@@ -1,4 +1,4 @@
-"""What a run ran on: hardware, versions, commit. For reports and benchmarks."""
+"""Hardware, package versions and git commit, for reports and benchmarks."""
 
 import os
 import platform
@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-import deepdigits
+from deepdigits.core.version import __version__
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, its cores that this process may use, threads of torch, and the GPU if any."""
-    # Where an operating system has no affinities, a process may use all cores.
+    """CPU, number of cores that this process may use, threads of torch, and GPU if there is one."""
+    # Not every operating system can restrict a process to some cores.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_name(),
@@ -25,19 +25,20 @@ def hardware() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the figures."""
+    """Versions of Python and of the packages that influence the results."""
     packages = ("torch", "torchvision", "lightning", "torchmetrics")
     return {
-        "deepdigits": deepdigits.__version__,
+        "deepdigits": __version__,
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that this package runs from, with ``+`` where files are changed.
+    """Commit of the git checkout that contains this package, with ``+`` if files were changed.
 
-    None for an installed package, or where there is no git.
+    Returns:
+        The commit. None if the package is not in a checkout, or git is not installed.
     """
     folder = Path(__file__).parent
     git = ["git", "-C", str(folder)]

@@ -1,29 +1,64 @@
-"""One at a time: a lock on a folder that the runs started under it hold too."""
+"""Locks on folders: one process works in a folder, the others wait."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from deepdigits.core.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # not on Windows: there two calls at once are not kept apart
+except ImportError:  # Windows has no fcntl
     fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
-def exclusive_lock(folder: Path) -> Iterator[Sequence[int]]:
-    """Hold the lock of a folder of runs; yields the file descriptors that hold it.
+def locked(folder: Path, advice: str) -> Iterator[None]:
+    """Create a folder and hold its lock within the block; other processes wait.
 
-    A run inherits them: where this process is killed and its run lives on, the next call waits for
-    that run, in place of training into the same folder.
+    Args:
+        folder: The folder. Its lock is the file ``.lock``.
+        advice: What the user can do if the folder cannot be written, for the error.
+
+    Raises:
+        InputError: The folder, or a file that the block writes, cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked(Path(folder, "data"), "choose another"):
+    ...     Path(folder, "data").is_dir()
+    True
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            yield
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}): {advice}") from error
+
+
+@contextmanager
+def exclusive_lock(folder: Path) -> Iterator[Sequence[int]]:
+    """Hold the lock of a folder of runs; child processes can inherit it.
+
+    If this process is killed and a training that it started continues, the next call waits for that
+    training, instead of starting a second one in the same folder. This needs the file descriptor
+    of the lock, which filelock does not hand out. On Windows nothing is locked.
+
+    Yields:
+        The file descriptors to pass to child processes (``pass_fds`` of subprocess).
+
+    Raises:
+        InputError: The folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".repeat.lock").open("w")
     except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror}") from error
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder"
+        ) from error
     with file:
         if fcntl is None:
             yield ()
@@ -31,7 +66,10 @@ def exclusive_lock(folder: Path) -> Iterator[Sequence[int]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = f"another repeat, or a run that it left, is at work in {folder}"
-            print(f"{what}: waiting for its end", flush=True)
+            print(
+                f"another `deepdigits repeat`, or a training it started, is running in {folder}: "
+                "waiting for its end",
+                flush=True,
+            )
             fcntl.flock(file, fcntl.LOCK_EX)
         yield (file.fileno(),)

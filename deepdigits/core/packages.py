@@ -1,4 +1,4 @@
-"""Optional packages: asked for when they are needed, with the command that installs them."""
+"""Check that optional packages are installed."""
 
 from importlib.util import find_spec
 
@@ -8,23 +8,23 @@ EXTRAS = {"export": ("onnx", "onnxscript", "onnxruntime"), "demo": ("gradio",)}
 
 
 def installed(extra: str) -> bool:
-    """Whether all packages of an extra are there."""
+    """Whether all packages of an extra are installed."""
     return not _missing(extra)
 
 
 def require_extra(extra: str, what: str) -> None:
-    """Check that the packages of an extra are installed; none of them is imported.
+    """Check that the packages of an extra are installed, without importing them.
 
     Args:
-        extra: One of `EXTRAS`, as in pyproject.toml.
-        what: What needs it, for the error.
+        extra: A key of `EXTRAS`, as in pyproject.toml.
+        what: The feature that needs the extra, for the error.
 
     Raises:
-        InputError: One is not.
+        InputError: A package is not installed.
     """
     if missing := _missing(extra):
         raise InputError(
-            f"{what} needs {', '.join(missing)}, not installed here: "
+            f"{what} needs {', '.join(missing)}, which is not installed: run "
             f"pip install 'deepdigits[{extra}]'"
         )
 

@@ -1,4 +1,4 @@
-"""Rows of text as a table: for a terminal, for a README, for a spreadsheet."""
+"""Tables of text: for the terminal, as Markdown, as CSV."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    r"""A markdown table: the first column to the left, the others to the right.
+    r"""A Markdown table: the first column aligned left, the others right.
 
     >>> print(markdown(["net", "errors"], [["mlp", "120"], ["a|b", "7"]]))
     | net | errors |
@@ -23,7 +23,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def comma_separated(rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV with the keys of the first row as its head; None is an empty field.
+    """CSV with the keys of the first row as header; None becomes an empty field.
 
     >>> print(comma_separated([{"net": "mlp, wide", "n": 2, "sd": None}]))
     net,n,sd
@@ -37,7 +37,7 @@ def comma_separated(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def show(head: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table to the terminal; where there is none, as wide as it needs to be."""
+    """Print a table; without a terminal, as wide as its cells need."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

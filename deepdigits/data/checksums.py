@@ -1,30 +1,11 @@
-"""Extracted files on disk: whole or not, and one process at a time that mends them."""
+"""Checksums of extracted dataset files."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
-from deepdigits.core.errors import InputError
 from deepdigits.data.registry import DatasetInfo
 
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, so that only one process prepares; the others wait."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            yield
-    except OSError as error:
-        raise InputError(
-            f"the data folder {folder} cannot be written ({error.strerror}): choose another with "
-            "--data.data_dir or the environment variable DEEPDIGITS_DATA"
-        ) from error
 
 
 def _sha256(path: Path) -> str:

@@ -19,8 +19,14 @@ from urllib.error import URLError
 from torch import Tensor
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.checksums import damaged_files, locked, record_sums
+from deepdigits.core.locks import locked
+from deepdigits.data.checksums import damaged_files, record_sums
 from deepdigits.data.registry import DATASETS, DatasetInfo, DatasetName
+
+# What to do if the data folder cannot be written.
+OTHER_FOLDER = (
+    "choose another data folder with --data.data_dir or the environment variable DEEPDIGITS_DATA"
+)
 
 
 def default_data_dir() -> Path:
@@ -42,7 +48,7 @@ def prepare(name: DatasetName, data_dir: Path) -> None:
     folder = data_dir / dataset.reader / "raw"
     if not damaged_files(dataset, folder):
         return
-    with locked(folder):
+    with locked(folder, OTHER_FOLDER):
         if not (damaged := damaged_files(dataset, folder)):
             return  # another process has just done it
         for file in damaged:

@@ -1,4 +1,4 @@
-"""A page to draw on: what each net makes of a drawing while it is drawn.
+"""A page to draw on, which shows the predictions of several nets while you draw.
 
-page/ (HTML, CSS, JavaScript of our own) -> server (Gradio's API engine) -> answers (pure)
+page/ (our own HTML, CSS and JavaScript) -> server (the API server of Gradio) -> predictions
 """

@@ -1,4 +1,4 @@
-"""The page's server: Gradio's API engine, bound to this machine, and a page of our own."""
+"""The server of the page: Gradio's API server, reachable from this machine only."""
 
 import mimetypes
 import os
@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
-from deepdigits.demo.answers import Answer, answer_image, answer_tile, mistakes
+from deepdigits.data import sources
+from deepdigits.demo.predictions import Json, mistakes, predict_crop, predict_image
 from deepdigits.inference.reader import DigitReader
 
 HOST = "127.0.0.1"
@@ -19,55 +19,58 @@ PAGE = Path(__file__).parent / "page"
 
 
 def build(readers: Sequence[DigitReader]) -> Any:
-    """A `gradio.Server` with the page at ``/`` and what it asks for.
+    """Build a `gradio.Server` with the page at ``/`` and the functions that the page calls.
 
-    The page is small and our own, so nothing is loaded from anywhere else; what it asks for is an
-    API of Gradio, which `gradio_client` can call too: look, digit, mistakes and nets.
+    The page is our own, so nothing is loaded from other hosts. Its functions are an API of Gradio,
+    which `gradio_client` can call too: predict, predict_digit, mistakes and nets.
 
     Args:
-        readers: The nets to show side by side; all of the same classes.
+        readers: The nets to show side by side, all with the same classes.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     import gradio
     from fastapi.responses import FileResponse
     from fastapi.staticfiles import StaticFiles
 
-    server = gradio.Server(docs_url=None, redoc_url=None)  # those load from elsewhere
+    server = gradio.Server(docs_url=None, redoc_url=None)  # those pages load from other hosts
 
     @cache
     def digits() -> tuple[Tensor, Tensor]:
-        folder = datasets.default_data_dir()
-        datasets.prepare("mnist", folder)
-        return datasets.load("mnist", folder, train=False)
+        folder = sources.default_data_dir()
+        sources.prepare("mnist", folder)
+        return sources.load("mnist", folder, train=False)
 
     @cache
-    def wrong(net: int) -> list[Answer]:
+    def cached_mistakes(net: int) -> list[Json]:
         images, labels = digits()
         return mistakes(images, labels, readers[net])
 
-    def look(image: str, selected: int = -1) -> Answer:
+    def predict(image: str, selected: int = -1) -> Json:
         try:
-            return answer_image(image, int(selected), readers)
+            return predict_image(image, int(selected), readers)
         except InputError as error:
             raise gradio.Error(str(error), print_exception=False) from error
 
-    def digit(index: int) -> Answer:
-        return answer_tile(digits()[0][int(index)].numpy(), readers)
+    def predict_digit(index: int) -> Json:
+        return predict_crop(digits()[0][int(index)].numpy(), readers)
 
-    def mistakes_of(net: int) -> list[Answer]:
-        return wrong(int(net)) if readers[net].class_names == tuple("0123456789") else []
+    def mistakes_of(net: int) -> list[Json]:
+        return cached_mistakes(int(net)) if readers[net].class_names == tuple("0123456789") else []
 
-    def nets() -> list[Answer]:
-        return [_facts(reader) for reader in readers]
+    def nets() -> list[Json]:
+        return [_describe(reader) for reader in readers]
 
-    for name, said in (("look", look), ("digit", digit), ("mistakes", mistakes_of), ("nets", nets)):
-        server.api(said, name=name, queue=False)
+    server.api(predict, name="predict", queue=False)
+    server.api(predict_digit, name="predict_digit", queue=False)
+    server.api(mistakes_of, name="mistakes", queue=False)
+    server.api(nets, name="nets", queue=False)
 
     @server.get("/")
     def index() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
-    mimetypes.add_type("text/javascript", ".js")  # what Windows says of it, browsers do not run
+    # Browsers do not run JavaScript that is served with the type set on some Windows machines.
+    mimetypes.add_type("text/javascript", ".js")
     server.mount("/page", StaticFiles(directory=PAGE))
     return server
 
@@ -76,9 +79,9 @@ def launch(server: Any, port: int | None, wait: bool) -> str:
     """Serve, on this machine only.
 
     Args:
-        server: What `build` made.
-        port: None: the first that is free from 7860 on.
-        wait: Whether to stay until the process is interrupted.
+        server: The server of `build`.
+        port: None: the first free one from 7860 on.
+        wait: Whether to serve until the process is interrupted.
 
     Returns:
         The address.
@@ -96,15 +99,17 @@ def launch(server: Any, port: int | None, wait: bool) -> str:
             ssr_mode=False,
         )
     except OSError as error:
-        raise InputError(f"port {port or '7860 and those after it'} is taken: --port N") from error
+        raise InputError(
+            f"port {port or '7860 and those after it'} is taken: choose another with --port N"
+        ) from error
     print(f"a page to draw on: {address} (Ctrl-C ends it)", flush=True)
     if wait:
         server.blocks.block_thread()
     return str(address)
 
 
-def _facts(reader: DigitReader) -> Answer:
-    """Name, classes and accuracy of a net."""
+def _describe(reader: DigitReader) -> Json:
+    """Name, classes, accuracy and size of a net."""
     return {
         "name": reader.name,
         "classes": list(reader.class_names),

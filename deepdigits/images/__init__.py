@@ -1,71 +1,7 @@
-"""From a photo or a drawing to MNIST's own frame; a row of digits to single ones.
+"""From a photo or drawing to crops in MNIST's form, one for each digit.
 
-    file -> reading (upright, grey) -> ink (no page) -> segments (one digit each) -> framing (28x28)
+    file -> io (upright, grey) -> foreground (ink without page) -> ruling (no printed lines)
+         -> segments (one per digit) -> normalization (28x28)
 
-All is plain numpy, Pillow and scipy, and nothing here knows a net.
+`detection` runs these steps. They need numpy, Pillow and scipy only, and no net.
 """
-
-from dataclasses import dataclass
-
-import numpy as np
-from PIL import Image
-
-from deepdigits.images.foreground import extract_foreground
-from deepdigits.images.io import open_image, to_grey
-from deepdigits.images.normalization import Crop, normalize_crop, tilted
-from deepdigits.images.ruling import remove_ruling
-from deepdigits.images.segments import split_digits
-from deepdigits.images.strokes import has_strokes
-
-__all__ = [
-    "Crop",
-    "Detection",
-    "crop_digit",
-    "detect_digits",
-    "has_strokes",
-    "open_image",
-    "tilted",
-]
-
-
-@dataclass(frozen=True)
-class Detection:
-    """A digit that was found in an image.
-
-    Attributes:
-        box: Left, top, right and bottom, in pixels of the image.
-        crop: As MNIST has it: uint8 (28, 28), light on dark.
-    """
-
-    box: tuple[int, int, int, int]
-    crop: Crop
-
-
-def detect_digits(image: Image.Image) -> list[Detection]:
-    """Every digit of an image, in reading order; none where nothing looks like writing.
-
-    Raises:
-        InputError: The image is too large.
-
-    >>> detect_digits(Image.new("L", (100, 100), 180))
-    []
-    """
-    grey, factor = to_grey(image)
-    ink = extract_foreground(grey)
-    if ink is None:
-        return []
-    found = []
-    for segment, own in split_digits(remove_ruling(ink)):
-        left, top, right, bottom = (round(factor * edge) for edge in segment.box)
-        found.append(Detection((left, top, right, bottom), normalize_crop(own)))
-    return found
-
-
-def crop_digit(image: Image.Image) -> Crop:
-    """All ink of an image as one digit: uint8 (28, 28); all zeros where there is none.
-
-    Raises:
-        InputError: The image is too large.
-    """
-    ink = extract_foreground(to_grey(image)[0])
-    return normalize_crop(np.zeros((1, 1), np.float32) if ink is None else remove_ruling(ink))

@@ -1,4 +1,4 @@
-"""From a grey picture to its ink: 1 where the pen was, 0 on the page, whatever page and pen."""
+"""Extract the ink of a grey image: 1 on strokes, 0 on the page, for any page and pen."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,19 @@ from scipy import ndimage
 
 Grey = NDArray[np.float32]
 
-MIN_CONTRAST = 24.0  # grey levels of 255 between page and pen: below it a page counts as blank
-MAX_SHADE = 3.0  # by which light may vary over a page; in a deeper shade, noise counts too
-SMALL_SIDE = 32  # the page is estimated on a picture of this size
-FULL_INK = 95  # percentile of what stands out that counts as full ink: specks are rarer
+MIN_CONTRAST = 24.0  # grey levels (of 255) between page and ink; with less, a page is blank
+MAX_SHADE = 3.0  # largest correction for light; a larger one would amplify noise
+SMALL_SIDE = 32  # the page is estimated on an image shrunk to this size
+FULL_INK = 95  # percentile of the ink's depth that counts as full ink; fewer pixels are specks
 
 
 def extract_foreground(grey: Grey) -> Grey | None:
-    """How much ink each pixel has, in [0, 1]; None where nothing stands out from the page.
+    """The amount of ink of each pixel, in [0, 1]; None if nothing contrasts with the page.
 
-    0. Light that rises and falls smoothly over the page is taken out.
-    1. Polarity: ink is the rare side of what departs from the median page.
-    2. The page under dark ink is a grey closing, wider than strokes and narrower than shadows.
-    3. What stands out from it, above the noise, is measured against full ink.
+    1. Subtract light that varies smoothly over the page.
+    2. Find the polarity: fewer pixels are ink than page.
+    3. Estimate the page under dark ink by a grey closing wider than strokes, narrower than shadows.
+    4. Divide the depth of the ink, above the noise, by that of full ink.
 
     Args:
         grey: Luminance in [0, 255], shape (H, W).
@@ -36,7 +36,7 @@ def extract_foreground(grey: Grey) -> Grey | None:
     """
     light = estimate_illumination(grey)
     pen_is_dark = is_dark_on_light(grey - light)
-    if pen_is_dark:  # black, on which light makes no difference, is left as it is
+    if pen_is_dark:  # black does not depend on the light, and is kept
         share = (np.median(light) + 16) / (light.clip(0) + 16)
         dark = grey * share.clip(1 / MAX_SHADE, MAX_SHADE)
     else:
@@ -47,13 +47,13 @@ def extract_foreground(grey: Grey) -> Grey | None:
         noise = noise_level(dark)
     page = estimate_background(dark)
     depth = page - dark
-    if pen_is_dark:  # in the shade, ink is as much less deep as the page is less light
+    if pen_is_dark:  # compensate for the lower contrast of ink in a shadow
         depth *= np.clip(page.max() / page.clip(1), 1, MAX_SHADE)
     floor = max(8.0, 4 * noise)
-    standing_out = depth[depth > floor]
-    if not len(standing_out):
+    contrasting = depth[depth > floor]
+    if not len(contrasting):
         return None
-    full = float(np.percentile(standing_out, FULL_INK))
+    full = float(np.percentile(contrasting, FULL_INK))
     if full < max(MIN_CONTRAST, 1.5 * floor):
         return None
     ink: Grey = np.clip((depth - floor / 2) / (full - floor / 2), 0, 1)
@@ -61,10 +61,10 @@ def extract_foreground(grey: Grey) -> Grey | None:
 
 
 def estimate_illumination(grey: Grey) -> Grey:
-    """The light of a page where it rises and falls smoothly, shape (H, W).
+    """The smooth part of the light on a page, shape (H, W).
 
-    A lens darkens corners and a lamp one side: a surface of second degree, fitted to the page
-    alone, again and again without what departs from it.
+    A lens darkens the corners and a lamp lights one side. A surface of second degree is fitted to
+    the page, repeatedly, each time without the pixels far from the last fit.
 
     Args:
         grey: Luminance in [0, 255], shape (H, W).
@@ -80,8 +80,8 @@ def estimate_illumination(grey: Grey) -> Grey:
     terms = _second_degree(*small.shape)
     light = np.full_like(values, np.median(values))
     for _ in range(8):
-        departure = np.abs(values - light)
-        page = departure <= 3 * max(float(np.median(departure)), 8 / 3)
+        deviation = np.abs(values - light)
+        page = deviation <= 3 * max(float(np.median(deviation)), 8 / 3)
         light = terms @ np.linalg.lstsq(terms[page], values[page], rcond=None)[0]
     return _resized(light.reshape(small.shape), (grey.shape[1], grey.shape[0]))
 
@@ -95,7 +95,7 @@ def _second_degree(height: int, width: int) -> Grey:
 
 
 def is_dark_on_light(grey: Grey) -> bool:
-    """Whether the ink is darker than the page: the sign of the third moment about the median page.
+    """Whether the ink is darker than the page, by the third moment about the median-filtered page.
 
     >>> page = np.full((40, 40), 90, np.float32)
     >>> page[10:30, 18:22] = 250
@@ -104,22 +104,24 @@ def is_dark_on_light(grey: Grey) -> bool:
     """
     small = _resized(grey, _small_size(grey))
     side = max(3, min(small.shape) // 2 | 1, max(small.shape) // 3 | 1)
-    for size in ((1, side), (side, 1)):  # in turn: fifty times faster than a square, as good here
+    # One axis after the other: fifty times faster than a square, and as good here.
+    for size in ((1, side), (side, 1)):
         small = ndimage.median_filter(small, size, mode="nearest")
-    departure = grey - _resized(small, (grey.shape[1], grey.shape[0]))
-    return float((departure * departure * departure).sum()) <= 0
+    deviation = grey - _resized(small, (grey.shape[1], grey.shape[0]))
+    return float((deviation * deviation * deviation).sum()) <= 0
 
 
 def estimate_background(dark: Grey) -> Grey:
-    """The page as it would be without the dark ink on it, shape (H, W).
+    """The page without the dark ink on it, shape (H, W).
 
-    A grey closing fills what is dark and narrower than a third of the picture; a shadow is wider.
-    So is a large filled shape, but that is as dark as anything and does not reach the edge.
+    A grey closing fills dark parts narrower than a third of the image. Shadows are wider and stay.
+    Large filled shapes are wider too: they differ from shadows by their darkness, and because
+    they do not reach the edge of the image.
     """
     small = _resized(dark, _small_size(dark))
     width = max(3, max(small.shape) // 3)
     page = ndimage.grey_closing(small, (width, width), mode="nearest")
-    slope = _plane(page)  # taken off: at the dark edge of a slope, a closing is too light
+    slope = _plane(page)  # subtracted: at the dark edge of a slope, a closing is too light
     page = ndimage.grey_closing(small - slope, (width, width), mode="nearest") + slope
     if float(np.ptp(page)) > MIN_CONTRAST:
         page = _without_shapes(page, small, float(dark.min()))
@@ -128,7 +130,7 @@ def estimate_background(dark: Grey) -> Grey:
 
 
 def _plane(grey: Grey) -> Grey:
-    """The plane that fits a picture best."""
+    """The plane that fits an image best."""
     rows, columns = np.indices(grey.shape, dtype=np.float32).reshape(2, -1)
     terms = np.stack([np.ones_like(rows), rows, columns], axis=1)
     fit: Grey = terms @ np.linalg.lstsq(terms, grey.ravel(), rcond=None)[0]
@@ -136,10 +138,10 @@ def _plane(grey: Grey) -> Grey:
 
 
 def _without_shapes(page: Grey, small: Grey, darkest: float) -> Grey:
-    """The page with those basins filled that are full of what is nearly as dark as any ink."""
+    """Fill the basins of the page (dark areas off the edge) that are nearly as dark as the ink."""
     level = np.full_like(page, page.max())
     level[[0, -1]], level[:, [0, -1]] = page[[0, -1]], page[:, [0, -1]]
-    while True:  # water runs off over the edge: a reconstruction by erosion
+    while True:  # reconstruction by erosion: as if water ran off over the edge
         lower = np.maximum(ndimage.minimum_filter(level, 3), page)
         if np.array_equal(lower, level):
             break
@@ -154,7 +156,7 @@ def _without_shapes(page: Grey, small: Grey, darkest: float) -> Grey:
 def noise_level(grey: Grey) -> float:
     """Standard deviation of the pixels' noise, from differences of neighbours.
 
-    A robust estimate (median absolute deviation), which strokes hardly move.
+    The estimate by the median absolute deviation is robust: strokes hardly change it.
 
     >>> noisy = np.random.default_rng(0).normal(128, 10, (200, 200)).astype(np.float32)
     >>> round(noise_level(noisy))
@@ -167,14 +169,14 @@ def noise_level(grey: Grey) -> float:
 
 
 def _small_size(grey: Grey) -> tuple[int, int]:
-    """Width and height of the small picture, with the shape of the large one."""
+    """Width and height of the small image; the aspect ratio is kept."""
     height, width = grey.shape
     scale = min(1.0, SMALL_SIDE / max(height, width))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _resized(grey: Grey, size: tuple[int, int]) -> Grey:
-    """To (width, height): means of areas down, bilinear up."""
+    """Resize to (width, height): shrink by means of areas, enlarge bilinearly."""
     if size == (grey.shape[1], grey.shape[0]):
         return grey
     down = size[0] <= grey.shape[1] and size[1] <= grey.shape[0]

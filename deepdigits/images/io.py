@@ -1,4 +1,4 @@
-"""Read an image as people have them: upright, grey, and within a stated size."""
+"""Read image files: upright, in grey, of limited size."""
 
 import io
 import warnings
@@ -12,50 +12,51 @@ from deepdigits.core.errors import InputError, one_line
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
-MAX_PIXELS = 100_000_000  # a phone's largest photo; a decompression bomb has more
+MAX_PIXELS = 100_000_000  # the largest photo of a phone; a decompression bomb has more
 MAX_BYTES = 100_000_000
-WORK_SIDE = 1024  # what is longer is shrunk: a digit of 1/50 of the side still has 20 pixels
+WORK_SIDE = 1024  # longer sides are shrunk: a digit of 1/50 of the side still has 20 pixels
 _WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: more than 8 bits a pixel
 
 
 def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Image.Image:
-    """The first frame of an image file, turned upright as its EXIF orientation says.
+    """The first frame of an image file, turned upright by its EXIF orientation.
 
     Args:
         source: A file, or its content.
-        name: What to call it in errors. Empty: the path.
-        colour: Keep the colours of a JPEG, to show it. They say nothing of digits, and cost time.
+        name: Name of the image in errors. Empty: the path.
+        colour: Keep the colours of a JPEG, to show it. Reading digits does not need them, and they
+            take time.
 
     Raises:
-        InputError: It cannot be read, is no image of `FORMATS`, is damaged, or is larger than
-            `MAX_PIXELS` or `MAX_BYTES`. Pixels are decoded only once the size is known.
+        InputError: The file cannot be read, is not an image of `FORMATS`, is damaged, or is larger
+            than `MAX_PIXELS` or `MAX_BYTES`. The size is checked before pixels are decoded.
     """
     name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _content(source, name)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on size and damage, which are judged here
+            warnings.simplefilter("ignore")  # on size and damage, which are checked here
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             _check_size(image, name)
             if not colour:
-                image.draft("L", image.size)  # only JPEG can leave them out
+                image.draft("L", image.size)  # of the formats, only JPEG can do this
             image.load()
             return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
         raise _too_large(name, "its size") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{name} is no image that can be read here: {_EXPECTED}") from error
+        raise InputError(f"{name} is not a readable image: {_EXPECTED}") from error
     except InputError:
         raise
-    except Exception as error:  # a decoder that is given a damaged file may raise anything
+    except Exception as error:  # a decoder may raise anything for a damaged file
         raise InputError(f"{name} is damaged ({one_line(error)})") from error
 
 
 def to_grey(image: Image.Image) -> tuple[NDArray[np.float32], float]:
-    """Luminance in [0, 255] as (H, W), neither side above `WORK_SIDE`, and the factor shrunk by.
+    """Luminance in [0, 255] as (H, W), sides up to `WORK_SIDE`, and the factor of shrinking.
 
-    Transparent parts get the colour of the page: the median of what is to be seen, or, where that
-    is ink alone (of one colour, or less than half of the picture), the opposite.
+    Transparent parts get the colour of the page: the median of the visible pixels, or the opposite
+    colour if these are ink alone (all of one colour, or less than half of the image).
 
     Raises:
         InputError: The image has more than `MAX_PIXELS` pixels.
@@ -78,12 +79,14 @@ def to_grey(image: Image.Image) -> tuple[NDArray[np.float32], float]:
 
 
 def _content(source: Path | bytes, name: str) -> bytes:
-    """The bytes of a source, not empty and not too many."""
+    """The bytes of a source, checked for their number."""
     if isinstance(source, Path):
         try:
-            source.stat()  # what is missing is said to be
-            if not source.is_file():  # a named pipe may never end
-                raise InputError(f"{name} is no plain file: give its content to standard input (-)")
+            source.stat()  # raises if the file is missing
+            if not source.is_file():  # reading a named pipe may never end
+                raise InputError(
+                    f"{name} is not a regular file: pass its content to standard input (-)"
+                )
             with source.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         except OSError as error:
@@ -110,20 +113,20 @@ def _too_large(name: str, what: str) -> InputError:
 
 
 def _on_page(image: Image.Image) -> Image.Image:
-    """A picture with transparency (RGBA) as grey, on a page that its strokes stand out from."""
+    """An image with transparency (RGBA) in grey, on a page that contrasts with its strokes."""
     alpha = np.asarray(image.getchannel("A"))
     grey = image.convert("RGB").convert("L")
-    seen = np.asarray(grey)[alpha > 127]
-    if not len(seen):
+    visible = np.asarray(grey)[alpha > 127]
+    if not len(visible):
         return Image.new("L", image.size, 255)
-    low, middle, high = np.percentile(seen, (2, 50, 98))
-    alone = high - low < 64 or 2 * len(seen) < alpha.size
-    page = (255 if middle < 128 else 0) if alone else int(middle)
+    low, middle, high = np.percentile(visible, (2, 50, 98))
+    is_ink = high - low < 64 or 2 * len(visible) < alpha.size
+    page = (255 if middle < 128 else 0) if is_ink else int(middle)
     return Image.composite(grey, Image.new("L", image.size, page), image.getchannel("A"))
 
 
 def _shrunk(image: Image.Image) -> tuple[NDArray[np.float32], float]:
-    """By an integer, so that each pixel is the plain mean of a square of them."""
+    """Shrink by an integer factor: each pixel is the mean of a square of pixels."""
     factor = -(-max(image.size) // WORK_SIDE)
     small = image.reduce(factor) if factor > 1 else image
     return np.asarray(small, dtype=np.float32), float(factor)

@@ -1,29 +1,30 @@
-"""From the ink of one digit to MNIST's own frame.
+"""Bring the ink of one digit into MNIST's form.
 
 MNIST's digits were scaled to fit a box of 20x20 pixels, aspect kept, which made grey levels, and
 placed in 28x28 with their centre of mass in the middle (LeCun, Cortes and Burges,
 http://yann.lecun.com/exdb/mnist). Counted on the 10,000 test digits: the box of all pixels with
-ink is 20 long for 9,997, of those above a quarter of full ink for 9,989 and above half for 9,877;
-the centre of mass lies between 13.5 and 14.5 in all, both ways: the shift was by whole pixels.
+ink is 20 pixels long for 9,997 of them, the box of pixels above a quarter of full ink for 9,989,
+and above half for 9,877. The centre of mass is between 13.5 and 14.5 in rows and columns for all:
+MNIST shifted digits by whole pixels.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-FRAME, BOX, CENTRE = 28, 20, 14
-MIN_INK = 0.3  # counts for the box: weak ends of strokes do, the blur around strokes does not
+SIDE, BOX, CENTRE = 28, 20, 14
+MIN_INK = 0.3  # of pixels that count for the box: includes weak ends of strokes, but not their blur
 Crop = NDArray[np.uint8]
 
 
 def normalize_crop(ink: NDArray[np.float32]) -> Crop:
-    """A digit as MNIST has it: uint8 (28, 28), 0 for the page and 255 for full ink.
+    """A digit in MNIST's form: uint8 (28, 28), 0 for the page and 255 for full ink.
 
     Args:
-        ink: In [0, 1], shape (H, W); the digit alone.
+        ink: In [0, 1], shape (H, W), of this digit alone.
 
     Returns:
-        All zeros where there is no ink.
+        The crop; all zeros if there is no ink.
 
     >>> bar = np.zeros((300, 200), np.float32)
     >>> bar[40:240, 90:120] = 1
@@ -34,10 +35,10 @@ def normalize_crop(ink: NDArray[np.float32]) -> Crop:
     """
     crop = _tight(ink)
     if not crop.size:
-        return np.zeros((FRAME, FRAME), np.uint8)
+        return np.zeros((SIDE, SIDE), np.uint8)
     scale = BOX / max(crop.shape)
     height, width = (max(1, round(side * scale)) for side in crop.shape)
-    # Pillow's curve spans as many pixels as one of the result is made of: no alias on the way down.
+    # When shrinking, Pillow widens its filter, so there is no aliasing.
     small = np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC))
     small = small.clip(0, 1)
     return _centred((255 * small / small.max()).round().astype(np.uint8))
@@ -53,24 +54,24 @@ def _tight(ink: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _centred(box: Crop) -> Crop:
-    """Placed in the frame by whole pixels, the centre of mass as near to the middle as it gets."""
-    frame = np.zeros((FRAME, FRAME), np.uint8)
+    """Place a box in 28x28 by whole pixels, its centre of mass as near the middle as possible."""
+    frame = np.zeros((SIDE, SIDE), np.uint8)
     corner = []
     for axis, size in enumerate(box.shape):
         profile = box.sum(axis=1 - axis, dtype=np.float64)
         mass = float(profile @ np.arange(size) / profile.sum())
-        corner.append(min(max(0, round(CENTRE - mass)), FRAME - size))
+        corner.append(min(max(0, round(CENTRE - mass)), SIDE - size))
     top, left = corner
     frame[top : top + box.shape[0], left : left + box.shape[1]] = box
     return frame
 
 
-def tilted(crop: Crop, degrees: float) -> Crop:
-    """A crop turned about its middle, anticlockwise.
+def rotate(crop: Crop, degrees: float) -> Crop:
+    """Rotate a crop about its middle, anticlockwise.
 
     >>> crop = np.zeros((28, 28), np.uint8)
     >>> crop[:, 14] = 255
-    >>> tilted(crop, 90)[13, 5:9]
+    >>> rotate(crop, 90)[13, 5:9]
     array([255, 255, 255, 255], dtype=uint8)
     """
     return np.asarray(Image.fromarray(crop).rotate(degrees, Image.Resampling.BICUBIC))

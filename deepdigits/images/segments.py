@@ -1,4 +1,4 @@
-"""From the ink of a picture to single digits: boxes, in reading order."""
+"""Split the ink of an image into single digits, in reading order."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,14 +8,14 @@ from deepdigits.images.merging import Segment, merge
 
 Ink = NDArray[np.float32]
 
-MIN_HEIGHT = 8  # pixels: a smaller blot is no digit
-MIN_SHARE = 0.4  # of the height of the tallest digit: what is smaller is a dot, a comma, a speck
-MAX_DIGITS = 200  # more blots than that are a texture, not writing
+MIN_HEIGHT = 8  # pixels: smaller pieces are not digits
+MIN_SHARE = 0.4  # of the height of the tallest digit: smaller pieces are dots, commas, specks
+MAX_DIGITS = 200  # more pieces are a texture, not writing
 _NEIGHBOURS = np.ones((3, 3), dtype=int)  # diagonal ones too
 
 
 def split_digits(ink: Ink) -> list[tuple[Segment, Ink]]:
-    """Each digit of a picture, with its own ink alone, in reading order.
+    """Each digit of an image with its own ink, in reading order.
 
     Args:
         ink: In [0, 1], shape (H, W).
@@ -35,7 +35,7 @@ def split_digits(ink: Ink) -> list[tuple[Segment, Ink]]:
 
 
 def reading_order(segments: list[Segment]) -> list[Segment]:
-    """Line by line from the top, and from left to right in a line.
+    """Sort by line from the top, and from left to right in a line.
 
     >>> boxes = [(50, 12, 60, 30), (10, 10, 20, 30), (10, 50, 20, 70)]
     >>> [s.box[:2] for s in reading_order([Segment(box, ()) for box in boxes])]
@@ -44,7 +44,7 @@ def reading_order(segments: list[Segment]) -> list[Segment]:
     lines: list[list[Segment]] = []
     for segment in sorted(segments, key=lambda s: s.box[1] + s.box[3]):
         for line in lines:
-            if any(_beside(segment, other) for other in line):
+            if any(_in_one_line(segment, other) for other in line):
                 line.append(segment)
                 break
         else:
@@ -52,14 +52,14 @@ def reading_order(segments: list[Segment]) -> list[Segment]:
     return [segment for line in lines for segment in sorted(line, key=lambda s: s.box[0])]
 
 
-def _beside(one: Segment, other: Segment) -> bool:
+def _in_one_line(one: Segment, other: Segment) -> bool:
     """Whether the middle of either is at the height of the other."""
     middles = [(segment.box[1] + segment.box[3]) / 2 for segment in (one, other)]
     return any(a.box[1] <= m < a.box[3] for a, m in zip((other, one), middles, strict=True))
 
 
 def _connected_components(ink: Ink) -> tuple[NDArray[np.int32], list[Segment]]:
-    """Connected pieces of what has some ink, those that have full ink somewhere."""
+    """Connected pieces of pixels with some ink that contain a pixel with strong ink."""
     labels, number = ndimage.label(ink > 0.25, _NEIGHBOURS)
     boxes = ndimage.find_objects(labels)
     strong = np.zeros(number + 1, dtype=bool)
@@ -73,7 +73,7 @@ def _connected_components(ink: Ink) -> tuple[NDArray[np.int32], list[Segment]]:
 
 
 def _own_ink(ink: Ink, labels: NDArray[np.int32], segment: Segment) -> Ink:
-    """The ink in the segment's box, without what belongs to its neighbours."""
+    """The ink in the segment's box, without the ink of its neighbours."""
     left, top, right, bottom = segment.box
     window = np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
     foreign = (labels[window] > 0) & ~np.isin(labels[window], segment.parts)

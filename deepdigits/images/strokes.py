@@ -1,22 +1,22 @@
-"""What no pen draws: filled shapes, and textures."""
+"""Reject filled shapes and textures, which no pen draws."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-MAX_RADIUS = 6.2  # pixels of the crop, of the largest disc in the ink
-MAX_OUTLINE = 9.3  # times the length of a digit
+MAX_RADIUS = 6.2  # of the largest disc in the ink, in pixels of the crop
+MAX_OUTLINE = 9.3  # sum of grey level changes, in lengths of a digit
 
 
 def has_strokes(crop: NDArray[np.uint8]) -> bool:
-    """Whether a digit's crop shows strokes: no disc and no square, and no cloud of specks.
+    """Whether a crop shows strokes, in place of a filled shape or a cloud of specks.
 
-    All 10,000 test digits of MNIST do, and all but two of the 60,000 training digits: hardly a
-    disc of more than 6.1 pixels fits into their ink, and their grey levels rise and fall along
-    rows and columns by at most 9.1 times the length of a digit.
+    All 10,000 test digits of MNIST pass, and all but two of the 60,000 training digits: hardly any
+    disc with a radius above 6.1 pixels fits into their ink, and their grey levels rise and fall
+    along rows and columns by at most 9.1 times the length of a digit.
 
     Args:
-        crop: uint8 (28, 28), light on dark, framed.
+        crop: uint8 (28, 28), light on dark.
 
     >>> crop = np.zeros((28, 28), np.uint8)
     >>> crop[4:24, 10:18] = 255

@@ -1,1 +1,1 @@
-"""A trained net that reads tensors, arrays and images."""
+"""Load a trained net and apply it to tensors, arrays and images."""

@@ -1,9 +1,10 @@
-"""Second looks at what a net doubts, and where to say that a blot is no digit.
+"""Predict crops, with rotated copies of unclear ones, and reject crops that show no digit.
 
-Two things tell an unclear digit from what is none. A digit is torn between two classes, where a
-letter spreads over many: so the two best count together. And a digit that is doubtful because it
-is tilted is clear from another angle. The thresholds were chosen on digits of the training set;
-``deepdigits bench photos`` measures on test digits what they cost and what they keep out.
+Two rules tell an unclear digit from something else. The probability of an unclear digit is split
+between two classes, while that of a letter is spread over many: so the two best classes are added
+up. And a digit that is unclear because it is tilted becomes clear once it is rotated. The
+thresholds were chosen on digits of the training set; ``deepdigits bench photos`` measures on test
+digits how many digits they reject wrongly, and how many other images they reject.
 """
 
 from collections.abc import Callable
@@ -12,26 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdigits.images import Crop, has_strokes, tilted
+from deepdigits.images.normalization import Crop, rotate
+from deepdigits.images.strokes import has_strokes
 
 MIN_TOP_TWO = 0.75
-"""Least probability of a digit's two best classes together, mean over the looks."""
-SURE = 0.8
-"""Least probability of the best class that needs no second prediction."""
-TILT = 15
-"""Degrees of the second looks, to either side."""
+"""Least probability of a digit's two best classes together, mean over its rotated copies."""
+MIN_CONFIDENCE = 0.8
+"""Crops with a lower confidence are predicted again, rotated."""
+ANGLE = 15
+"""Degrees of these rotations, to either side."""
 
 Probabilities = NDArray[np.float32]
+PredictFn = Callable[[NDArray[np.uint8]], Probabilities]
 
 
 @dataclass(frozen=True)
 class CropPrediction:
-    """What a net says of a crop.
+    """The prediction of a crop.
 
     Attributes:
-        crop: The predict_with_tta at which it was surest: uint8 (28, 28).
-        probabilities: Of all classes at that, (C,).
-        top_two: Probability of the two best classes together, mean over all looks.
+        crop: The crop as given or rotated, whichever has the highest confidence: uint8 (28, 28).
+        probabilities: Of all classes for that crop, (C,).
+        top_two: Probability of the two best classes together, mean over all rotations.
     """
 
     crop: Crop
@@ -40,39 +43,40 @@ class CropPrediction:
 
     @property
     def is_digit(self) -> bool:
-        """Whether the crop shows strokes, and the net knows them."""
+        """Whether the crop shows strokes, and two classes have most of the probability."""
         return self.top_two >= MIN_TOP_TWO and has_strokes(self.crop)
 
 
-def predict_with_tta(
-    ask: Callable[[NDArray[np.uint8]], Probabilities], crops: NDArray[np.uint8]
-) -> list[CropPrediction]:
-    """Ask the net for each crop; for a doubtful one again, tilted to the left and to the right.
+def predict_with_tta(predict_fn: PredictFn, crops: NDArray[np.uint8]) -> list[CropPrediction]:
+    """Predict each crop; unclear ones again, rotated to the left and to the right.
 
     Args:
-        ask: Tiles (N, 28, 28) -> probabilities (N, C).
+        predict_fn: Crops (N, 28, 28) -> probabilities (N, C).
         crops: uint8 (N, 28, 28).
 
-    >>> def ask(crops):  # a net that knows nothing
+    >>> def uniform(crops):
     ...     return np.full((len(crops), 10), 0.1, np.float32)
-    >>> [seen] = predict_with_tta(ask, np.zeros((1, 28, 28), np.uint8))
-    >>> round(seen.top_two, 1), seen.is_digit
+    >>> [prediction] = predict_with_tta(uniform, np.zeros((1, 28, 28), np.uint8))
+    >>> round(prediction.top_two, 1), prediction.is_digit
     (0.2, False)
     """
-    looks = [CropPrediction(t, p, _top_two(p)) for t, p in zip(crops, ask(crops), strict=True)]
-    doubtful = [place for place, one in enumerate(looks) if one.probabilities.max() < SURE]
-    if not doubtful:
-        return looks
-    turned = [tilted(crops[place], angle) for place in doubtful for angle in (TILT, -TILT)]
-    answers = ask(np.stack(turned))
-    for number, place in enumerate(doubtful):
-        two = slice(2 * number, 2 * number + 2)
-        seen = [looks[place].crop, *turned[two]]
-        said = np.stack([looks[place].probabilities, *answers[two]])
-        surest = int(said.max(axis=1).argmax())
-        mean = float(np.mean([_top_two(row) for row in said]))
-        looks[place] = CropPrediction(seen[surest], said[surest], mean)
-    return looks
+    predictions = [
+        CropPrediction(crop, probs, _top_two(probs))
+        for crop, probs in zip(crops, predict_fn(crops), strict=True)
+    ]
+    unclear = [i for i, one in enumerate(predictions) if one.probabilities.max() < MIN_CONFIDENCE]
+    if not unclear:
+        return predictions
+    rotated = [rotate(crops[i], angle) for i in unclear for angle in (ANGLE, -ANGLE)]
+    rotated_probs = predict_fn(np.stack(rotated))
+    for number, i in enumerate(unclear):
+        both = slice(2 * number, 2 * number + 2)
+        candidates = [predictions[i].crop, *rotated[both]]
+        probs = np.stack([predictions[i].probabilities, *rotated_probs[both]])
+        best = int(probs.max(axis=1).argmax())
+        mean = float(np.mean([_top_two(row) for row in probs]))
+        predictions[i] = CropPrediction(candidates[best], probs[best], mean)
+    return predictions
 
 
 def _top_two(probabilities: Probabilities) -> float:

@@ -1,4 +1,4 @@
-"""Which parts of a digit a net goes by."""
+"""Saliency maps: which parts of a digit a prediction depends on."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from deepdigits.models.layers import IMAGE_SIZE
 
 
 def occlusion(net: nn.Module, image: Tensor, label: int, patch: int = 6, step: int = 2) -> Tensor:
-    """How much each part of an image speaks for a class: what the net loses when it is covered.
+    """Occlusion map: how much the probability of a class drops when a part of the image is covered.
 
     A square of background is moved over the image (Zeiler and Fergus, 2014). A pixel's value is the
-    mean, over the squares that cover it, of the drop in the class's log-probability.
+    mean drop of the class's log-probability over the squares that cover the pixel.
 
     Args:
         net: In evaluation mode: images (B, 1, 28, 28) -> logits (B, C).
@@ -20,7 +20,7 @@ def occlusion(net: nn.Module, image: Tensor, label: int, patch: int = 6, step: i
         step: Pixels between its positions.
 
     Returns:
-        (28, 28): above 0 where it speaks for the class, below where against it.
+        (28, 28): above 0 if a pixel is evidence for the class, below 0 if against it.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(784, 2, bias=False))
     >>> _ = net[1].weight.data.zero_()

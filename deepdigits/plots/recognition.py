@@ -1,143 +1,185 @@
-"""A picture of what was read: the image with boxes, what the net saw, and what it went by."""
+"""The recognition figure: images with boxes, and for each digit its crop, saliency and bars."""
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
 from deepdigits.core.errors import InputError
-from deepdigits.inference.reader import REJECTED, Digit, DigitReader, Reading
-from deepdigits.inference.saliency import occlusion
-from deepdigits.plots import recognition_layout as panels
-from deepdigits.plots.evaluation import new_figure
+from deepdigits.plots import recognition_layout as layout
+from deepdigits.plots.evaluation import BLUE, GREY, new_figure
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6B6B6B"  # told apart by colour-blind readers too
-MAX_IMAGES = 12  # more are left out, and the picture says so
+VERMILLION = "#D55E00"
+FRAME, OTHER_BARS = "#D0D0D0", "#9FB4C4"
+MAX_IMAGES = 12  # the others are left out, and the figure says how many
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
-SHOWN = ("the net sees", "speaks for it", "probability")
-Entry = tuple[str, Image.Image, Reading]
+TITLES = ("input of the net", "saliency", "probability")
 
 
-def save(entries: Sequence[Entry], reader: DigitReader, path: Path) -> None:
-    """Draw what was read into a file; its ending says the format.
+@dataclass(frozen=True, eq=False)
+class DigitPanel:
+    """What is shown of one digit.
+
+    Attributes:
+        box: Left, top, right and bottom, in pixels of the image.
+        label: Name of the predicted class, or a mark if it was rejected.
+        is_digit: False if it was rejected.
+        crop: uint8 (28, 28), light on dark.
+        saliency: (28, 28), above 0 where a pixel is evidence for the best class, below 0 where it
+            is evidence against it.
+        probabilities: Of all classes, (C,).
+    """
+
+    box: tuple[int, int, int, int]
+    label: str
+    is_digit: bool
+    crop: NDArray[np.uint8]
+    saliency: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def colour(self) -> str:
+        """Of its box and its best bar."""
+        return VERMILLION if self.is_digit else BLUE
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePanel:
+    """What is shown of one image.
+
+    Attributes:
+        title: Name of the image.
+        image: The image itself.
+        text: The number that was read; empty if the image has no digit.
+        confidence: In [0, 1]; None if the image has no digit.
+        digits: Its digits, in reading order.
+        class_names: Name of each class.
+    """
+
+    title: str
+    image: Image.Image
+    text: str
+    confidence: float | None
+    digits: Sequence[DigitPanel]
+    class_names: Sequence[str]
+
+
+def save(panels: Sequence[ImagePanel], path: Path) -> None:
+    """Draw images into a file, in the format of its suffix; see `draw`.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The file cannot be written.
     """
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # the name of a file has it
-            draw(entries, reader).savefig(path)
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # of a file's name
+            draw(panels).savefig(path)
     except (OSError, ValueError) as error:
         raise InputError(f"--show {path} cannot be written: {error}") from error
 
 
-def draw(entries: Sequence[Entry], reader: DigitReader) -> Figure:
-    """For each image: itself with a box around each digit, and three pictures of each digit.
+def draw(panels: Sequence[ImagePanel]) -> Figure:
+    """Draw each image with a box around each digit, and three panels of each digit.
 
-    These show what the net saw, what it went by (orange speaks for the answer, blue against it) and
-    the probability of each class.
-
-    Args:
-        entries: Name, image and reading of each.
-        reader: The net that read them.
+    The panels are the input of the net, its saliency map (vermillion is evidence for the
+    prediction, blue against it) and the probability of each class.
     """
-    shown = entries[:MAX_IMAGES]
-    heights = [panels.height(image, reading) for _, image, reading in shown]
-    width = max(panels.width(image, reading) for _, image, reading in shown)
-    figure = new_figure(width, sum(heights) + 0.3)
+    shown = panels[:MAX_IMAGES]
+    sizes = [(panel.image.size, len(panel.digits)) for panel in shown]
+    heights = [layout.height(*size) for size in sizes]
+    figure = new_figure(max(layout.width(*size) for size in sizes), sum(heights) + 0.3)
     parts = figure.subfigures(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, (name, image, reading) in zip(parts, shown, strict=True):
-        axes, cells = panels.add(part, image, reading)
-        _draw_image(axes, name, image, reading, reader.class_names)
-        for digit, three in zip(reading.digits, cells, strict=False):
-            _draw_digit(three, digit, reader)
-        _say(part, reading, cells)
-    more = f"the first {len(shown)} of {len(entries)} images; " if len(entries) > len(shown) else ""
-    legend = f"{more}orange speaks for the answer, blue against it"
+    for part, panel, size in zip(parts, shown, sizes, strict=True):
+        axes, cells = layout.add(part, *size)
+        _draw_image(axes, panel)
+        for digit, three in zip(panel.digits, cells, strict=False):
+            _draw_digit(three, digit, panel.class_names)
+        _draw_titles(part, panel, cells)
+    more = f"the first {len(shown)} of {len(panels)} images; " if len(panels) > len(shown) else ""
+    legend = f"{more}saliency: orange is evidence for the prediction, blue against it"
     figure.supxlabel(legend, fontsize=8, color=GREY, x=0.99, ha="right")
     return figure
 
 
-def _say(part: SubFigure, reading: Reading, cells: Sequence[Sequence[Axes]]) -> None:
-    """What was read, above all; and what each picture shows."""
-    sure = "" if reading.confidence is None else f"  {reading.confidence:.1%} sure"
-    cut = f"  (the first {len(cells)} digits)" if len(cells) < len(reading.digits) else ""
-    text = f"{reading.text or 'no digit'}{sure}{cut}"
+def _draw_titles(part: SubFigure, panel: ImagePanel, cells: Sequence[Sequence[Axes]]) -> None:
+    """The number and its confidence above the image, and titles of the panels."""
+    confidence = "" if panel.confidence is None else f"  confidence {panel.confidence:.1%}"
+    cut = f"  (the first {len(cells)} digits)" if len(cells) < len(panel.digits) else ""
+    text = f"{panel.text or 'no digit'}{confidence}{cut}"
     part.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
     if len(cells) == 1:
-        for axes, what in zip(cells[0], SHOWN, strict=True):
-            axes.set_title(what, fontsize=8, color=GREY)
+        for axes, title in zip(cells[0], TITLES, strict=True):
+            axes.set_title(title, fontsize=8, color=GREY)
         return
-    for digit, (seen, *_) in zip(reading.digits, cells, strict=False):
-        seen.set_title(f"{digit.confidence:.1%}", fontsize=8, color=_colour(digit))
-    for axes, what in zip(cells[0] if cells else (), SHOWN, strict=False):
-        axes.set_ylabel(what, fontsize=7, color=GREY)
+    for digit, (crop, *_) in zip(panel.digits, cells, strict=False):
+        crop.set_title(f"{digit.probabilities.max():.1%}", fontsize=8, color=digit.colour)
+    for axes, title in zip(cells[0] if cells else (), TITLES, strict=False):
+        axes.set_ylabel(title, fontsize=7, color=GREY)
 
 
-def _draw_image(
-    axes: Axes, name: str, image: Image.Image, reading: Reading, names: Sequence[str]
-) -> None:
+def _draw_image(axes: Axes, panel: ImagePanel) -> None:
+    image = panel.image
     preview = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    extent = (0.0, float(image.width), float(image.height), 0.0)  # pixels, whatever size is drawn
+    extent = (0.0, float(image.width), float(image.height), 0.0)  # pixels, at any size in print
     axes.imshow(preview.reduce(max(1, max(image.size) // 1000)), extent=extent)
     axes.set_anchor("NW")
     axes.set(xticks=(), yticks=())
-    axes.spines[:].set(color="#D0D0D0")
-    short = name if len(name) <= 40 else f"…{name[-39:]}"
-    axes.set_xlabel(short, fontsize=8, color=GREY, loc="left", parse_math=False)
-    for digit in reading.digits:
+    axes.spines[:].set(color=FRAME)
+    title = panel.title if len(panel.title) <= 40 else f"…{panel.title[-39:]}"
+    axes.set_xlabel(title, fontsize=8, color=GREY, loc="left", parse_math=False)
+    for digit in panel.digits:
         left, top, right, bottom = digit.box
-        colour, text = _colour(digit), REJECTED if digit.label is None else names[digit.label]
         size = (right - left, bottom - top)
-        axes.add_patch(Rectangle((left, top), *size, fill=False, color=colour, linewidth=1.3))
-        label = {"boxstyle": "square,pad=0.15", "facecolor": colour, "edgecolor": colour}
+        axes.add_patch(Rectangle((left, top), *size, fill=False, color=digit.colour, linewidth=1.3))
+        frame = {"boxstyle": "square,pad=0.15", "facecolor": digit.colour}
         axes.annotate(
-            text, (left, top), color="white", fontsize=7, bbox=label, va="bottom", ha="left"
+            digit.label,
+            (left, top),
+            color="white",
+            fontsize=7,
+            bbox=frame | {"edgecolor": digit.colour},
+            va="bottom",
+            ha="left",
         )
 
 
-def _draw_digit(cells: Sequence[Axes], digit: Digit, reader: DigitReader) -> None:
-    seen, why, bars = cells
-    seen.imshow(digit.crop, cmap="gray", vmin=0, vmax=255)
-    pixels = torch.from_numpy(digit.crop / np.float32(255))
-    why.imshow(digit.crop, cmap="gray_r", vmin=0, vmax=400)
-    why.imshow(coloured(occlusion(reader.net, pixels, digit.best).numpy()), interpolation="bicubic")
-    for axes in (seen, why):
+def _draw_digit(cells: Sequence[Axes], digit: DigitPanel, class_names: Sequence[str]) -> None:
+    crop, saliency, bars = cells
+    crop.imshow(digit.crop, cmap="gray", vmin=0, vmax=255)
+    saliency.imshow(digit.crop, cmap="gray_r", vmin=0, vmax=400)
+    saliency.imshow(coloured(digit.saliency), interpolation="bicubic")
+    for axes in (crop, saliency):
         axes.set_anchor("N")
         axes.set(xticks=(), yticks=())
-        axes.spines[:].set(color="#D0D0D0")
-    names = reader.class_names
-    classes = range(len(names))
-    colours = [_colour(digit) if label == digit.best else "#9FB4C4" for label in classes]
+        axes.spines[:].set(color=FRAME)
+    best = int(digit.probabilities.argmax())
+    classes = range(len(class_names))
+    colours = [digit.colour if label == best else OTHER_BARS for label in classes]
     bars.axhline(1, color="#E0E0E0", linewidth=0.8)
     bars.bar(classes, digit.probabilities, color=colours)
     bars.set(ylim=(0, 1.02), yticks=())
     bars.spines[["top", "right", "left"]].set_visible(False)
-    labelled = classes if len(names) <= 10 else [digit.best]
-    bars.set_xticks(labelled, [names[label] for label in labelled])
+    ticks = classes if len(class_names) <= 10 else [best]
+    bars.set_xticks(ticks, [class_names[label] for label in ticks])
     bars.tick_params(labelsize=6, length=0, pad=1)
 
 
-def coloured(drop: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A saliency map as RGBA (H, W, 4): orange above 0, blue below, clear at 0.
+def coloured(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A saliency map as RGBA (H, W, 4): vermillion above 0, blue below, transparent at 0.
 
     >>> coloured(np.array([[0.0, 2.0, -1.0]], np.float32))[0, :, 3].tolist()
     [0.0, 0.800000011920929, 0.4000000059604645]
     """
-    reach = float(np.abs(drop).max()) or 1.0
-    colours = np.where(drop[..., None] > 0, np.array((213, 94, 0)), np.array((0, 114, 178))) / 255
-    alpha = 0.8 * np.abs(drop[..., None]) / reach
-    picture: NDArray[np.float32] = np.concatenate([colours, alpha], axis=-1).astype(np.float32)
-    return picture
-
-
-def _colour(digit: Digit) -> str:
-    return BLUE if digit.label is None else ORANGE
+    largest = float(np.abs(saliency).max()) or 1.0
+    colours = np.where(saliency[..., None] > 0, to_rgb(VERMILLION), to_rgb(BLUE))
+    alpha = 0.8 * np.abs(saliency[..., None]) / largest
+    rgba: NDArray[np.float32] = np.concatenate([colours, alpha], axis=-1).astype(np.float32)
+    return rgba

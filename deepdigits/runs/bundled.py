@@ -1,64 +1,92 @@
-"""Nets that come with the package: weights as NAME.safetensors, and what they are as NAME.json.
+"""The nets that come with the package: run folders in pretrained/, their weights as safetensors.
 
-python -m deepdigits.runs.bundled RUN NAME        ships the net of a run under a name
+python -m deepdigits.runs.bundled RUN NAME        publish the net of a run under a name
 """
 
-import json
-from collections.abc import Mapping
+import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
 
 from deepdigits.core.errors import InputError
-
-FOLDER = Path(__file__).parents[1] / "pretrained"
-
-
-def list_models(folder: Path = FOLDER) -> list[str]:
-    """The names of the nets that are there."""
-    return sorted(file.stem for file in folder.glob("*.safetensors"))
+from deepdigits.runs.json_files import write_json
+from deepdigits.runs.report import TRAINING, read_training
+from deepdigits.runs.resolve import resolve_run
+from deepdigits.runs.run import PRETRAINED, WEIGHTS, Run
 
 
-def path(name: str, folder: Path = FOLDER) -> Path:
-    """The file of a net's weights; its facts lie beside it."""
-    return folder / f"{name}.safetensors"
+def list_models() -> list[str]:
+    """The names of the bundled nets."""
+    return sorted(file.parent.name for file in PRETRAINED.glob(f"*/{WEIGHTS}"))
 
 
-def read(name: str, folder: Path = FOLDER) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The weights of a list_models net, and its facts: net, settings, data, class_names, report.
-
-    Raises:
-        InputError: There is no such net, or its files are damaged.
-    """
-    file = path(name, folder)
-    try:
-        # In one go, not mapped into memory: the file may be replaced while it is in use.
-        weights = load(file.read_bytes())
-        facts = json.loads(file.with_suffix(".json").read_text())
-    except (OSError, ValueError, SafetensorError) as error:
-        what = " ".join(str(error).split())
-        raise InputError(f"net {name} cannot be read ({what}): install the package anew") from error
-    if not isinstance(facts, dict):
-        raise InputError(f"net {name} is damaged: {name}.json is no JSON object")
-    return weights, facts
-
-
-def write(
-    name: str, weights: Mapping[str, Tensor], facts: Mapping[str, Any], folder: Path = FOLDER
-) -> Path:
-    """Write weights and facts under a name; each file whole or not at all.
+def output_folder(run: Run) -> Path:
+    """Where an evaluation of a run writes its files.
 
     Returns:
-        The file of the weights.
+        The run folder; for a bundled net, which is part of the package and read-only,
+        ``pretrained/NAME`` in the data folder.
     """
-    target = path(name, folder)
-    content = save({key: value.contiguous() for key, value in weights.items()})
-    facts_text = json.dumps(facts, indent=2) + "\n"
-    for file, data in ((target, content), (target.with_suffix(".json"), facts_text.encode())):
-        part = file.with_name(f"{file.name}.part")
-        part.write_bytes(data)
-        part.replace(file)
-    return target
+    if not run.is_bundled:
+        return run.folder
+    from deepdigits.data.sources import default_data_dir  # here: `compare` does not wait for torch
+
+    return default_data_dir() / "pretrained" / run.name
+
+
+def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
+    """Copy a tested run into a run folder of its own, with its weights as safetensors.
+
+    Args:
+        run: The run; its best checkpoint is taken.
+        name: Name of the new folder.
+        folder: Where to make it.
+
+    Returns:
+        The file of the weights. Next to it are config.yaml, report.json, training.json and, if the
+        run has it, predictions.npz.
+
+    Raises:
+        InputError: There is no such run, it was not tested, or its net cannot be loaded.
+    """
+    from deepdigits.runs.model import build_model, read_model, write_weights
+
+    source = resolve_run(run) if isinstance(run, str) else run
+    state, info = read_model(source)
+    build_model(state, info, source.checkpoint)  # checks that the weights fit
+    if not info.report:
+        raise InputError(
+            f"run {source.folder} has no report.json: test it first, with `deepdigits report`"
+        )
+    target = Run(folder / name)
+    target.folder.mkdir(parents=True, exist_ok=True)
+    path = target.folder / WEIGHTS
+    write_weights(source, path)
+    shutil.copyfile(source.config_file, target.config_file)
+    write_json(target.folder / "report.json", {**info.report, "checkpoint": WEIGHTS})
+    write_json(target.folder / TRAINING, read_training(source.folder))
+    predictions = source.folder / "predictions.npz"
+    if predictions.is_file():
+        shutil.copyfile(predictions, target.folder / predictions.name)
+    return path
+
+
+def main(args: Sequence[str]) -> None:
+    """Publish a net and print its file and size.
+
+    Raises:
+        InputError: The arguments are not two, or the run cannot be loaded.
+    """
+    if len(args) != 2:
+        raise InputError("expected RUN and NAME, such as lightning_logs/cnn/version_0 cnn")
+    run, name = args
+    written = publish(run, name)
+    print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        print(f"deepdigits: error: {error}", file=sys.stderr)
+        sys.exit(2)

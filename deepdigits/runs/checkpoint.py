@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, read without running anything that is in them."""
+"""Checkpoint files: written whole or not at all; only data in them is read, no code is run."""
 
 import io
 import pickle
@@ -10,28 +10,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import deepdigits
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import atomic_path
+from deepdigits.core.version import __version__
+from deepdigits.runs import weights
 
 FORMAT = 1  # of the content; raised by a change that earlier versions would misread
 _STAMP = "deepdigits"
 
 
 def save(content: dict[str, Any], path: Path) -> None:
-    """Put a checkpoint into place, once it lies whole on the disk and can be read back.
+    """Write a checkpoint, whole or not at all: it replaces the old file once it can be read back.
 
     It is written to a temporary file in the folder of the target, so that the last step is a
-    rename on any file system. Whatever fails, the former file stays as it is.
+    rename on any file system. If anything fails, the old file stays.
 
     Args:
         content: Tensors and plain values.
         path: The target.
 
     Raises:
-        RunFailed: It cannot be written, or holds what no checkpoint may hold.
+        RunFailed: It cannot be written, or holds more than tensors and plain values.
     """
-    stamp = {"format": FORMAT, "version": deepdigits.__version__}
+    stamp = {"format": FORMAT, "version": __version__}
     buffer = io.BytesIO()
     torch.save(content | {_STAMP: stamp}, buffer)
     try:
@@ -46,11 +47,16 @@ def save(content: dict[str, Any], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint, its tensors on the CPU. Nothing but data is read.
+    """Content of a .ckpt or .safetensors file, tensors on the CPU; no code in it is run.
+
+    Returns:
+        What Lightning saved; of a .safetensors the same keys, as far as it has them.
 
     Raises:
-        InputError: The file is missing, damaged, no checkpoint, or of a later version.
+        InputError: The file is missing, damaged, not a checkpoint, or of a later version.
     """
+    if path.suffix == weights.SUFFIX:
+        return weights.read_checkpoint(path)
     try:
         content = _read(path)
     except OSError as error:
@@ -60,28 +66,28 @@ def load(path: Path) -> dict[str, Any]:
     if stamp.get("format", FORMAT) not in range(1, FORMAT + 1):
         raise InputError(
             f"checkpoint {path} is of format {stamp['format']!r}, written by deepdigits "
-            f"{stamp.get('version')!r}; this one, {deepdigits.__version__}, reads up to format "
+            f"{stamp.get('version')!r}; this one, {__version__}, reads up to format "
             f"{FORMAT}: install the later version"
         )
     return content
 
 
 def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> None:
-    """Check that weights belong to a net, before they are loaded into it.
+    """Check that weights fit a net, before they are loaded into it.
 
     Raises:
         InputError: Names or shapes differ, or a weight is not finite.
     """
     wanted = module.state_dict()
-    advice = "is this the config of the run that made it?"
-    for what, names in (
+    advice = "use the config of the run that saved it"
+    for problem, names in (
         ("has no weights", wanted.keys() - state.keys()),
         ("has unknown weights", state.keys() - wanted.keys()),
     ):
         if names:
             shown = ", ".join(sorted(names)[:3]) + (" ..." if len(names) > 3 else "")
             raise InputError(
-                f"checkpoint {path} is of another net: it {what} {shown} ({len(names)} in all): "
+                f"checkpoint {path} is of another net: it {problem} {shown} ({len(names)} in all): "
                 f"{advice}"
             )
     for name, tensor in wanted.items():
@@ -92,7 +98,7 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> No
             )
         if not _same_kind(state[name], tensor):
             raise InputError(
-                f"checkpoint {path} is of no use: {name} is stored as {state[name].dtype}, "
+                f"checkpoint {path} does not fit: {name} is stored as {state[name].dtype}, "
                 f"{state[name].layout}, expected {tensor.dtype}, {tensor.layout}"
             )
     parameters = {name for name, _ in module.named_parameters()}
@@ -100,19 +106,19 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> No
         bad = ~tensor.isfinite() if name in parameters else tensor.isnan()
         if bad.any():
             raise InputError(
-                f"checkpoint {path} is of no use: {int(bad.sum())} values of {name} are not "
-                "finite; name an earlier checkpoint"
+                f"checkpoint {path} is broken: {int(bad.sum())} values of {name} are not finite; "
+                "name an earlier checkpoint"
             )
 
 
 def _same_kind(stored: Tensor, wanted: Tensor) -> bool:
-    """Whether it can be copied without a loss of more than precision."""
+    """Whether a tensor can be copied into the wanted one with a loss of precision at most."""
     kinds = {(t.layout, t.is_complex(), t.is_floating_point()) for t in (stored, wanted)}
     return len(kinds) == 1 and not stored.is_meta
 
 
 def _read(path: Path) -> dict[str, Any]:
-    damaged = f"checkpoint {path} is damaged or no checkpoint"
+    damaged = f"checkpoint {path} is damaged or not a checkpoint"
     try:
         with zipfile.ZipFile(path) as archive:
             stored = sum(entry.file_size for entry in archive.infolist())
@@ -127,9 +133,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{damaged}: it holds more than tensors and plain values, which is not read for safety"
         ) from error
-    except OSError:
-        raise
-    except InputError:
+    except (OSError, InputError):
         raise
     except Exception as error:  # what a damaged archive may raise is not documented
         raise InputError(f"{damaged} ({type(error).__name__})") from error
@@ -143,4 +147,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _former(path: Path) -> str:
-    return "the former one is whole" if path.is_file() else "there is no former one"
+    return "the former checkpoint is kept" if path.is_file() else "there is no former checkpoint"

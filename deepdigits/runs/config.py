@@ -13,6 +13,14 @@ SECTIONS = (
     *("model", "data", "trainer"),
     *("checkpoint", "last_checkpoint", "early_stopping", "dashboard", "logger"),
 )
+RENAMED = {  # keys of version 0.1 -> keys of version 0.2
+    "snapshot": "last_checkpoint",
+    "data.images_on": "data.dataset_device",
+    "data.augment.shift": "data.augment.translate",
+    "data.augment.zoom": "data.augment.scale",
+    "model.shifts": "model.shift_tta",
+    "model.shrink": "model.downsample",
+}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -59,7 +67,43 @@ def parse(text: str, name: str) -> dict[str, Any]:
                 f"{name} is no config: {section} is {str(content[section])[:40]}, expected its "
                 "settings"
             )
+    for old, new in RENAMED.items():
+        if _has_renamed_key(content, old):
+            raise InputError(
+                f"config {name} is of deepdigits 0.1: its key {old} is {new} in 0.2; rename it "
+                "(CHANGELOG.md lists all renamed keys)"
+            )
     return content
+
+
+def renamed(key: str) -> str | None:
+    """The present name of a key of version 0.1, or of a key in a renamed group; else None.
+
+    >>> renamed("snapshot.every_n_steps"), renamed("model.lr")
+    ('last_checkpoint.every_n_steps', None)
+    """
+    for old, new in RENAMED.items():
+        if key == old or key.startswith(f"{old}."):
+            return new + key.removeprefix(old)
+    return None
+
+
+def _has_renamed_key(content: dict[str, Any], key: str) -> bool:
+    """Whether a config has a key of version 0.1; a net of the user may have its own `shrink`."""
+    if not key.startswith("model."):
+        return _has(content, key)
+    model = content.get("model")
+    class_path = str(model.get("class_path")) if isinstance(model, dict) else ""
+    own = class_path.rpartition(".")[2] in ("LitMLP", "LitCNN")
+    return own and (_has(content, key) or _has(content, key.replace("model.", "model.init_args.")))
+
+
+def _has(content: dict[str, Any], key: str) -> bool:
+    """Whether a nested mapping has a dotted key."""
+    first, _, rest = key.partition(".")
+    if first not in content or not rest:
+        return first in content
+    return isinstance(content[first], dict) and _has(content[first], rest)
 
 
 class _Loader(yaml.SafeLoader):

@@ -10,6 +10,7 @@ from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import confusion_matrix
 from deepdigits.plots.image_grid import mistakes
 from deepdigits.runs import predictions
+from deepdigits.runs.json_files import write_json
 from deepdigits.runs.predictions import of_split
 from deepdigits.runs.run import Run
 
@@ -38,7 +39,7 @@ def write(
         What was written for people to look at: kind -> path.
     """
     dataset, split = facts["dataset"], facts["split"]
-    path = run.write_json(of_split("report.json", split), report.to_dict() | dict(facts))
+    path = write_json(run.folder / of_split("report.json", split), report.to_dict() | dict(facts))
     heading = f"# {dataset}, {split}: {report.accuracy:.2%} right\n\n"
     (run.folder / of_split("report.md", split)).write_text(f"{heading}{report.to_markdown()}\n")
     sure, predicted = probabilities.max(dim=1)

@@ -5,13 +5,12 @@ They may come from a stranger, so they are checked before they are shown, summed
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.runs.json_files import read_json
 from deepdigits.runs.predictions import of_split
-
-if TYPE_CHECKING:
-    from deepdigits.runs.run import Run
 
 TRAINING = "training.json"
 _NUMBERS = ("parameters", "epochs", "steps", "training_seconds")
@@ -23,41 +22,53 @@ FACTS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def read(run: "Run", split: str = "test") -> dict[str, Any] | None:
+def read_report(folder: Path, split: str = "test") -> dict[str, Any] | None:
     """The report of a run, or of an ensemble; None where there is none.
 
     Raises:
         InputError: It is damaged.
     """
     name = of_split("report.json", split)
-    report = run.read_json(name)
+    report = read_json(folder / name)
     if report is None:
         return None
-    path = run.folder / name
+    check(report, folder / name)
+    return report
+
+
+def check(report: Mapping[str, Any], source: object) -> None:
+    """Check the content of a report.
+
+    Args:
+        report: The content.
+        source: The file that it was read from, for errors.
+
+    Raises:
+        InputError: A value is missing, of another type, or impossible.
+    """
     try:
         _check_kinds(report)
         whole = _is_possible(report)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
-        raise InputError(f"{path} is damaged ({what}): test the run again") from error
+        raise InputError(f"{source} is damaged ({what}): test the run again") from error
     if not whole:
-        raise InputError(f"{path} holds impossible values: test the run again")
-    return report
+        raise InputError(f"{source} holds impossible values: test the run again")
 
 
-def read_training(run: "Run") -> dict[str, Any]:
+def read_training(folder: Path) -> dict[str, Any]:
     """What is known of the training of a run; empty where nothing is.
 
     Raises:
         InputError: It is damaged.
     """
-    facts = run.read_json(TRAINING) or {}
+    facts = read_json(folder / TRAINING) or {}
     facts = {name: fact for name, fact in facts.items() if name in FACTS}
     try:
         _check_kinds(facts)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{run.folder / TRAINING} is damaged ({error}): remove it, and test the run again"
+            f"{folder / TRAINING} is damaged ({error}): remove it, and test the run again"
         ) from error
     return facts
 

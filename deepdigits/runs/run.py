@@ -1,14 +1,24 @@
 """A run folder: its config, checkpoints and JSON files."""
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deepdigits.core.errors import InputError, one_line
-from deepdigits.core.files import write_text
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdigits.core.errors import InputError
+from deepdigits.metrics.report import Report
 from deepdigits.runs import config
+from deepdigits.runs.curves import read_curves
+from deepdigits.runs.report import read_report
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the run folders of the bundled nets
+WEIGHTS = "model.safetensors"  # of a bundled net, in place of its checkpoints
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,28 @@ class Run:
     folder: Path
     chosen: Path | None = None
 
+    @classmethod
+    def of_checkpoint(cls, path: Path) -> "Run":
+        """The run of a checkpoint: RUN/checkpoints/NAME.ckpt, or RUN/NAME.safetensors."""
+        path = path.resolve()
+        return cls(path.parent if path.suffix == ".safetensors" else path.parent.parent, path)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it is a net that comes with the package: its folder is read-only."""
+        return self.folder.resolve().parent == PRETRAINED.resolve()
+
+    @property
+    def group(self) -> Path:
+        """The folder of all runs of its config; a bundled net is the only run of its config."""
+        folder = self.folder.resolve()
+        return folder if self.is_bundled else folder.parent
+
+    @property
+    def name(self) -> str:
+        """Name of its config: ``cnn`` for lightning_logs/cnn/version_0 and for the bundled cnn."""
+        return self.group.name
+
     @property
     def config_file(self) -> Path:
         """The resolved config; it runs again as it is."""
@@ -35,13 +67,13 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The checkpoint that was named, else the best by validation, else the last.
+        """The named checkpoint, else the best by validation, else the last, else model.safetensors.
 
         Raises:
-            InputError: There is none.
+            InputError: The run has none of them.
         """
         best, last = (self.folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
-        for path in (self.chosen, best, last):
+        for path in (self.chosen, best, last, self.folder / WEIGHTS):
             if path is not None and path.is_file():
                 return path
         raise InputError(
@@ -51,15 +83,23 @@ class Run:
 
     @property
     def last_checkpoint(self) -> Path:
-        """The checkpoint to go on from: the one that was named, else the last, else the best.
+        """The checkpoint to resume from: the named one, else the last, else the best.
 
-        Where the last is damaged the best is taken, and a line says so.
+        If the last one is damaged, the best one is taken, and a line on stderr says so.
+
+        Raises:
+            InputError: The run has none, or only weights, without the state of an optimizer.
         """
         from deepdigits.runs.checkpoint import load
 
         last = self.folder / "checkpoints" / "last.ckpt"
         if self.chosen is not None or not last.is_file():
-            return self.checkpoint
+            if (path := self.checkpoint).suffix == ".safetensors":
+                raise InputError(
+                    f"{path} cannot be resumed: it holds weights only, without the state of an "
+                    f"optimizer; train anew with its config: deepdigits train -c {self.config_file}"
+                )
+            return path
         best = last.with_name("best.ckpt")
         try:
             load(last)
@@ -70,23 +110,41 @@ class Run:
             return best
         return last
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Content of a JSON file of the run; None where there is none.
+    @property
+    def report(self) -> Report:
+        """The report on the test images.
 
         Raises:
-            InputError: The file is damaged.
+            InputError: The run was not tested yet, or its report is damaged.
         """
-        path = self.folder / name
-        if not path.is_file():
-            return None
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-        if not isinstance(content, dict):
-            raise InputError(f"{path} is damaged: expected a JSON object")
-        return content
+        content = read_report(self.folder)
+        if content is None:
+            raise InputError(
+                f"run {self.folder} has no report.json: `deepdigits report {self.folder}`, or in "
+                "Python deepdigits.evaluate(run), writes it"
+            )
+        return Report.from_dict(content)
 
-    def write_json(self, name: str, content: dict[str, Any]) -> Path:
-        """Write a JSON file of the run, whole or not at all."""
-        return write_text(self.folder / name, json.dumps(content, indent=2) + "\n")
+    @property
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """The metrics of each epoch: ``epoch`` and each tag, such as ``val/loss``, as (epochs,).
+
+        A value that was not measured in an epoch is nan.
+
+        Raises:
+            InputError: The run has no curves.csv, or a damaged one.
+        """
+        return read_curves(self.folder)
+
+    def model(self) -> "nn.Module":
+        """The trained LightningModule, in evaluation mode on the CPU.
+
+        It maps images (B, 1, 28, 28) in [0, 1] to logits (B, C).
+
+        Raises:
+            InputError: The run has no checkpoint, a damaged one, or one of another net; or its
+                config names a class that is neither bundled nor in the working directory.
+        """
+        from deepdigits.runs.lightning_module import load_module  # torch: only here
+
+        return load_module(self.config, self.folder, self.checkpoint)

@@ -1,4 +1,4 @@
-"""How Lightning reads and writes checkpoints of ours."""
+"""Checkpoint IO for the trainer: atomic saves, safe loads, one-line errors on resume."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,37 +7,41 @@ from typing import Any
 
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
+from typing_extensions import override
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.checkpoint import check_fits, load, save
+from deepdigits.training.lightning_compat import wrap_restore
 
 RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Saves whole or not at all, and loads only data, and only what fits the net.
+    """Write each checkpoint whole or not at all; load only data, and only weights that fit the net.
 
-    Lightning 2.6 writes to the system's temporary folder and moves from there, which is a copy
-    where that is another file system, swallows a lack of permission, and syncs nothing.
+    Lightning 2.6 writes to the system's temporary folder and moves the file from there. On another
+    file system that move is a copy, which can be interrupted. It also ignores missing permissions,
+    and does not force the file onto the disk.
 
     Args:
-        module: What checkpoints are loaded into.
+        module: The module into which checkpoints are loaded.
     """
 
     def __init__(self, module: LightningModule) -> None:
         super().__init__()
         self.module = module
 
+    @override
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """See :func:`deepdigits.runs.checkpoint.save`."""
         save(checkpoint, Path(path))
 
+    @override
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """See :func:`deepdigits.runs.checkpoint.load`; always with weights only."""
+        # Always as with weights_only=True, whatever the trainer passes.
         content = load(Path(path))
         if self.module.strict_loading:
             check_fits(content["state_dict"], self.module, Path(path))
@@ -45,26 +49,24 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def wrap_restore_errors(trainer: Trainer) -> None:
-    """Make a checkpoint that a trainer cannot go on from one line that names it.
+    """Turn restore failures into an InputError of one line that names the checkpoint.
 
-    Such as one of weights only, of another optimizer, or of a Lightning of long ago: what Lightning
-    2.6 and the callbacks then raise is a KeyError of some inner part.
+    For example for a checkpoint without optimizer states, of another optimizer, or of an old
+    version of Lightning: Lightning 2.6 and the callbacks raise a KeyError or the like.
     """
-    connector = trainer._checkpoint_connector
-    for name in ("_restore_modules_and_callbacks", "restore_training_state"):
-        setattr(connector, name, _naming(getattr(connector, name), trainer))
 
+    def wrap(restore: Callable[..., None]) -> Callable[..., None]:
+        @wraps(restore)
+        def restore_or_explain(*args: Any, **kwargs: Any) -> None:
+            try:
+                restore(*args, **kwargs)
+            except RESTORE_ERRORS as error:
+                reason = f"{type(error).__name__}: {one_line(error, 160)}"
+                raise InputError(
+                    f"checkpoint {trainer.ckpt_path} does not fit this run ({reason}): choose "
+                    "another checkpoint, or start a new training"
+                ) from error
 
-def _naming(restore: Callable[..., None], trainer: Trainer) -> Callable[..., None]:
-    @wraps(restore)
-    def named(*args: Any, **settings: Any) -> None:
-        try:
-            restore(*args, **settings)
-        except RESTORE_ERRORS as error:
-            what = f"{type(error).__name__}: {one_line(error, 160)}"
-            raise InputError(
-                f"checkpoint {trainer.ckpt_path} does not fit this run ({what}): name another, or "
-                "train anew"
-            ) from error
+        return restore_or_explain
 
-    return named
+    wrap_restore(trainer, wrap)

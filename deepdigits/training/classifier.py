@@ -91,8 +91,7 @@ class LitClassifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log loss and accuracy over the epoch."""
-        report = self.report("train")
-        self._log({"loss": report.loss, "accuracy": report.accuracy}, "train")
+        self._log("train")
 
     def on_validation_epoch_start(self) -> None:
         """Count anew."""
@@ -105,7 +104,7 @@ class LitClassifier(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log every figure of the validation images."""
-        self._log(self.report("val").figures(), "val")
+        self._log("val")
 
     def on_test_epoch_start(self) -> None:
         """Count anew."""
@@ -118,7 +117,7 @@ class LitClassifier(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log every figure of the test images."""
-        self._log(self.report("test").figures(), "test")
+        self._log("test")
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Class probabilities (B, C)."""
@@ -140,6 +139,17 @@ class LitClassifier(LightningModule):
         names = [str(label) for label in range(self.num_classes)]
         return Report(confusion.cpu().numpy(), names, loss.item())
 
+    def scalars(self, stage: str) -> dict[str, float | None]:
+        """The scalars to log of a stage in this epoch, over all processes.
+
+        Training has loss and accuracy only; validation and test also have the figures of each
+        class, such as ``f1/7``.
+        """
+        report = self.report(stage)
+        if stage == "train":
+            return {"loss": report.loss, "accuracy": report.accuracy}
+        return report.figures()
+
     def _step(
         self, batch: tuple[Tensor, Tensor], stage: str, label_smoothing: float = 0.0
     ) -> tuple[Tensor, Tensor]:
@@ -154,8 +164,9 @@ class LitClassifier(LightningModule):
             stage
         ]
 
-    def _log(self, figures: dict[str, Any], stage: str) -> None:
-        self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, sync_dist=True)
+    def _log(self, stage: str) -> None:
+        scalars: dict[str, Any] = self.scalars(stage)
+        self.log_dict({f"{stage}/{name}": value for name, value in scalars.items()}, sync_dist=True)
 
     def _lr_factor(self, step: int) -> float:
         # Asking for the length before the loaders exist would make Lightning drop the position

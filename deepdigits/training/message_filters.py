@@ -1,21 +1,81 @@
-"""Keeps out what no user of the command line can act on."""
+"""Filter log messages and warnings that users cannot act on."""
 
 import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import cast
 
+from typing_extensions import override
 
-def filter_lightning_warnings() -> None:
-    """Silence advertisements of the engine, and warnings that do not hold here."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: not re.search("litlogger|litmodels", record.getMessage())  # advertisements
-    )
-    # A test needs none of the callbacks of the training.
-    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint.*")
-    # A run that is resumed goes on in its folder; a new one has a new folder.
-    warnings.filterwarnings("ignore", ".*exists and is not empty.*")
-    # The loader works in memory: workers would only slow it down.
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+# The loggers of lightning 2.6.6 that write these messages.
+LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.pytorch.accelerators.cuda",
+    "lightning.fabric.utilities.seed",
+)
+MESSAGES = (
+    "litlogger|litmodels",  # advertisements
+    "^GPU available: False",
+    "^TPU available: False",
+    "^LOCAL_RANK: .* CUDA_VISIBLE_DEVICES: ",
+    "^Seed set to",  # the seed is in config.yaml
+    r"^`Trainer\.fit` stopped: `max_(epochs|steps)=",  # the last line of the table of epochs
+    "^Restoring states from",  # "Restored all states from" follows
+    "^Loaded model weights from",  # the summary of the evaluation shows the checkpoint
+)
+WARNINGS = (
+    "callbacks used to create the checkpoint",  # an evaluation needs no callbacks of the training
+    "exists and is not empty",  # a resumed run continues in its folder; a new run has a new folder
+    "does not have many workers",  # the loader works in memory: workers would only slow it down
     # Lightning 2.6.6 calls what torch 2.14 and jsonargparse 4.5x deprecate.
-    warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module="jsonargparse")
+    r"isinstance\(treespec, LeafSpec\)",
+)
+
+# Action, message, category, module and line, as in `warnings.filters`.
+WarningFilter = tuple[str, re.Pattern[str] | None, type[Warning], re.Pattern[str] | None, int]
+
+
+@contextmanager
+def filtered_messages() -> Iterator[None]:
+    """Filter messages of Lightning, torch and jsonargparse within the block, in all threads.
+
+    At the end exactly the added filters are removed. This is why `warnings.catch_warnings` is not
+    used: it puts back the whole list of filters of the process, so it drops what the block or
+    another thread has added, and of two overlapping blocks in two threads one would leave its
+    filters behind.
+    """
+    loggers, log_filter = [logging.getLogger(name) for name in LOGGERS], _MessageFilter()
+    filters = cast(list[WarningFilter], warnings.filters)
+    added = [_ignore(text) for text in WARNINGS]
+    added.append(("ignore", None, DeprecationWarning, re.compile("jsonargparse"), 0))
+    for logger in loggers:
+        logger.addFilter(log_filter)
+    filters[:0] = added
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(log_filter)
+        _remove(added, filters)
+        if warnings.filters is not filters:  # a catch_warnings has begun or ended meanwhile
+            _remove(added, cast(list[WarningFilter], warnings.filters))
+
+
+class _MessageFilter(logging.Filter):
+    """Drops the log messages that match `MESSAGES`."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not re.search("|".join(MESSAGES), record.getMessage())
+
+
+def _ignore(text: str) -> WarningFilter:
+    return ("ignore", re.compile(f".*{text}", re.DOTALL), Warning, None, 0)
+
+
+def _remove(added: list[WarningFilter], filters: list[WarningFilter]) -> None:
+    for item in added:
+        with suppress(ValueError):
+            filters.remove(item)

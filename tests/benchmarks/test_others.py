@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepdigits.benchmarks.data import bench_data
-from deepdigits.benchmarks.infer import bench_infer, compare_engines
+from deepdigits.benchmarks.infer import bench_infer, compare_functions
 from deepdigits.benchmarks.memory import bench_memory, peak_mb
 from deepdigits.core.errors import InputError
 from deepdigits.core.packages import installed
@@ -30,13 +30,13 @@ def test_inference_of_both_nets_at_all_sizes() -> None:
         assert 0 < figures["latency_ms"][name]["median"] <= figures["latency_ms"][name]["p99"]
 
 
-def test_another_engine_is_another_function() -> None:
+def test_any_function_of_images_can_be_compared() -> None:
     sizes = set()
 
-    def engine(images: torch.Tensor) -> None:
+    def infer(images: torch.Tensor) -> None:
         sizes.add(tuple(images.shape))
 
-    result = compare_engines({"mine": engine}, torch.device("cpu"), 1, images=10, calls=2)
+    result = compare_functions({"mine": infer}, torch.device("cpu"), 1, images=10, calls=2)
     assert [row[0] for row in result.rows] == ["mine"]
     assert sizes == {(n, 1, 28, 28) for n in (1, 256, 2000)}
 

@@ -72,7 +72,7 @@ def picture_demo(target: Path) -> None:
         page.locator(".mistake").first.wait_for(timeout=120_000)
         for place, digit in enumerate((3, 8, 5)):
             draw(page, digit, left=0.32 * place, width=0.36)
-        page.locator(".answer", has_text="385").nth(1).wait_for(timeout=120_000)
+        page.locator(".prediction", has_text="385").nth(1).wait_for(timeout=120_000)
         page.wait_for_timeout(1000)  # the bars come in slowly
         page.screenshot(path=target)
 

@@ -33,7 +33,7 @@ def reports(browser, tmp_path_factory, data_folder):
         for name, epochs in EPOCHS.items():
             config = ["-c", str(CONFIGS / f"{name}.yaml"), *debug]
             cli = run(["train", *config, "--trainer.max_epochs", str(epochs)])
-            reports[f"{name}/version_0"] = cli.report_writer().report
+            reports[f"{name}/version_0"] = cli.report_writer.report
     return reports, folder / "lightning_logs"
 
 

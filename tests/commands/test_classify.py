@@ -1,4 +1,4 @@
-"""``deepdigits classify``: good images are answered, bad ones named, in every form."""
+"""``deepdigits classify``: good images are read, bad ones named, in every output format."""
 
 import csv
 import io
@@ -9,16 +9,19 @@ import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from deepdigits import load
 from deepdigits.__main__ import main, run
+from deepdigits.commands.classify import classify
 from deepdigits.core.errors import InputError
 
 
 @pytest.fixture
 def written(pages) -> dict[str, int]:
-    """Files 7.png, 1.png and 4.png in this folder, and what is on them."""
+    """Files 7.png, 1.png and 4.png in this folder, and the digit in each."""
     for label in (7, 1, 4):
         pages[label].save(f"{label}.png")
     return {f"{label}.png": label for label in (7, 1, 4)}
@@ -40,7 +43,7 @@ def test_json_has_an_entry_for_each_image(written, capsys) -> None:
         assert 60 <= left < right <= 340 and 60 <= top < bottom <= 340  # where it was put
 
 
-def test_csv_and_table_say_the_same(written, capsys) -> None:
+def test_csv_and_table_are_equal(written, capsys) -> None:
     entries = read(*written, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert list(rows[0]) == ["path", "digit", "confidence", "runner_up", "text"]
@@ -66,7 +69,7 @@ def test_a_row_of_digits_is_one_number(pages, capsys) -> None:
     assert [left // 400 for left in lefts] == [0, 1, 2]
 
 
-def test_where_there_is_no_digit_it_says_so(capsys) -> None:
+def test_an_image_without_a_digit_is_reported(capsys) -> None:
     Image.new("RGB", (200, 100), "beige").save("blank.png")
     (entry,) = read("blank.png")
     assert "no digit" in capsys.readouterr().out
@@ -98,7 +101,7 @@ def test_a_folder_is_all_images_in_and_below_it(pages, capsys) -> None:
 
 
 def png(width: int, height: int) -> bytes:
-    """A small PNG that claims to be so large."""
+    """A small PNG whose header claims this size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         checked = kind + data
@@ -109,7 +112,7 @@ def png(width: int, height: int) -> bytes:
 
 
 def spoil() -> dict[str, str]:
-    """Bad files in this folder, and what is said of each behind its name."""
+    """Bad files in this folder, and the error of each."""
     page = Image.new("L", (400, 400), 255)
     for name in ("cut.png", "cut.jpg", "cut.gif", "cut.bmp", "cut.webp"):
         page.paste(Image.effect_noise((400, 300), 80), (0, 50))
@@ -127,13 +130,13 @@ def spoil() -> dict[str, str]:
     cut = {f"cut.{kind}": "is damaged" for kind in ("png", "jpg", "gif", "bmp", "webp")}
     return {
         **cut,
-        "scan.tiff": "is no image that can be read here: expected PNG, JPEG, BMP, WEBP or GIF",
+        "scan.tiff": "is not a readable image: expected PNG, JPEG, BMP, WEBP or GIF",
         "empty.png": "is empty",
-        "text.png": "is no image that can be read here",
+        "text.png": "is not a readable image",
         "bomb.png": "is too large",
         "over.png": "is too large (10001 x 10000 pixels)",
         "none.png": "has no image: expected .bmp, .gif",
-        "pipe.png": "is no plain file",
+        "pipe.png": "is not a regular file",
         "heavy.bmp": "is too large (more than 100 MB)",
         "gone.png": "cannot be read: No such file",
         "x" * 300: "cannot be read: File name too long",
@@ -141,7 +144,7 @@ def spoil() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_bad_files_are_a_line_each_and_good_ones_are_answered(
+def test_bad_files_are_a_line_each_and_good_ones_are_read(
     form, written, monkeypatch, capsys
 ) -> None:
     bad = spoil()
@@ -154,20 +157,20 @@ def test_bad_files_are_a_line_each_and_good_ones_are_answered(
     assert all(name in shown.out for name in written)
     *lines, last = shown.err.splitlines()
     assert len(lines) == len(bad)
-    for line, (name, what) in zip(lines, bad.items(), strict=True):
-        assert line.startswith("deepdigits: error: ") and name in line and what in line
+    for line, (name, message) in zip(lines, bad.items(), strict=True):
+        assert line.startswith("deepdigits: error: ") and name in line and message in line
     total = len(names)
-    assert last.endswith(f"{len(bad)} of {total} images could not be read, as said above")
+    assert last.endswith(f"{len(bad)} of {total} images could not be read; see the lines above")
 
 
 @pytest.mark.parametrize("name", ["a\nb.png", "a\udcff.png", ""])
-def test_a_path_is_on_one_line_whatever_is_in_its_name(name, capsys) -> None:
+def test_an_error_is_one_line_for_any_path(name, capsys) -> None:
     with pytest.raises(InputError) as caught:
         read(name)
     assert str(caught.value).isprintable()
 
 
-def test_one_bad_file_alone_is_the_error(capsys) -> None:
+def test_a_single_bad_file_is_the_error(capsys) -> None:
     with pytest.raises(InputError, match=r"^gone\.png cannot be read"):
         read("gone.png")
     assert capsys.readouterr().out == ""
@@ -185,3 +188,38 @@ def test_one_bad_file_alone_is_the_error(capsys) -> None:
 def test_wrong_options_are_named(args, message, written) -> None:
     with pytest.raises(InputError, match=message):
         read("7.png", *args)
+
+
+def test_python_takes_files_folders_images_and_arrays(pages, written) -> None:
+    reader = load("cnn")
+    assert [one.text for one in classify(list(written), reader)] == ["7", "1", "4"]
+    (of_path,) = classify(Path("7.png"), reader)
+    (of_image,) = classify(pages[7], "cnn")
+    pixels = np.asarray(pages[7])
+    for array in (pixels, np.stack([pixels] * 3, axis=2)):
+        (of_array,) = classify(array, reader)
+        assert (of_array.text, of_array.confidence) == (of_image.text, of_image.confidence)
+    assert (of_path.text, of_path.confidence) == (of_image.text, of_image.confidence)
+    assert (of_path.name, of_image.name) == ("7.png", "")
+    Path("photos").mkdir()
+    for name in written:
+        Path(name).rename(Path("photos", name))
+    mixed = classify([Path("photos"), pages[0]], reader)
+    assert [(one.name, one.text) for one in mixed] == [
+        ("photos/1.png", "1"),
+        ("photos/4.png", "4"),
+        ("photos/7.png", "7"),
+        ("", "0"),
+    ]
+
+
+def test_python_gets_an_error_for_other_values() -> None:
+    Path("empty").mkdir()
+    for bad, message in (
+        ("gone.png", "gone.png cannot be read"),
+        (Path("empty"), "folder empty has no image"),
+        (np.zeros((3, 28, 28), np.uint8), "expected uint8"),
+        (np.zeros((28, 28)), "expected uint8"),
+    ):
+        with pytest.raises(InputError, match=message):
+            classify(bad, "mlp")

@@ -1,4 +1,4 @@
-"""Images as people have them: real digits in every format, mode and light, read by classify."""
+"""Real digits in every file format, colour mode and light, read by classify."""
 
 import io
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def coloured(page: Image.Image, pen: str, paper: str, to: str = "RGB", form: str
 
 
 def alpha(page: Image.Image, pen: tuple[int, ...], form: str = "PNG") -> bytes:
-    """Ink of one colour, and nothing behind it."""
+    """Ink of one colour on a transparent page."""
     ink = ImageOps.invert(page)
     bands = [Image.new("L", page.size, value) for value in pen]
     return saved(Image.merge("LA" if len(pen) == 1 else "RGBA", [*bands, ink]), form)
@@ -59,7 +59,7 @@ def one_bit(page: Image.Image, form: str = "PNG") -> bytes:
     return saved(page.point(lambda value: 255 * (value > 128)).convert("1"), form)
 
 
-# What a camera that was held so has stored, of an upright page.
+# EXIF orientation -> what a camera held that way stores of an upright page.
 HELD = {
     1: lambda page: page,
     2: ImageOps.mirror,
@@ -107,10 +107,10 @@ INK: dict[str, Kind] = {
 }
 
 
-def answers(contents: list[bytes]) -> list[str]:
+def texts_of(contents: list[bytes]) -> list[str]:
     names = []
     for number, content in enumerate(contents):
-        names.append(f"{number}.png")  # what it is says the content, not the name
+        names.append(f"{number}.png")  # the content decides the format, not the name
         with open(names[-1], "wb") as file:
             file.write(content)
     return [entry["text"] for entry in run(["classify", *names, "--format", "json"])]
@@ -118,14 +118,14 @@ def answers(contents: list[bytes]) -> list[str]:
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark on light", "light on dark"])
 @pytest.mark.parametrize("kind", ALIKE)
-def test_the_same_ten_digits_in_another_file_are_the_same_digits(kind, dark, pages) -> None:
+def test_ten_digits_are_read_from_every_kind_of_file(kind, dark, pages) -> None:
     sheets = [pages[label] if dark else ImageOps.invert(pages[label]) for label in range(10)]
-    assert answers([ALIKE[kind](sheet) for sheet in sheets]) == list("0123456789")
+    assert texts_of([ALIKE[kind](sheet) for sheet in sheets]) == list("0123456789")
 
 
 @pytest.mark.parametrize("kind", INK)
-def test_ink_on_nothing_is_read_whatever_its_colour(kind, pages) -> None:
-    assert answers([INK[kind](pages[label]) for label in range(10)]) == list("0123456789")
+def test_ink_of_any_colour_on_a_transparent_page_is_read(kind, pages) -> None:
+    assert texts_of([INK[kind](pages[label]) for label in range(10)]) == list("0123456789")
 
 
 def shaded(page: Image.Image) -> Image.Image:
@@ -144,7 +144,7 @@ def corner(page: Image.Image, side: int, left: bool) -> Image.Image:
 
 
 def strip(page: Image.Image, width: int, height: int) -> Image.Image:
-    """Somewhere on a long sheet."""
+    """A digit on a long sheet."""
     sheet = Image.new("L", (width, height), 255)
     sheet.paste(page, ((width - 400) // 3, (height - 400) // 3))
     return sheet
@@ -167,14 +167,14 @@ HARDER: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark on light", "light on dark"])
 @pytest.mark.parametrize("kind", HARDER)
-def test_nine_of_ten_digits_are_read_where_it_is_harder(kind, dark, pages) -> None:
+def test_nine_of_ten_digits_are_read_on_difficult_pages(kind, dark, pages) -> None:
     sheets = [HARDER[kind](pages[label]) for label in range(10)]
-    said = answers([saved(sheet if dark else ImageOps.invert(sheet)) for sheet in sheets])
-    assert sum(text == str(label) for label, text in enumerate(said)) >= 9, said
+    texts = texts_of([saved(sheet if dark else ImageOps.invert(sheet)) for sheet in sheets])
+    assert sum(text == str(label) for label, text in enumerate(texts)) >= 9, texts
 
 
 def test_an_image_at_the_limit_of_pixels_is_read(pages) -> None:
-    """A hundred million; beyond it test_classify has one refused."""
+    """100 million; test_classify has a larger one, which is refused."""
     sheet = Image.new("L", (10_000, 10_000), 255)
     sheet.paste(pages[7].resize((6000, 6000)), (2000, 2000))
-    assert answers([saved(sheet, compress_level=1)]) == ["7"]
+    assert texts_of([saved(sheet, compress_level=1)]) == ["7"]

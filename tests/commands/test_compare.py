@@ -280,3 +280,11 @@ def test_a_table_waits_for_neither_torch_nor_matplotlib():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=home
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_bundled_nets_are_compared_digit_by_digit_under_their_names(capsys):
+    out, _ = run(capsys, "cnn", "mlp", "--format", "json")
+    found = json.loads(out)
+    assert [row["config"] for row in found["configs"]] == ["cnn", "mlp"]
+    assert found["evidence"]["mcnemar"] is not None
+    assert any("the trained net cnn gets" in words for words in found["evidence"]["words"])

@@ -106,5 +106,5 @@ def test_what_makes_no_ensemble_is_refused(names, message, tiny_digits):
 def test_runs_of_other_digits_are_refused(trained):
     other = ["--data.split_seed=1", "--logger.version", "other", "--logger.name", "mlp"]
     run(["train", *TINY, "--model.hidden_sizes=[4]", *other])
-    with pytest.raises(InputError, match="reads the same digits"):
+    with pytest.raises(InputError, match="needs the same images"):
         ensemble.main([trained[0], "lightning_logs/mlp/other", "--split", "val"])

@@ -16,7 +16,7 @@ from deepdigits.__main__ import run
 from deepdigits.commands import repeat
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError
-from deepdigits.training.resolve_config import resolve
+from deepdigits.training.execution import resolve_config
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 QUICK = [
@@ -94,7 +94,7 @@ def test_other_settings_than_those_of_finished_seeds_are_refused(trained, capsys
 def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
     for seed, wrong in enumerate([10, 12, 14]):
         make_run(RUNS / f"seed_{seed}", range(wrong), seed)
-    results = [repeat.results.read(repeat.Run(RUNS / f"seed_{seed}")) for seed in range(3)]
+    results = [repeat.read(repeat.Run(RUNS / f"seed_{seed}")) for seed in range(3)]
     accuracies = [99.0, 98.8, 98.6]
     reach = 4.3027 * statistics.stdev(accuracies) / 3**0.5  # t of a printed table, 2 degrees
     text = repeat.to_text(RUNS, results)
@@ -102,7 +102,7 @@ def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
     assert "98.800 % ± 0.200 (n=3)" in text
     assert f"95 % interval {98.8 - reach:.3f} to {98.8 + reach:.3f} (t)" in text
     assert "lowest 98.60 %, highest 99.00 %" in text
-    assert "one seed shows no spread" in repeat.to_text(RUNS, results[:1])
+    assert "one seed has no standard deviation" in repeat.to_text(RUNS, results[:1])
 
 
 @pytest.mark.parametrize("code", [2, -9])
@@ -141,7 +141,7 @@ def test_the_resolved_config_is_the_one_that_a_run_saves(trained, capsys):
     repeat.main([*args, "--seeds", "1"])
     saved = yaml.safe_load((RUNS / "seed_0/config.yaml").read_text())
     own = ["--logger.version", "seed_0", "--seed_everything", "0"]
-    resolved = resolve(["train", *args, *own])
+    resolved = resolve_config([*args, *own])
     assert differences([settings(resolved), settings(saved)]) == {}
     assert resolved["logger"]["name"] == saved["logger"]["name"] == "mlp"
 

@@ -105,7 +105,8 @@ def test_mnist_needs_no_network_and_is_mnist(data_folder: Path, no_network: None
 @pytest.mark.distributed
 def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from deepdigits.data import datasets; import torchvision.datasets\n"
+        "import sys, pathlib; import torchvision.datasets\n"
+        "from deepdigits.data import sources as datasets\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "datasets.prepare('mnist', pathlib.Path(sys.argv[1]))\n"
         "print(*(len(datasets.load('mnist', pathlib.Path(sys.argv[1]), t)[0]) for t in (1, 0)))"
@@ -203,7 +204,7 @@ def test_prepared_folder_is_only_read(tmp_path: Path, monkeypatch: pytest.Monkey
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("deepdigits.data.checksums.FileLock", refuse)
+    monkeypatch.setattr("deepdigits.core.locks.FileLock", refuse)
     monkeypatch.setattr(Path, "mkdir", refuse)
     prepare("mnist", data)
     load("mnist", data, train=True)

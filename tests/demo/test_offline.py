@@ -1,4 +1,4 @@
-"""The page's server asks nothing of the network: a guard in its process sees every connection."""
+"""The server of the page uses no network: a guard in its process checks every connection."""
 
 import json
 import subprocess
@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
 
-# An audit hook is told of each call before the operating system is, from whatever thread and
-# library, and cannot be taken out again. What it raises refuses the call. Where the server
-# does not switch it off, Gradio 6.31 names api.gradio.app and huggingface.co here.
+# An audit hook is called before each system call, from any thread and library, and cannot be
+# removed. If it raises, the call is refused. Without the server's settings, Gradio 6.31 would
+# connect to api.gradio.app and huggingface.co here.
 GUARDED = """
 import base64, io, json, sys, time
 from ipaddress import ip_address
@@ -44,7 +44,7 @@ sys.addaudithook(guard)
 import urllib.request
 from PIL import Image, ImageDraw
 from deepdigits.demo import server
-from deepdigits.loading import load
+from deepdigits.inference.load import load
 
 address = server.launch(server.build([load("mlp"), load("cnn")]), None, wait=False).rstrip("/")
 
@@ -61,29 +61,29 @@ page.save(content, "PNG")
 url = "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 for path in ("/", "/page/page.js", "/page/page.css", "/gradio_api/info"):
     get(path)
-look = json.loads(get("/gradio_api/run/look", url, -1))["data"][0]
+result = json.loads(get("/gradio_api/run/predict", url, -1))["data"][0]
 mistakes = json.loads(get("/gradio_api/run/mistakes", 0))["data"][0]
-time.sleep(3)  # what is sent, is sent by a thread of its own
-seen = list(outside)
-for name in ("example.org", "192.0.2.1"):  # the guard itself, at last
+time.sleep(3)  # Gradio sends from a thread of its own
+before = list(outside)
+for name in ("example.org", "192.0.2.1"):  # at last a test of the guard itself
     try:
         urllib.request.urlopen(f"http://{name}", timeout=5)
     except OSError:
         pass
 print(json.dumps({
-    "outside": seen, "guard": outside[len(seen):], "inside": inside,
-    "text": [net["text"] for net in look["nets"]], "mistakes": len(mistakes),
+    "outside": before, "guard": outside[len(before):], "inside": inside,
+    "text": [net["text"] for net in result["nets"]], "mistakes": len(mistakes),
 }))
 """
 
 
-def test_nothing_is_asked_of_elsewhere_from_start_to_answer(data_folder) -> None:
+def test_no_other_host_is_called_from_start_to_prediction(data_folder) -> None:
     command = [sys.executable, "-W", "ignore", "-c", GUARDED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["outside"] == []
-    assert ["socket.bind", "127.0.0.1"] in told["inside"]
-    assert {host for event, host in told["inside"] if event == "socket.bind"} == {"127.0.0.1"}
-    assert told["text"] == ["1", "1"] and told["mistakes"] > 0  # it did answer
-    assert {host for _, host in told["guard"]} == {"example.org", "192.0.2.1"}
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["outside"] == []
+    assert ["socket.bind", "127.0.0.1"] in result["inside"]
+    assert {host for event, host in result["inside"] if event == "socket.bind"} == {"127.0.0.1"}
+    assert result["text"] == ["1", "1"] and result["mistakes"] > 0  # the server works
+    assert {host for _, host in result["guard"]} == {"example.org", "192.0.2.1"}

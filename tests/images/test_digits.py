@@ -1,4 +1,4 @@
-"""From a photo to MNIST's frame: real digits on pages that make it hard."""
+"""Reading real digits on difficult pages."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from PIL import Image
 
 from deepdigits import load
 from deepdigits.benchmarks.corruptions import CORRUPTIONS, NO_DIGITS, page, rows_of_digits
-from deepdigits.data import sources as datasets
-from deepdigits.images import detect_digits
-from deepdigits.images import foreground as ink
+from deepdigits.data import sources
+from deepdigits.images import foreground
+from deepdigits.images.detection import detect_digits
 from deepdigits.images.foreground import estimate_illumination
-from deepdigits.inference.rejection import look
+from deepdigits.inference.rejection import predict_with_tta
 
 
 @pytest.fixture(scope="module")
@@ -21,22 +21,22 @@ def reader():
 
 @pytest.fixture(scope="module")
 def digits(data_folder):
-    """The first 20 digits of the training set that the net gets right, and their labels."""
-    datasets.prepare("mnist", data_folder)
-    images, labels = datasets.load("mnist", data_folder, train=True)
-    right = (load("cnn")(images[:40]).argmax(dim=1) == labels[:40]).nonzero().flatten()[:20]
-    return images[right].numpy(), labels[right].numpy()
+    """The first 20 digits of the training set that the net predicts correctly, and their labels."""
+    sources.prepare("mnist", data_folder)
+    images, labels = sources.load("mnist", data_folder, train=True)
+    correct = (load("cnn")(images[:40]).argmax(dim=1) == labels[:40]).nonzero().flatten()[:20]
+    return images[correct].numpy(), labels[correct].numpy()
 
 
 def read(reader, photos):
     return [reading.text for reading in reader.read_all(photos)]
 
 
-@pytest.mark.parametrize("damage", [name for name in CORRUPTIONS if "rotated" not in name])
-def test_digit_is_read_on_a_page_that_makes_it_hard(damage, digits, reader):
+@pytest.mark.parametrize("kind", [name for name in CORRUPTIONS if "rotated" not in name])
+def test_digit_is_read_from_a_corrupted_photo(kind, digits, reader):
     images, labels = digits
     rng = np.random.default_rng(0)
-    texts = read(reader, [CORRUPTIONS[damage](digit, rng) for digit in images])
+    texts = read(reader, [CORRUPTIONS[kind](digit, rng) for digit in images])
     assert sum(text == str(label) for text, label in zip(texts, labels, strict=True)) >= 19
 
 
@@ -47,7 +47,7 @@ def test_a_row_is_one_number(digits, reader):
 
 
 @pytest.mark.parametrize("kind", [name for name in NO_DIGITS if "letters" not in name])
-def test_what_is_no_digit_is_said_to_be_none(kind, reader):
+def test_images_without_digits_are_rejected(kind, reader):
     texts = read(reader, NO_DIGITS[kind](10))
     assert sum(text == "" for text in texts) >= 9
 
@@ -65,12 +65,12 @@ def test_many_images_are_read_as_one_by_one(digits, reader):
             assert a.probabilities == pytest.approx(b.probabilities, abs=1e-5)
 
 
-@pytest.mark.parametrize("taken_out", [True, False])
-def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, monkeypatch):
-    """It is read, and would not be if the light were left as it is."""
-    if not taken_out:
+@pytest.mark.parametrize("corrected", [True, False])
+def test_a_small_digit_in_a_lens_with_dark_corners(corrected, digits, reader, monkeypatch):
+    """It is read only because the light is corrected."""
+    if not corrected:
         monkeypatch.setattr(
-            ink, "estimate_illumination", lambda grey: np.full_like(grey, np.median(grey))
+            foreground, "estimate_illumination", lambda grey: np.full_like(grey, np.median(grey))
         )
     across, down = np.mgrid[-1:1:400j, -1:1:400j]
     light = 230 * (1 - 0.2 * (across**2 + down**2))
@@ -80,33 +80,33 @@ def test_a_small_digit_in_a_lens_with_dark_corners(taken_out, digits, reader, mo
         sheet.paste(Image.fromarray(digit).resize((100, 100), Image.Resampling.BICUBIC), (150, 150))
         photo = light * (1 - 0.75 * np.asarray(sheet) / 255)
         texts.append(reader.read(Image.fromarray(photo.astype(np.uint8))).text)
-    right = sum(text == str(label) for text, label in zip(texts, digits[1], strict=True))
-    assert right >= 19 if taken_out else right <= 10
+    num_correct = sum(text == str(label) for text, label in zip(texts, digits[1], strict=True))
+    assert num_correct >= 19 if corrected else num_correct <= 10
 
 
 @pytest.mark.parametrize("grey", [0, 7, 120, 255])
-def test_light_that_is_even_is_found_so(grey):
+def test_even_light_is_estimated_as_even(grey):
     picture = np.full((30, 50), grey, np.float32)
     assert estimate_illumination(picture) == pytest.approx(picture, abs=1e-3)
 
 
-def test_a_second_look_asks_only_for_what_is_doubtful():
-    asked = []
+def test_only_unclear_crops_are_predicted_again():
+    batch_sizes = []
 
-    def ask(crops):
-        asked.append(len(crops))
-        sure = np.full((len(crops), 10), 0.01, np.float32)
-        sure[:, 3] = 0.91
-        if len(asked) == 1:
-            sure[1] = 0.1
-        return sure
+    def predict(crops):
+        batch_sizes.append(len(crops))
+        probs = np.full((len(crops), 10), 0.01, np.float32)
+        probs[:, 3] = 0.91
+        if len(batch_sizes) == 1:
+            probs[1] = 0.1
+        return probs
 
     crops = np.zeros((3, 28, 28), np.uint8)
     crops[:, 4:24, 12:16] = 255
-    seen = look(ask, crops)
-    assert asked == [3, 2]
-    assert [one.is_digit for one in seen] == [True, False, True]
-    assert seen[1].probabilities.argmax() == 3  # clear from another angle, doubtful on the whole
+    predictions = predict_with_tta(predict, crops)
+    assert batch_sizes == [3, 2]
+    assert [one.is_digit for one in predictions] == [True, False, True]
+    assert predictions[1].probabilities.argmax() == 3  # clear if rotated, unclear on average
 
 
 def test_a_digit_keeps_its_own_ink_beside_another(digits):

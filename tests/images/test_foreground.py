@@ -1,11 +1,12 @@
-"""Ink on pages that slope from light to dark, and shapes that are no shadow."""
+"""Ink on pages with slopes from light to dark, and shapes told from shadows."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from deepdigits.images import detect_digits, has_strokes
+from deepdigits.images.detection import detect_digits
 from deepdigits.images.foreground import estimate_background, extract_foreground
+from deepdigits.images.strokes import has_strokes
 
 
 def test_a_blank_page_that_slopes_from_light_to_dark_has_no_ink():

@@ -1,11 +1,11 @@
-"""Which pieces of ink are one digit."""
+"""Merging the pieces of one digit."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deepdigits.data import sources as datasets
-from deepdigits.images import detect_digits
+from deepdigits.data import sources
+from deepdigits.images.detection import detect_digits
 from deepdigits.images.merging import Segment, merge
 from deepdigits.images.segments import reading_order
 
@@ -38,11 +38,11 @@ def test_pieces_of_a_digit_are_joined(pieces):
         [(40, 10, 80, 90), (4, 75, 25, 88)],  # the foot of a broken digit, too far for a tail
     ],
 )
-def test_others_are_not(pieces):
+def test_pieces_of_two_digits_stay_apart(pieces):
     assert boxes(*pieces) == sorted(pieces)
 
 
-def test_a_piece_high_up_is_of_the_same_line():
+def test_a_bar_is_in_the_line_of_its_digit():
     row = [(10, 30, 40, 90), (50, 28, 80, 92), (85, 26, 110, 44), (120, 30, 150, 90)]
     assert [s.box for s in reading_order([Segment(box, ()) for box in row[::-1]])] == row
 
@@ -52,8 +52,8 @@ def test_a_piece_high_up_is_of_the_same_line():
     ("index", "digit"), [(145, 5), (2837, 6), (3805, 7), (11393, 5), (13699, 5), (27413, 2)]
 )
 def test_a_digit_in_two_pieces_is_one(index, digit, data_folder):
-    datasets.prepare("mnist", data_folder)
-    images, labels = datasets.load("mnist", data_folder, train=True)
+    sources.prepare("mnist", data_folder)
+    images, labels = sources.load("mnist", data_folder, train=True)
     assert labels[index] == digit
     large = Image.fromarray(255 - images[index].numpy()).resize(
         (280, 280), Image.Resampling.BICUBIC

@@ -1,21 +1,21 @@
-"""MNIST's own frame: what its docstring says, counted, and what becomes of a digit."""
+"""MNIST's form: the counts of its docstring, and digits brought into it."""
 
 import numpy as np
 import pytest
 
-from deepdigits.data import sources as datasets
-from deepdigits.images import has_strokes
+from deepdigits.data import sources
 from deepdigits.images.normalization import normalize_crop
+from deepdigits.images.strokes import has_strokes
 
 
 @pytest.fixture(scope="module")
 def digits(data_folder):
-    datasets.prepare("mnist", data_folder)
-    return datasets.load("mnist", data_folder, train=False)[0].numpy()
+    sources.prepare("mnist", data_folder)
+    return sources.load("mnist", data_folder, train=False)[0].numpy()
 
 
 def lengths(digits, threshold):
-    """The longer side of the box of what is above the threshold, of each digit."""
+    """The longer side of the box of the pixels above the threshold, of each digit."""
     sides = []
     for axis in (1, 2):
         there = (digits > threshold).any(axis=3 - axis)

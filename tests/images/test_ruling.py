@@ -1,4 +1,4 @@
-"""Printed lines go, strokes stay."""
+"""Printed lines are removed, strokes are kept."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def ruled(ink, slope=0.0, upright=False, weight=0.45):
 
 @pytest.mark.parametrize("slope", [0, 0.02, -0.05])
 @pytest.mark.parametrize("upright", [False, True])
-def test_lines_go_even_where_a_digit_hides_half_of_them(slope, upright):
+def test_lines_are_removed_even_if_a_digit_hides_half_of_them(slope, upright):
     digit = ring()
     left = remove_ruling(ruled(digit, slope, upright))
     outside = digit == 0
@@ -28,14 +28,14 @@ def test_lines_go_even_where_a_digit_hides_half_of_them(slope, upright):
     assert left[digit == 1].mean() > 0.97
 
 
-def test_squares_go():
+def test_squares_are_removed():
     digit = ring()
     left = remove_ruling(ruled(ruled(digit), upright=True))
     assert (left[digit == 0] > 0.15).mean() < 0.003
     assert left[digit == 1].mean() > 0.95
 
 
-def test_a_thin_stroke_that_does_not_cross_the_picture_stays():
+def test_a_thin_stroke_that_does_not_cross_the_image_is_kept():
     ink = np.zeros((400, 400), np.float32)
     ink[60:340, 198:204] = 1
     ink[60:66, 120:204] = 1

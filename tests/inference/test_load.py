@@ -1,7 +1,6 @@
-"""A trained net by name: list_models ones, runs, and files that are not to be trusted."""
+"""Loading a trained net: bundled nets, runs, exported files, and damaged or hostile files."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,18 @@ import yaml
 from PIL import Image
 
 from deepdigits import LitCNN, LitMLP, load
+from deepdigits.__main__ import run as run_command
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
-from deepdigits.inference.publish import publish
+from deepdigits.data import sources
 from deepdigits.metrics.report import Report
-from deepdigits.runs import bundled as pretrained
-from deepdigits.runs import checkpoint
+from deepdigits.runs import checkpoint, predictions, weights
+from deepdigits.runs.bundled import list_models, output_folder, publish
+from deepdigits.runs.json_files import read_json
 from deepdigits.runs.resolve import latest_run, resolve_run
-from deepdigits.training.cli import main
+from deepdigits.runs.run import PRETRAINED, Run
 
 HALF_RIGHT = np.eye(10, dtype=int) + np.roll(np.eye(10, dtype=int), 1, axis=1)
+FORMAT_1 = b'format\\": 1'
 REPORT = Report(HALF_RIGHT, "0123456789").to_dict() | {"dataset": "mnist", "split": "test"}
 
 
@@ -42,29 +43,51 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["cnn", "mlp"])
-def test_shipped_weights_give_the_shipped_report(name: str) -> None:
-    folder = datasets.default_data_dir()
-    datasets.prepare("mnist", folder)
-    images, labels = datasets.load("mnist", folder, train=False)
+def test_bundled_weights_give_the_bundled_report_and_predictions(name: str) -> None:
+    folder = sources.default_data_dir()
+    sources.prepare("mnist", folder)
+    images, labels = sources.load("mnist", folder, train=False)
     net = load(name)
+    predicted = net(images).argmax(dim=1).numpy()
     confusion = np.zeros((10, 10), int)
-    np.add.at(confusion, (labels.numpy(), net(images).argmax(dim=1).numpy()), 1)
+    np.add.at(confusion, (labels.numpy(), predicted), 1)
     assert confusion.tolist() == net.report["confusion_matrix"]
     assert net.report["accuracy"] == pytest.approx(confusion.trace() / 10_000)
-    assert pretrained.path(name).stat().st_size < 5_000_000
+    run = resolve_run(name)
+    saved = predictions.read(run.folder, "test")
+    assert saved is not None
+    assert (saved.predicted == predicted).all() and (saved.labels == labels.numpy()).all()
+    assert run.checkpoint.stat().st_size < 5_000_000
+
+
+def test_bundled_nets_are_run_folders_with_the_config_of_their_reference_runs() -> None:
+    assert list_models() == ["cnn", "mlp"]
+    reference = Path(__file__).parents[2] / "lightning_logs" / "reference"
+    for name in list_models():
+        run = resolve_run(name)
+        assert (run.folder, run.name, run.is_bundled) == (PRETRAINED / name, name, True)
+        assert run.config == Run(reference / name / "seed_0").config
+        assert output_folder(run) == sources.default_data_dir() / "pretrained" / name
+        content = checkpoint.load(run.checkpoint)
+        settings = run.config["model"]["init_args"]
+        hparams = {**content["hyper_parameters"]}
+        assert hparams.pop("num_classes") == 10 and hparams.items() <= settings.items()
+
+
+def test_a_run_of_that_name_comes_before_a_bundled_net(run: Path, tmp_path: Path) -> None:
+    run.rename(tmp_path / "mlp")
+    assert resolve_run("mlp").folder == Path("mlp")
+    assert len(load("mlp").net.state_dict()) == 4
 
 
 @pytest.mark.parametrize(
     ("net", "class_path"),
     [
         (LitMLP(hidden_sizes=[16], num_classes=47), "deepdigits.LitMLP"),
-        (
-            LitCNN(channels=[4], kernel_sizes=[3], hidden_size=8),
-            "deepdigits.training.classifier.LitCNN",
-        ),
+        (LitCNN(channels=[4], kernel_sizes=[3], hidden_size=8), "deepdigits.LitCNN"),
     ],
 )
-def test_a_run_gives_what_its_net_gives(
+def test_a_loaded_run_has_the_outputs_of_its_net(
     tmp_path: Path, net: LitMLP | LitCNN, class_path: str
 ) -> None:
     dataset = "emnist_balanced" if net.num_classes == 47 else "mnist"
@@ -76,12 +99,14 @@ def test_a_run_gives_what_its_net_gives(
     torch.testing.assert_close(reader(images[:, 0].numpy()), expected)
     assert len(reader.class_names) == net.num_classes
     assert reader.report == REPORT
+    for same in (tmp_path / "run", Run(tmp_path / "run")):
+        torch.testing.assert_close(load(same)(images), expected)
 
 
-def test_lightnings_own_way_stays_open(tiny_digits: Path) -> None:
+def test_load_from_checkpoint_of_lightning_works_too(tiny_digits: Path) -> None:
     small = ["--model.channels", "[4]", "--model.kernel_sizes", "[3]", "--model.hidden_size", "8"]
     few = ["--data.val_size", "40", "--data.batch_size", "10", "--trainer.max_epochs", "1"]
-    main(["fit", "--model", "LitCNN", *small, *few])
+    run_command(["fit", "--model", "LitCNN", *small, *few])
     run = latest_run()
     again = LitCNN.load_from_checkpoint(run.checkpoint)
     assert again.hparams["channels"] == [4]
@@ -93,9 +118,9 @@ def test_lightnings_own_way_stays_open(tiny_digits: Path) -> None:
 
 
 def test_tensors_arrays_and_images_of_the_same_digit_agree() -> None:
-    folder = datasets.default_data_dir()
-    datasets.prepare("mnist", folder)
-    images, labels = datasets.load("mnist", folder, train=False)
+    folder = sources.default_data_dir()
+    sources.prepare("mnist", folder)
+    images, labels = sources.load("mnist", folder, train=False)
     net = load("cnn")
     few = images[:20]
     by_tensor = net.predict(few)
@@ -105,13 +130,19 @@ def test_tensors_arrays_and_images_of_the_same_digit_agree() -> None:
     assert net.predict(Image.fromarray(few[0].numpy())) == by_tensor[:1]
 
 
-def test_a_shipped_copy_of_a_run_is_its_net(run: Path, tmp_path: Path) -> None:
-    publish(str(run), "mine", tmp_path)
-    weights, facts = pretrained.read("mine", tmp_path)
+def test_a_published_run_is_its_net(run: Path, tmp_path: Path) -> None:
+    path = publish(str(run), "mine", tmp_path)
+    assert path == tmp_path / "mine" / "model.safetensors"
+    state, description = weights.read(path)
     saved = checkpoint.load(run / "checkpoints" / "best.ckpt")["state_dict"]
-    assert {f"net.{name}" for name in weights} == saved.keys()
-    assert all(torch.equal(value, saved[f"net.{name}"]) for name, value in weights.items())
-    assert facts["settings"]["hidden_sizes"] == [16] and facts["report"] == REPORT
+    assert {f"net.{name}" for name in state} == saved.keys()
+    assert all(torch.equal(value, saved[f"net.{name}"]) for name, value in state.items())
+    assert description["model"]["settings"]["hidden_sizes"] == [16]
+    assert description["model"]["report"] == REPORT
+    images = torch.rand(3, 28, 28)
+    lone = path.rename(tmp_path / "lone.safetensors")  # described well enough without its folder
+    torch.testing.assert_close(load(lone)(images), load(str(run))(images))
+    assert load(lone).class_names == load(run).class_names
 
 
 def edit(run: Path, part: str, value: Any) -> None:
@@ -119,7 +150,7 @@ def edit(run: Path, part: str, value: Any) -> None:
     (run / "config.yaml").write_text(yaml.safe_dump(config | {part: value}))
 
 
-def test_no_class_that_a_file_names_is_imported(run: Path, tmp_path: Path) -> None:
+def test_no_class_named_in_a_file_is_imported(run: Path, tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text("open('ran', 'w')")
     for class_path in ("evil.LitCNN", "os.system", "LitCNN", 7):
         edit(run, "model", {"class_path": class_path})
@@ -133,11 +164,11 @@ def test_no_class_that_a_file_names_is_imported(run: Path, tmp_path: Path) -> No
     [
         ({"hidden_sizes": [10**13]}, "is of another net"),  # would not fit any memory
         ({"hidden_sizes": [17]}, "is of another net"),
-        ({"hidden_sizes": "abc"}, "make no net"),
-        ({"hidden_sizes": [0]}, "make no net"),
+        ({"hidden_sizes": "abc"}, "cannot be built from its settings"),
+        ({"hidden_sizes": [0]}, "cannot be built from its settings"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(
+def test_settings_that_do_not_fit_are_named(
     run: Path, settings: dict[str, Any], message: str
 ) -> None:
     file = run / "checkpoints" / "best.ckpt"
@@ -147,36 +178,91 @@ def test_settings_that_do_not_fit_are_refused(
         load(str(run))
 
 
-def test_what_is_missing_or_damaged_is_named(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"does not exist.*net of the package: cnn, mlp"):
+def test_missing_and_damaged_files_are_named(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"does not exist.*bundled net: cnn or mlp"):
         load("nowhere")
     edit(run, "data", {"dataset": "letters"})
-    with pytest.raises(InputError, match="the dataset 'letters', which is not known"):
+    with pytest.raises(InputError, match="the unknown dataset 'letters', expected one of mnist"):
         load(str(run))
     edit(run, "data", {"dataset": "mnist"})
     file = run / "checkpoints" / "best.ckpt"
     file.write_bytes(file.read_bytes()[:-500])
-    with pytest.raises(InputError, match="is damaged or no checkpoint"):
+    with pytest.raises(InputError, match="is damaged or not a checkpoint"):
         load(str(run))
     file.unlink()
     with pytest.raises(InputError, match="has no checkpoint"):
         load(str(run))
-    shutil.copy(pretrained.path("mlp"), tmp_path / "mlp.safetensors")
-    with pytest.raises(InputError, match="net mlp cannot be read"):
-        pretrained.read("mlp", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: b"", "damaged"),
+        (lambda data: data[:-500], "damaged"),
+        (lambda data: b"hello" * 100, "damaged"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "checksum of its weights is wrong"),
+        (
+            lambda data: data.replace(b'"format\\": 1', b'"format\\": 9', 1),
+            "install the later version",
+        ),
+        (lambda data: data.replace(b"deepdigits", b"somebody_s", 1), "not written by deepdigits"),
+    ],
+)
+def test_damaged_weights_are_named(run: Path, tmp_path: Path, change: Any, message: str) -> None:
+    path = publish(Run(run), "mine", tmp_path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(InputError, match=message):
+        load(path)  # of the run folder
+    lone = path.rename(tmp_path / "lone.safetensors")
+    with pytest.raises(InputError, match=message):
+        load(lone)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"net": "os.system"}, "cannot be built"),
+        ({"net": 7}, "net is 7"),
+        ({"class_names": [1, 2]}, "a class name is not text"),
+        ({"settings": {"hidden_sizes": [10**13]}}, "is of another net"),
+        ({"report": {"accuracy": 2}}, "is damaged"),
+        ({"report": REPORT | {"accuracy": 2}}, "impossible values"),
+    ],
+)
+def test_a_description_is_checked(
+    run: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    state, description = weights.read(publish(Run(run), "mine", tmp_path))
+    model = description["model"] | change
+    weights.write(tmp_path / "lone.safetensors", state, description | {"model": model})
+    with pytest.raises(InputError, match=message):
+        load(tmp_path / "lone.safetensors")
 
 
 @pytest.mark.parametrize(
     "images", [torch.rand(27, 28), torch.full((28, 28), 2.0), torch.zeros(28, 28, dtype=torch.int)]
 )
-def test_arrays_that_are_no_digits_are_refused(images: torch.Tensor) -> None:
+def test_arrays_of_another_shape_or_range_are_refused(images: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"images (are|have)"):
         load("mlp")(images)
 
 
-def test_a_shipped_name_is_a_run(capsys: pytest.CaptureFixture[str]) -> None:
-    tested = main(["test", "--ckpt_path", "mlp", "--trainer.accelerator", "cpu"])
-    report = tested.report_writer().report
+def test_a_bundled_net_is_evaluated_without_writing_into_the_package(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in PRETRAINED.rglob("*")}
+    tested = run_command(["test", "--ckpt_path", "mlp", "--trainer.accelerator", "cpu"])
+    report = tested.report_writer.report
     assert report is not None
     assert np.asarray(report.confusion).tolist() == load("mlp").report["confusion_matrix"]
-    assert resolve_run("mlp").read_json("training.json") is not None
+    assert read_json(resolve_run("mlp").folder / "training.json") is not None
+    assert {path: path.stat().st_mtime_ns for path in PRETRAINED.rglob("*")} == before
+    written = read_json(output_folder(resolve_run("mlp")) / "report.json")
+    assert written is not None and written["checkpoint"] == "model.safetensors"
+
+
+def test_a_bundled_net_cannot_be_resumed() -> None:
+    before = {path: path.stat().st_mtime_ns for path in PRETRAINED.rglob("*")}
+    with pytest.raises(InputError, match=r"holds weights only.*deepdigits train -c .*config\.yaml"):
+        run_command(["fit", "--resume", "cnn"])
+    assert {path: path.stat().st_mtime_ns for path in PRETRAINED.rglob("*")} == before

@@ -11,6 +11,7 @@ from tampering import CONFIGS, RUN
 from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
+from deepdigits.runs.bundled import publish
 
 MLP = ["-c", str(CONFIGS / "mlp.yaml")]
 FEW = ["--trainer.limit_train_batches", "4", "--trainer.max_epochs", "2"]
@@ -19,10 +20,8 @@ FEW += ["--trainer.log_every_n_steps", "4"]
 
 def _publish() -> None:
     """What `python -m deepdigits.runs.bundled RUN NAME` calls, into a folder of this test."""
-    from deepdigits.inference.publish import publish
-
-    Path("models").mkdir(exist_ok=True)
-    publish(RUN, "mine", Path("models"))
+    Path("published").mkdir(exist_ok=True)
+    publish(RUN, "mine", Path("published"))
 
 
 # Lightning's commands, and those built on them: they build what config.yaml names.

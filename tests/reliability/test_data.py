@@ -114,7 +114,7 @@ def test_without_the_lock_one_spoils_the_archives_of_another(
         download(*args)
 
     second = Thread(target=prepare_too, daemon=True)
-    free = lambda folder: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
+    free = lambda folder, advice: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
     for name, stand_in in (("locked", free), ("copyfile", halting), ("_download", meanwhile)):
         monkeypatch.setattr(datasets, name, stand_in)
     with pytest.raises(InputError, match="could not be downloaded"):

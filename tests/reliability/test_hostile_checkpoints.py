@@ -1,9 +1,9 @@
-"""Checkpoints from strangers: nothing in them runs, and what is no good is one line."""
+"""Checkpoints from tampering: nothing in them runs, and what is no good is one line."""
 
 import io
-import os
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,18 +19,20 @@ from entry_points import (
     open_run,
 )
 from ledger import Ledger
+from lightning.pytorch.cli import LightningCLI
 from tampering import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
 from torch import Tensor, nn
 
-from deepdigits import LitCNN, LitMLP
+from deepdigits import DigitsDataModule, LitClassifier, LitCNN, LitMLP
 from deepdigits.__main__ import run
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
-from deepdigits.training.cli import DigitsCLI
 
 pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
-IGNORED = "hostile hyper-parameters in a checkpoint at a entry: not obeyed, nothing is imported"
-REFUSED = "broken or hostile checkpoint at a entry: one line, nothing is run"
+IGNORED = (
+    "hostile hyper-parameters in a checkpoint at an entry point: not obeyed, nothing is imported"
+)
+REFUSED = "broken or hostile checkpoint at an entry point: one line, nothing is run"
 
 
 class Code:
@@ -85,7 +87,7 @@ def test_hyper_parameters_of_a_checkpoint_name_nothing(
     with ledger(IGNORED):
         edit_checkpoints(HPARAMS[kind])
         if kind == "nested class_path" and entry in BY_NAME:
-            assert "make no net" in error_line(entry)
+            assert "cannot be built" in error_line(entry)
         else:
             open_run(entry)
         assert not canary.exists()
@@ -94,10 +96,12 @@ def test_hyper_parameters_of_a_checkpoint_name_nothing(
 def test_the_engines_own_reader_would_import_them(
     canary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the guard mends: Lightning 2.6 merges them into the config, before all that is typed."""
+    """Lightning 2.6 with subcommands merges the hyperparameters of a checkpoint into the config."""
     edit_checkpoints(HPARAMS["_class_path"])
-    monkeypatch.delattr(DigitsCLI, "_parse_ckpt_path")
-    open_run("test")
+    checkpoint = f"--ckpt_path={RUN}/checkpoints/best.ckpt"
+    args = ["validate", "--model=deepdigits.LitMLP", checkpoint, "--trainer.fast_dev_run=true"]
+    with suppress(Exception):
+        LightningCLI(LitClassifier, DigitsDataModule, subclass_mode_model=True, args=args)
     assert canary.exists()
 
 
@@ -141,10 +145,13 @@ def test_content_that_is_no_good_is_refused(
 
 # What only those read that make the net by name.
 SETTINGS = {
-    "no hyper-parameters": (gone("hyper_parameters"), "names no settings"),
-    "hyper-parameters in a list": (put(hyper_parameters=[1]), "names no settings"),
+    "no hyper-parameters": (gone("hyper_parameters"), "has no hyper_parameters"),
+    "hyper-parameters in a list": (put(hyper_parameters=[1]), "has no hyper_parameters"),
     "a net that fits nowhere": (hparams(hidden_sizes=[10**13]), "another net"),
-    "a net of endless layers": (hparams(hidden_sizes=[1] * 100_000), "make no net"),
+    "a net of endless layers": (
+        hparams(hidden_sizes=[1] * 100_000),
+        "cannot be built",
+    ),
 }
 
 
@@ -260,7 +267,7 @@ def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
 def plant() -> None:
     """Make its checkpoints say that a file outside of the run was the best so far."""
     Path("mine.txt").touch()
-    dirpath = f"{os.path.relpath(Path.cwd().parent)}/{Path.cwd().name}/{RUN}/checkpoints"
+    dirpath = str(Path(RUN, "checkpoints").resolve())
 
     def mine(content: Content) -> None:
         (state,) = (v for k, v in content["callbacks"].items() if k.startswith("ModelCheckpoint"))

@@ -12,7 +12,7 @@ from deepdigits.__main__ import run
 from deepdigits.runs import config_safety
 
 pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
-PROOF = "hostile config.yaml at a entry: one line, or not looked at; nothing is imported"
+PROOF = "hostile config.yaml at an entry point: one line, or not looked at; nothing is imported"
 TEST = BY_CONFIG["test"]
 
 

@@ -17,9 +17,9 @@ from tampering import zip_bomb
 from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.demo.answers import answer_image
+from deepdigits.demo.predictions import predict_image
 
-PROOF = "hostile or broken image at a entry: one line"
+PROOF = "hostile or broken image at an entry point: one line"
 
 
 def png(width: int, height: int, data: bytes, *more: bytes) -> bytes:
@@ -80,7 +80,7 @@ def as_input(content: bytes) -> str:
 def on_the_page(content: bytes) -> str:
     url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     with pytest.raises(InputError) as caught:
-        answer_image(url, -1, [load("mlp")])
+        predict_image(url, -1, [load("mlp")])
     return str(caught.value)
 
 

@@ -36,7 +36,7 @@ def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(
         assert code == CODES[name], text
         line = text.splitlines()[-1]
         assert line.startswith(f"deepdigits: stopped by {name}")
-        resume = line.partition("go on with: deepdigits ")[2].split()
+        resume = line.partition("resume with: deepdigits ")[2].split()
         assert resume == ["train", "--resume", str(RUN)]
         assert "Traceback" not in text
         assert torch.load(tmp_path / LAST, weights_only=True)["global_step"] == steps

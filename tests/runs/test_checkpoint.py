@@ -1,4 +1,4 @@
-"""Checkpoint files: whole or not at all; only data is read; what does not fit is named."""
+"""Checkpoint files: written whole or not at all; no code in them is run; errors name the file."""
 
 import errno
 import io
@@ -32,7 +32,7 @@ def refusal(call: object, *args: object) -> str:
     return line
 
 
-def test_what_is_saved_is_loaded() -> None:
+def test_saved_content_is_loaded() -> None:
     save(content(), PATH)
     again = load(PATH)
     assert torch.equal(again["state_dict"]["weight"], torch.ones(100, 10))
@@ -47,8 +47,8 @@ def _umask() -> int:
     return mask
 
 
-def test_disk_is_told_before_the_rename(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order that a loss of power asks for: the file, then its name, then the folder."""
+def test_file_is_synced_before_the_rename(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The safe order for a loss of power: sync the file, rename it, sync the folder."""
     calls = []
     fsync, replace = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda handle: (calls.append("fsync"), fsync(handle)))
@@ -62,7 +62,7 @@ def full(*args: object) -> None:
 
 
 @pytest.mark.parametrize("stage", ["open", "fsync", "replace", "read back"])
-def test_failed_save_is_loud_and_leaves_the_former_file(
+def test_failed_save_raises_and_keeps_the_former_file(
     stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(content(1.0), PATH)
@@ -76,13 +76,13 @@ def test_failed_save_is_loud_and_leaves_the_former_file(
         patch.setattr(owner, name, full)
         line = refusal(save, content(2.0), PATH)
     assert "No space left on device" in line
-    assert "the former one is whole" in line
+    assert "the former checkpoint is kept" in line
     assert load(PATH)["state_dict"]["weight"][0, 0] == 1.0
     assert [path.name for path in PATH.parent.iterdir()] == ["last.ckpt"]
 
 
-def test_the_engine_itself_loses_the_former_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the guard mends: where the temporary folder is on another file system, it copies."""
+def test_lightning_itself_loses_the_former_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why we save ourselves: if the temporary folder is on another file system, it copies."""
     PATH.parent.mkdir()
     io_plugin = TorchCheckpointIO()
     io_plugin.save_checkpoint(content(), PATH)
@@ -105,10 +105,10 @@ def test_the_engine_itself_loses_the_former_file(monkeypatch: pytest.MonkeyPatch
     assert "damaged" in refusal(load, PATH)
 
 
-def test_the_engine_itself_keeps_quiet_where_it_may_not_write(
+def test_lightning_itself_ignores_a_lack_of_permission(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What the guard mends: there is no file, and no error."""
+    """Why we save ourselves: there is no file, and no error."""
 
     def refuse(*args: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -124,7 +124,7 @@ def test_the_engine_itself_keeps_quiet_where_it_may_not_write(
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_folder_without_permission_is_loud() -> None:
+def test_folder_without_permission_raises() -> None:
     PATH.parent.mkdir()
     PATH.parent.chmod(0o500)
     assert "Permission denied" in refusal(save, content(), PATH)
@@ -203,7 +203,7 @@ def test_damaged_file_is_named(damage: str) -> None:
     assert "damaged" in refusal(load, Path("last.ckpt"))
 
 
-def test_torch_itself_does_not_see_a_flipped_bit() -> None:
+def test_torch_itself_does_not_notice_a_flipped_bit() -> None:
     Path("last.ckpt").write_bytes(flipped(saved()))
     weight = torch.load("last.ckpt", weights_only=True)["state_dict"]["weight"]
     assert not torch.equal(weight, torch.ones(100, 10))
@@ -216,7 +216,7 @@ def test_missing_file_and_folder_are_named() -> None:
 
 
 class Canary:
-    """Pickled, it is code that leaves a file behind when it is loaded."""
+    """Its pickle holds code that creates a file when it is loaded."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (Path("canary"),))
@@ -226,7 +226,7 @@ def test_code_in_a_checkpoint_is_not_run() -> None:
     torch.save({"state_dict": {}, "extra": Canary()}, "last.ckpt")
     assert "for safety" in refusal(load, Path("last.ckpt"))
     assert not Path("canary").exists()
-    torch.load("last.ckpt", weights_only=False)  # this is what it would have done
+    torch.load("last.ckpt", weights_only=False)  # without weights_only, it runs
     assert Path("canary").exists()
 
 
@@ -236,7 +236,7 @@ def test_later_format_is_refused() -> None:
     assert "deepdigits '9.0'" in refusal(load, Path("last.ckpt"))
 
 
-def test_checkpoint_of_the_engine_alone_is_read() -> None:
+def test_checkpoint_written_by_lightning_alone_is_read() -> None:
     torch.save(content(), "last.ckpt")
     assert load(Path("last.ckpt"))["epoch"] == 3
 

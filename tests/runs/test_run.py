@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from deepdigits.core.errors import InputError
-from deepdigits.runs.run import Run, find, latest
+from deepdigits.runs.json_files import read_json, write_json
+from deepdigits.runs.resolve import latest_run, resolve_run
 
 CONFIG = {"model": {"class_path": "LitCNN"}, "seed_everything": 3}
 
@@ -35,7 +36,7 @@ def refusal(call: object, *args: object) -> str:
 
 def test_run_is_found_by_its_folder() -> None:
     folder = make("lightning_logs/cnn/version_0", "best.ckpt", "last.ckpt")
-    run = find(str(folder))
+    run = resolve_run(str(folder))
     assert run.folder == folder
     assert run.config == CONFIG
     assert run.checkpoint == folder / "checkpoints" / "best.ckpt"
@@ -43,13 +44,13 @@ def test_run_is_found_by_its_folder() -> None:
 
 def test_run_of_another_place_is_found_too(tmp_path: Path) -> None:
     folder = make(str(tmp_path / "elsewhere" / "mine"), "last.ckpt")
-    assert find(f"{folder}/").checkpoint == folder / "checkpoints" / "last.ckpt"
+    assert resolve_run(f"{folder}/").checkpoint == folder / "checkpoints" / "last.ckpt"
 
 
 def test_named_checkpoint_is_the_one_that_is_used(tmp_path: Path) -> None:
     folder = make("lightning_logs/cnn/version_0", "best.ckpt", "last.ckpt", "epoch=3.ckpt")
     for name in ("last.ckpt", "epoch=3.ckpt"):
-        run = find(str(folder / "checkpoints" / name))
+        run = resolve_run(str(folder / "checkpoints" / name))
         assert run.checkpoint == tmp_path / folder / "checkpoints" / name
         assert run.folder == tmp_path / folder
         assert run.config == CONFIG
@@ -61,46 +62,46 @@ def test_latest_is_the_run_that_was_started_last_and_no_reference_run() -> None:
     make("lightning_logs/mlp/version_10", age=70)
     make("lightning_logs/reference/cnn", age=-10)
     make("lightning_logs/reference/more/nested", age=-10)
-    assert find("latest").folder == latest().folder == second
+    assert resolve_run("latest").folder == latest_run().folder == second
     for path in second.rglob("*"):  # what is written into an older run makes it no newer
         assert path.exists()
     (Path("lightning_logs/cnn/version_0") / "report.json").touch()
-    assert latest().folder == second
+    assert latest_run().folder == second
 
 
 def test_latest_looks_into_the_folder_of_runs_that_is_given() -> None:
     make("lightning_logs/cnn/version_0")
     other = make("other_logs/cnn/version_0", age=100)
-    assert find("latest", Path("other_logs")).folder == other
+    assert resolve_run("latest", Path("other_logs")).folder == other
 
 
 def test_no_run_at_all_is_refused_with_a_way_out() -> None:
-    assert "make train-cnn" in refusal(find, "latest")
+    assert "make train-cnn" in refusal(resolve_run, "latest")
     make("lightning_logs/reference/cnn")
-    assert "no run in lightning_logs" in refusal(find, "latest")
+    assert "no run in lightning_logs" in refusal(resolve_run, "latest")
 
 
 def test_run_that_is_not_there_is_refused() -> None:
-    message = refusal(find, "lightning_logs/cnn/version_7")
+    message = refusal(resolve_run, "lightning_logs/cnn/version_7")
     assert "lightning_logs/cnn/version_7 does not exist" in message
     assert "`latest`" in message
 
 
 def test_folder_that_is_no_run_is_refused() -> None:
     Path("empty").mkdir()
-    assert "empty has no config.yaml" in refusal(find, "empty")
+    assert "empty has no config.yaml" in refusal(resolve_run, "empty")
 
 
 def test_checkpoint_outside_a_run_folder_is_refused() -> None:
     Path("loose.ckpt").touch()
-    message = refusal(find, "loose.ckpt")
-    assert "loose.ckpt lies in no run folder" in message
+    message = refusal(resolve_run, "loose.ckpt")
+    assert "loose.ckpt is not in a run folder" in message
     assert "config.yaml" in message
 
 
 def test_run_without_checkpoint_is_refused_when_one_is_needed() -> None:
     folder = make("lightning_logs/cnn/version_0")
-    run = find(str(folder))
+    run = resolve_run(str(folder))
     with pytest.raises(InputError, match="has no checkpoint") as caught:
         _ = run.checkpoint
     assert str(folder / "checkpoints") in str(caught.value)
@@ -118,7 +119,7 @@ def test_run_without_checkpoint_is_refused_when_one_is_needed() -> None:
 def test_damaged_config_is_named(content: bytes, reason: str) -> None:
     folder = make("lightning_logs/cnn/version_0")
     (folder / "config.yaml").write_bytes(content)
-    run = find(str(folder))
+    run = resolve_run(str(folder))
     assert reason in refusal(lambda: run.config)
     assert str(folder / "config.yaml") in refusal(lambda: run.config)
 
@@ -127,16 +128,16 @@ def test_damaged_config_is_named(content: bytes, reason: str) -> None:
 def test_damaged_report_is_named(content: bytes) -> None:
     folder = make("lightning_logs/cnn/version_0")
     (folder / "report.json").write_bytes(content)
-    message = refusal(Run(folder).read_json, "report.json")
+    message = refusal(read_json, folder / "report.json")
     assert str(folder / "report.json") in message
 
 
 def test_json_is_read_back_as_written_and_missing_is_none(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    assert run.read_json("report.json") is None
+    path = tmp_path / "report.json"
+    assert read_json(path) is None
     content = {"accuracy": 0.995, "class": {"0": {"f1": 1 / 3}}, "loss": None}
-    assert run.write_json("report.json", content) == tmp_path / "report.json"
-    assert run.read_json("report.json") == content
+    assert write_json(path, content) == tmp_path / "report.json"
+    assert read_json(path) == content
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
@@ -144,8 +145,8 @@ def test_json_is_read_back_as_written_and_missing_is_none(tmp_path: Path) -> Non
 def test_failed_write_leaves_the_old_report_whole(
     failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(tmp_path)
-    run.write_json("report.json", {"accuracy": 0.9})
+    path = tmp_path / "report.json"
+    write_json(path, {"accuracy": 0.9})
     content: dict[str, object] = {"accuracy": 0.99}
     if failing == "dumps":
         content["oops"] = object()
@@ -159,5 +160,5 @@ def test_failed_write_leaves_the_old_report_whole(
 
         monkeypatch.setattr(Path, f"{failing}_text" if failing == "write" else failing, interrupted)
     with pytest.raises((OSError, TypeError)):
-        run.write_json("report.json", content)
+        write_json(path, content)
     assert json.loads((tmp_path / "report.json").read_text()) == {"accuracy": 0.9}

@@ -12,7 +12,7 @@ from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import latest_run
 from deepdigits.training.cli import DigitsCLI
-from deepdigits.training.resolve_config import resolve
+from deepdigits.training.execution import resolve_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MLP, CNN, DEBUG = (str(CONFIGS / name) for name in ("mlp.yaml", "cnn.yaml", "trainer/debug.yaml"))
@@ -156,9 +156,9 @@ def test_named_groups_configure_checkpoints_and_early_stopping(tmp_path):
 )
 def test_the_direction_follows_the_figure_that_is_watched(monitor, mode):
     flags = ["--early_stopping.monitor", monitor, "--checkpoint.monitor", monitor]
-    config = resolve(["train", "-c", MLP, *flags])
+    config = resolve_config(["-c", MLP, *flags])
     assert config["checkpoint"]["mode"] == config["early_stopping"]["mode"] == mode
-    typed = resolve(["train", "-c", MLP, *flags, "--checkpoint.mode", "min"])
+    typed = resolve_config(["-c", MLP, *flags, "--checkpoint.mode", "min"])
     assert typed["checkpoint"]["mode"] == "min"
 
 
@@ -177,19 +177,19 @@ def test_devices_of_which_there_must_be_one_are_refused_in_a_line(tmp_path):
 
 def test_the_checkpoint_with_the_least_loss_is_the_best(tmp_path):
     cli = run(["fit", "-c", MLP, "-c", DEBUG, "--checkpoint.monitor", "val/loss"])
-    least = min(value for _, value in cli.report_writer().state_dict()["history"]["val/loss"])
+    least = min(value for _, value in cli.report_writer.state_dict()["history"]["val/loss"])
     assert cli.trainer.checkpoint_callback.best_model_score.item() == pytest.approx(least)
 
 
 def test_without_validation_the_last_checkpoint_is_tested(tmp_path):
     cli = run(["train", "-c", MLP, "-c", DEBUG, "--data.val_size", "0"])
-    assert cli.report_writer().report.num_samples == 4000
+    assert cli.report_writer.report.num_samples == 4000
     assert torch.load(cli.trainer.ckpt_path, weights_only=True)["epoch"] == 1
 
 
 def test_averaged_weights_are_the_ones_that_are_tested(tmp_path):
     cli = run(["train", "-c", MLP, "-c", DEBUG, "--ema_decay", "0.9"])
-    in_process = cli.report_writer().report.to_dict()
+    in_process = cli.report_writer.report.to_dict()
     saved = torch.load(cli.trainer.ckpt_path, weights_only=True)
     name = "net.head.weight"
     assert torch.equal(cli.model.state_dict()[name], saved["state_dict"][name])
@@ -245,7 +245,7 @@ WRONG = {
     "negative validation": (["--data.val_size", "-1"], "val_size is -1"),
     "unknown dataset": (["--data.dataset", "minst"], "'fashion_mnist'"),
     "no units": (["--model.hidden_sizes", "[0]"], "hidden_sizes is [0]"),
-    "too strong": (["--data.augment.scale", "3"], "zoom is 3.0, expected 0 to"),
+    "too strong": (["--data.augment.scale", "3"], "scale is 3.0, expected 0 to"),
     "no precision": (["--trainer.precision", "7"], "trainer.precision"),
     "folder is a file": (["--data.data_dir", __file__], "DEEPDIGITS_DATA"),
 }
@@ -263,7 +263,7 @@ def test_wrong_input_is_one_line_that_names_it(case, tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_gpu_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match=r"no GPU .* --trainer\.accelerator cpu"):
+    with pytest.raises(InputError, match=r"torch finds no GPU.* --trainer\.accelerator cpu"):
         run(["train", "-c", MLP, "-c", str(CONFIGS / "trainer" / "gpu.yaml")])
 
 

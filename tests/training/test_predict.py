@@ -51,7 +51,10 @@ def test_the_table_is_what_the_net_says_of_each_digit(trained, capsys) -> None:
     run(["predict", "--ckpt_path", "latest"])
     path = FOLDER / "probabilities.csv"
     said = capsys.readouterr().out
-    assert said == f"probabilities of 130 images of mnist, split test: {path}\n"
+    assert said == (
+        f"probabilities of 130 images of mnist, split test: {path}\n"
+        f"checkpoint {FOLDER / 'checkpoints' / 'best.ckpt'}\n"
+    )
     head, labels, probabilities = table(path)
     true, by_load = expected("latest")
     assert head == ["index", "label", "predicted", *"0123456789"]

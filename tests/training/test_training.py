@@ -10,7 +10,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def accuracy(config, *flags):
-    return run(["train", "-c", str(CONFIGS / config), *flags]).report_writer().report.accuracy
+    return run(["train", "-c", str(CONFIGS / config), *flags]).report_writer.report.accuracy
 
 
 @pytest.mark.parametrize("config, batches", [("mlp.yaml", "200"), ("cnn.yaml", "80")])

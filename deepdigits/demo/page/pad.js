@@ -1,17 +1,17 @@
-// The pad: what is drawn on it with a mouse or a finger, or a photo that lies on it.
+// The pad: a drawing made with a mouse or a finger, or a photo.
 
 const SIDE = 560, PEN = 30; // pixels of the pad, and of its pen
-const PHOTO = 1024; // the longer side of a photo: what the server works with, so none is lost
+const PHOTO = 1024; // the longer side of a photo: the server works at this size too
 export const pad = document.getElementById("pad");
 const ink = pad.getContext("2d", { willReadFrequently: true });
 const hint = document.getElementById("hint");
 let steps = [], last = null, changed = () => {};
 
-// empty: nothing is on it; shown: a test digit, which a drawing replaces; drawing: the pen is down.
+// empty: the pad is blank; shown: it shows a test digit, which a drawing replaces; drawing: the pen is down.
 export const state = { empty: true, shown: false, drawing: false };
 export const url = () => pad.toDataURL("image/png");
 export const scale = () => pad.width / SIDE;
-export const onChange = (told) => { changed = told; };
+export const onChange = (callback) => { changed = callback; };
 
 function blank(width = SIDE, height = SIDE) {
   pad.width = width; pad.height = height;
@@ -33,7 +33,7 @@ export function undo() {
   changed();
 }
 
-export function showTile(canvas) { // light on dark, as MNIST has it; the pad is paper
+export function showCrop(canvas) { // crops are light on dark, the pad is dark on light
   clear();
   ink.filter = "invert(1)";
   ink.drawImage(canvas, 0, 0, SIDE, SIDE);
@@ -42,7 +42,7 @@ export function showTile(canvas) { // light on dark, as MNIST has it; the pad is
 }
 
 export async function showPhoto(file) {
-  const picture = await createImageBitmap(file); // upright, as its EXIF data say
+  const picture = await createImageBitmap(file); // upright, by its EXIF orientation
   const factor = Math.min(1, PHOTO / Math.max(picture.width, picture.height));
   clear();
   blank(Math.max(1, Math.round(factor * picture.width)), Math.max(1, Math.round(factor * picture.height)));

@@ -1,50 +1,50 @@
-// A question to the server after each stroke and while it is drawn, and the answer as bars.
-import { card, drawBars, drawOverlay, drawTiles, picture } from "./answer.js";
-import { clear, onChange, pad, scale, showPhoto, showTile, state, undo, url } from "./pad.js";
+// Calls the server while you draw and after each stroke, and shows its predictions.
+import { card, drawBars, drawCrops, drawOverlay, picture } from "./prediction.js";
+import { clear, onChange, pad, scale, showCrop, showPhoto, state, undo, url } from "./pad.js";
 
 const $ = (id) => document.getElementById(id);
-const NOTHING = { digits: [], selected: 0, frame: null, nets: [] };
-let nets = [], answer = NOTHING, selected = -1, why = -1; // why: the net whose saliency is shown
+const NOTHING = { digits: [], selected: 0, square: null, nets: [] };
+let nets = [], result = NOTHING, selected = -1, explained = -1; // explained: net whose saliency is shown
 
-async function ask(name, ...data) {
+async function call(name, ...data) {
   const reply = await fetch(`/gradio_api/run/${name}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ data }),
-  }).catch(() => { throw new Error("the server does not answer: has `deepdigits demo` ended?"); });
+  }).catch(() => { throw new Error("the server does not respond: has `deepdigits demo` ended?"); });
   const content = await reply.json();
   if (!reply.ok) throw new Error(content.error ?? content.detail ?? reply.statusText);
   return content.data[0];
 }
 
-// At most one question is under way; what changes meanwhile is asked once it is answered.
-let busy = false, again = null;
-async function show(question) {
-  if (busy) { again = question; return; }
+// At most one call is pending; changes made meanwhile are sent once it has returned.
+let busy = false, next = null;
+async function show(request) {
+  if (busy) { next = request; return; }
   busy = true;
   try {
-    const said = await question();
-    if (!again) { answer = said; render(); }
+    const returned = await request();
+    if (!next) { result = returned; render(); }
   } catch (error) {
     $("message").textContent = error.message;
   }
   busy = false;
-  if (again) { const next = again; again = null; show(next); }
+  if (next) { const waiting = next; next = null; show(waiting); }
 }
-const look = () => show(async () => (state.empty ? NOTHING : ask("look", url(), selected)));
+const predict = () => show(async () => (state.empty ? NOTHING : call("predict", url(), selected)));
 
 function render() {
-  drawTiles(answer, (number) => { if (!state.shown) { selected = number; look(); } });
-  nets.forEach((net, number) => drawBars(net, answer.nets[number]));
+  drawCrops(result, (number) => { if (!state.shown) { selected = number; predict(); } });
+  nets.forEach((net, number) => drawBars(net, result.nets[number]));
   overlay();
-  const blot = !state.empty && !state.drawing && !answer.digits.length;
-  $("message").textContent = blot ? "Nothing here looks like a digit." : "";
+  const isBlank = !state.empty && !state.drawing && !result.digits.length;
+  $("message").textContent = isBlank ? "Nothing here looks like a digit." : "";
 }
-const overlay = () => drawOverlay(answer, answer.nets[why]?.grounds, pad, scale());
+const overlay = () => drawOverlay(result, result.nets[explained]?.saliency, pad, scale());
 
-// ---- what a person does
-onChange(() => { selected = -1; look(); });
-$("clear").onclick = () => { clear(); selected = -1; look(); };
+// ---- events
+onChange(() => { selected = -1; predict(); });
+$("clear").onclick = () => { clear(); selected = -1; predict(); };
 $("undo").onclick = undo;
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") $("clear").click();
@@ -61,7 +61,7 @@ async function photo(file) {
   try {
     await showPhoto(file);
   } catch {
-    $("message").textContent = `${file.name} is no image that this browser can read`;
+    $("message").textContent = `${file.name} is not an image that this browser can read`;
   }
 }
 
@@ -77,38 +77,38 @@ function tabs(place, chosen) {
 function press(place, number) {
   [...$(place).children].forEach((tab, n) => { tab.ariaPressed = String(n === number); });
 }
-function explain(number) { // pressed again, it is hidden
-  why = number === why ? -1 : number;
-  press("why", why);
+function explain(number) { // a second click hides the map
+  explained = number === explained ? -1 : number;
+  press("saliency", explained);
   overlay();
 }
 async function gallery(number) {
   press("tabs", number);
   $("mistakes").replaceChildren();
-  const found = await ask("mistakes", number);
-  if ($("tabs").children[number].ariaPressed !== "true") return; // another was clicked meanwhile
+  const found = await call("mistakes", number);
+  if ($("tabs").children[number].ariaPressed !== "true") return; // another tab was clicked meanwhile
   document.querySelector(".gallery").hidden = !found.length;
   $("mistakes").replaceChildren(...found.map((one) => {
     const button = document.createElement("button");
     button.className = "mistake";
-    button.title = `test digit ${one.index}: ${(100 * one.confidence).toFixed(1)} % sure`;
+    button.title = `test digit ${one.index}: ${(100 * one.confidence).toFixed(1)} % confidence`;
     button.append(picture(one.crop));
     button.insertAdjacentHTML("beforeend", '<b class="true"></b> → <b class="false"></b>');
     button.querySelector(".true").textContent = one.label;
     button.querySelector(".false").textContent = one.predicted;
     button.onclick = () => {
-      showTile(picture(one.crop));
-      show(() => ask("digit", one.index));
+      showCrop(picture(one.crop));
+      show(() => call("predict_digit", one.index));
       scrollTo({ top: 0, behavior: "smooth" });
     };
     return button;
   }));
 }
 async function start() {
-  nets = (await ask("nets")).map(card);
+  nets = (await call("nets")).map(card);
   $("nets").replaceChildren(...nets.map((net) => net.card));
   tabs("tabs", gallery);
-  tabs("why", explain);
+  tabs("saliency", explain);
   explain(nets.length - 1);
   document.body.dataset.ready = "yes";
   await gallery(nets.length - 1);

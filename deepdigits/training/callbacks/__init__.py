@@ -1,1 +1,1 @@
-"""What watches a run."""
+"""Callbacks of the Trainer."""

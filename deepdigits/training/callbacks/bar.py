@@ -1,7 +1,6 @@
-"""One line at the foot of a terminal that is drawn anew in place."""
+"""A progress bar on the last line of the terminal."""
 
 import sys
-from datetime import timedelta
 
 from rich.console import Console
 from rich.live import Live
@@ -10,18 +9,18 @@ from rich.table import Table
 
 
 class Bar:
-    """A bar with text to its left and right; what is printed meanwhile rises above it.
+    """A bar with text on its left and right; printed lines appear above it.
 
-    No thread draws it: it costs nothing between two calls of :meth:`draw`.
+    No thread redraws it, so it costs nothing between two calls of :meth:`draw`.
     """
 
     def __init__(self) -> None:
         self._live: Live | None = None
 
     def draw(self, title: str, done: int, total: float, status: str = "") -> None:
-        """Draw ``done`` of ``total``; with an infinite total the bar moves without an end."""
+        """Draw ``done`` of ``total``; for an infinite total the bar moves back and forth."""
         if self._live is None:
-            # A console of its own: rich's global one keeps the stdout of its first use.
+            # A new console: rich's global one keeps the stdout of its first use.
             self._live = Live(console=Console(), auto_refresh=False, transient=True)
             self._live.start()
         end = total if total < float("inf") else None
@@ -35,21 +34,12 @@ class Bar:
         self._live.update(line, refresh=True)
 
     def close(self) -> None:
-        """Wipe the bar and give the terminal back; the next drawing begins a new one."""
+        """Erase the bar and restore the cursor; the next `draw` starts a new bar."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
 
 def has_terminal() -> bool:
-    """Whether stdout is a terminal on which a line can be drawn anew."""
+    """Whether stdout is a terminal that can redraw a line."""
     return sys.stdout.isatty() and Console().is_interactive
-
-
-def clock(seconds: float | None) -> str:
-    """Hours, minutes and seconds; ``-:--:--`` where they are not known.
-
-    >>> clock(3725.8), clock(None)
-    ('1:02:05', '-:--:--')
-    """
-    return "-:--:--" if seconds is None else str(timedelta(seconds=int(seconds)))

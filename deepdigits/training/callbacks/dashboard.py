@@ -47,7 +47,7 @@ class Dashboard(Callback):
             writer.add_text("config", indent(config.read_text(), "    "))
         # Written directly: the logger's log_hyperparams would add a first value of each metric.
         for summary in hyperparameters.hparams_summaries(trainer, pl_module):
-            writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+            writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock of an epoch that is resumed in its middle."""

@@ -1,4 +1,4 @@
-"""A run that is asked to stop saves what it has, and says how to go on."""
+"""Stop a run on a signal: save a checkpoint first, then print how to resume."""
 
 import os
 import signal
@@ -7,127 +7,145 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
 
 from deepdigits.core.errors import Interrupted
+from deepdigits.core.files import display_path
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint, validates_next
+from deepdigits.training.lightning_compat import replace_signal_handlers
 
 
 class GracefulShutdown(Callback):
-    """Stops at the end of the batch on SIGTERM and Ctrl-C, and under SLURM on SIGUSR1.
+    """Stop at the end of the batch on SIGTERM and Ctrl-C, and under SLURM on SIGUSR1.
 
-    Lightning 2.6 saves nothing on SIGTERM and ends with exit code 0. Here a training saves
-    ``last.ckpt`` first; one that is validating ends the epoch; before the trainer works, and at
-    a second signal, the stop is immediate. It must be the last of the callbacks.
+    A training saves ``last.ckpt`` first; if it is validating, it finishes the epoch first. Before
+    the trainer runs, and at a second signal, the stop is immediate. Lightning 2.6 saves nothing on
+    SIGTERM and exits with code 0. Must be the last of the callbacks.
 
-    A context manager: outside of it signals do what they did before.
+    A context manager that installs the signal handlers and restores the former ones. Two cases
+    leave the handlers as they are: in another thread than the main one Python cannot set them, and
+    a handler that was installed by C code could not be restored.
 
     Args:
-        verb: The verb that can go on with ``--resume``.
+        verb: The command that can be resumed with ``--resume``.
+
+    Attributes:
+        signum: The signal that was received in the context; None before.
+        last_checkpoint: The callback that saves the checkpoint. None: nothing is saved.
     """
 
     def __init__(self, verb: str = "train") -> None:
         self.verb = verb
         self.signum: int | None = None
         self.last_checkpoint: LastCheckpoint | None = None
-        self._at_work = False
-        self._former: dict[int, Any] = {}
+        self._entered = False
+        self._trainer_runs = False
+        self._former_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._take_over()
+        self.signum, self._entered = None, True
+        self._install_handlers()
         return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        at: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
-        for signum, handler in self._former.items():
+        for signum, handler in self._former_handlers.items():
             signal.signal(signum, handler)
-        self._former.clear()
+        self._former_handlers.clear()
+        self.signum, self._entered, self._trainer_runs = None, False, False
 
     def check(self) -> None:
-        """Stop between two stages, if a signal came.
+        """Stop between two stages.
 
         Raises:
-            Interrupted: One did.
+            Interrupted: A signal was received.
         """
         if self.signum is not None:
             self._stop("between two stages")
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """From here on a signal waits for the end of a batch; Lightning's handlers stay away."""
-        self._at_work = True
-        # It would put its own in front of these, just before it starts.
-        trainer._signal_connector.register_signal_handlers = self._take_over  # type: ignore[method-assign]
+        self._trainer_runs = self._entered
+        # Lightning's own would be called before these: it installs them when the stage starts.
+        replace_signal_handlers(trainer, self._install_handlers)
 
+    @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """From here on it does not."""
-        self._at_work = False
+        self._trainer_runs = False
 
+    @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and stop; the last batch of an epoch leaves that to the end of the epoch."""
-        whole = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if whole and not validates_next(trainer, batch_idx) and self._asked(trainer):
+        # After the last batch of an epoch, on_train_epoch_start of the next one stops the run.
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and not validates_next(trainer, batch_idx) and self._signal_received(trainer):
             self._save_and_stop(trainer)
 
+    @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop between two epochs; the one before has just been saved."""
-        begun = self.last_checkpoint is None or self.last_checkpoint.saved
-        if begun and self._asked(trainer):
+        # LastCheckpoint has saved the epoch before. Nothing is saved yet when a training starts:
+        # then the run stops after its first batch.
+        saved = self.last_checkpoint is None or self.last_checkpoint.saved
+        if saved and self._signal_received(trainer):
             self._stop(f"after epoch {trainer.current_epoch}", trainer)
 
-    def on_validation_batch_end(self, trainer: Trainer, *others: Any) -> None:
-        """Stop, where validation is all that is run."""
-        if trainer.state.fn != "fit" and self._asked(trainer):
+    @override
+    def on_validation_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        if trainer.state.fn != "fit" and self._signal_received(trainer):
             self._stop("while validating")
 
-    def on_test_batch_end(self, trainer: Trainer, *others: Any) -> None:
-        """Stop."""
-        if self._asked(trainer):
+    @override
+    def on_test_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        if self._signal_received(trainer):
             self._stop("while testing", trainer)
 
-    def on_predict_batch_end(self, trainer: Trainer, *others: Any) -> None:
-        """Stop."""
-        if self._asked(trainer):
+    @override
+    def on_predict_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        if self._signal_received(trainer):
             self._stop("while predicting")
 
-    def _received(self, signum: int, frame: FrameType | None) -> None:
-        first, self.signum = self.signum is None, signum
-        if not (first and self._at_work):
-            self._stop("at once")
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        is_first, self.signum = self.signum is None, signum
+        if not (is_first and self._trainer_runs):
+            self._stop("immediately")
 
-    def _asked(self, trainer: Trainer) -> bool:
-        asked = self.signum is not None
-        if trainer.world_size > 1:  # all stop together, whichever of them was asked
-            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-            self.signum = self.signum or (signal.SIGTERM if asked else None)
-        return asked
+    def _signal_received(self, trainer: Trainer) -> bool:
+        received = self.signum is not None
+        if trainer.world_size > 1:  # all processes stop together, whichever received the signal
+            received = trainer.strategy.reduce_boolean_decision(received, all=False)
+            self.signum = self.signum or (signal.SIGTERM if received else None)
+        return received
 
     def _save_and_stop(self, trainer: Trainer) -> None:
-        where = f"in epoch {trainer.current_epoch + 1} at step {trainer.global_step}"
+        position = f"in epoch {trainer.current_epoch + 1} at step {trainer.global_step}"
         if self.last_checkpoint is None:
-            self._stop(f"{where}; nothing is saved")
+            self._stop(f"{position}; nothing is saved")
         else:
             self.last_checkpoint.save(trainer)
-            self._stop(f"{where}, which is saved", trainer)
+            self._stop(f"{position}, which is saved", trainer)
 
-    def _stop(self, where: str, trainer: Trainer | None = None) -> None:
+    def _stop(self, when: str, trainer: Trainer | None = None) -> None:
         assert self.signum is not None
-        line = f"stopped by {signal.Signals(self.signum).name} {where}"
+        line = f"stopped by {signal.Signals(self.signum).name} {when}"
         if trainer is not None and self.last_checkpoint is not None and trainer.log_dir:
-            run = os.path.relpath(trainer.log_dir)
-            line += f"; go on with: deepdigits {self.verb} --resume {run}"
+            run = display_path(trainer.log_dir)
+            line += f"; resume with: deepdigits {self.verb} --resume {run}"
         raise Interrupted(self.signum, line)
 
-    def _take_over(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return  # only the main thread may
-        watched = [signal.SIGTERM, signal.SIGINT]
+    def _install_handlers(self) -> None:
+        is_main = threading.current_thread() is threading.main_thread()
+        if not (self._entered and is_main):
+            return
+        signums = [signal.SIGTERM, signal.SIGINT]
         if "SLURM_JOB_ID" in os.environ:
-            watched.append(signal.SIGUSR1)
-        for signum in watched:
-            former = signal.signal(signum, self._received)
-            self._former.setdefault(signum, former)
+            signums.append(signal.SIGUSR1)
+        for signum in signums:
+            former = signal.getsignal(signum)
+            if former is not None:  # None: installed by C code
+                self._former_handlers.setdefault(signum, former)
+                signal.signal(signum, self._handle)

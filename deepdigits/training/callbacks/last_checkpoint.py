@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.lightning_compat import mark_updated
 
 NAME = "last.ckpt"
 FINISHED = "finished.ckpt"
@@ -73,7 +74,7 @@ class LastCheckpoint(Checkpoint):
             state: Tensor = getattr(pl_module.train_metrics, name)
             # One process goes on with the counts of all: they are summed in the end.
             state.copy_(counted if trainer.is_global_zero else counted * 0)
-        pl_module.train_metrics._update_count += 1  # else computing it would warn
+        mark_updated(pl_module.train_metrics)
         if self._restored["should_stop"] and not _more_patience(trainer):
             trainer.should_stop = True
         self._restored = None
@@ -104,7 +105,7 @@ class LastCheckpoint(Checkpoint):
     def save(self, trainer: Trainer, name: str = NAME) -> Path:
         """Save a checkpoint now, at the end of a batch or an epoch."""
         path = _folder(trainer) / name
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, False)  # with weights_only unset, Lightning logs it each time
         self._saved_at, self.saved = monotonic(), True
         return path
 
@@ -121,7 +122,7 @@ def validates_next(trainer: Trainer, batch_idx: int) -> bool:
 
     What is saved there would resume behind the validation (Lightning 2.6).
     """
-    if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+    if trainer.is_last_batch:
         return True
     if batch_idx + 1 >= trainer.num_training_batches:
         return True

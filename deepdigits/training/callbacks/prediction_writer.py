@@ -1,13 +1,16 @@
-"""The class probabilities of a dataset, in a file."""
+"""Write the class probabilities of each image to a file."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
 
-from deepdigits.core.files import check_output_path
+from deepdigits.core.files import check_output_path, display_path
 from deepdigits.data.module import DigitsDataModule
+from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split, write_probabilities
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.report_writer import run_folder
@@ -17,46 +20,50 @@ SUFFIXES = (".csv", ".npz")
 
 
 class PredictionWriter(Callback):
-    """Writes what a net holds possible of each digit that it predicts.
+    """Write the class probabilities of each predicted image.
 
-    Not a `BasePredictionWriter`: that asks a DataLoader for the indices, and writes a file for each
-    process. Here the first process writes those of all, in the order of the split.
+    Lightning's `BasePredictionWriter` takes the indices from a DataLoader, and writes a file for
+    each process. Here the first process writes those of all, in the order of the split.
 
     Args:
-        output: A .csv or .npz file. AUTO: probabilities.csv in the run folder; where another split
-            than test is read, the name carries it. None: nothing is written.
+        output: A .csv or .npz file. ``auto``: probabilities.csv in the run folder, with the name of
+            the split added unless that is test. None: no file.
 
     Raises:
-        InputError: A file cannot be called so, or its folder is not there.
+        InputError: Wrong suffix, or the folder of the file does not exist.
     """
 
     def __init__(self, output: str | None = AUTO) -> None:
         if output not in (AUTO, None):
             check_output_path("--output", Path(output), SUFFIXES)
+            output = os.path.abspath(output)
         self.output = output
-        self._outputs = ProbabilityCollector()
+        self.probabilities: Tensor | None = None
+        self._collector = ProbabilityCollector()
 
+    @override
     def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any
     ) -> None:
-        """Collect."""
-        self._outputs.add_probabilities(outputs)
+        self._collector.add_probabilities(outputs)
 
+    @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write, on the first process, what all have collected, and say where."""
-        probabilities = self._outputs.take(trainer).numpy()
+        self.probabilities = self._collector.take(trainer)  # on all processes
+        probabilities = self.probabilities.numpy()
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, DigitsDataModule):
-            return  # loaders of the user's own: which digits these are is not known
+            return  # the user's own dataloaders: their labels are unknown
         split = data.test_split
         path = self._path(trainer, split)
         if path is None or not trainer.is_global_zero:
             return
         labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
         write_probabilities(path, probabilities, labels, data.class_names)
-        digits = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
-        where = os.path.relpath(path) if self.output == AUTO else path
-        print(f"probabilities of {digits}: {where}")
+        images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
+        print(f"probabilities of {images}: {display_path(path)}")
+        if trainer.ckpt_path:
+            print(f"checkpoint {display_path(trainer.ckpt_path)}")
 
     def _path(self, trainer: Trainer, split: str) -> Path | None:
         if self.output is None:
@@ -64,4 +71,8 @@ class PredictionWriter(Callback):
         if self.output != AUTO:
             return Path(self.output)
         run = run_folder(trainer)
-        return None if run is None else run.folder / of_split("probabilities.csv", split)
+        if run is None:
+            return None
+        folder = output_folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / of_split("probabilities.csv", split)

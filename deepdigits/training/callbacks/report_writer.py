@@ -13,8 +13,10 @@ from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import learning_curves
 from deepdigits.runs import evaluation
-from deepdigits.runs import report as reports
-from deepdigits.runs.report import TRAINING
+from deepdigits.runs.bundled import output_folder
+from deepdigits.runs.curves import write_curves
+from deepdigits.runs.json_files import write_json
+from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.classifier import LitClassifier
@@ -64,8 +66,9 @@ class ReportWriter(Callback):
         run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        run.write_json(TRAINING, _facts(trainer, pl_module, self._seconds))
+        write_json(run.folder / TRAINING, _facts(trainer, pl_module, self._seconds))
         if self._history:
+            write_curves(run.folder, self._history)
             self.files["curves"] = run.folder / "curves.png"
             learning_curves(self._history).savefig(self.files["curves"])
 
@@ -97,10 +100,12 @@ class ReportWriter(Callback):
 
     def _note(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         assert isinstance(pl_module, LitClassifier)
-        report = pl_module.report(stage)
-        for name, value in (("loss", report.loss), ("accuracy", report.accuracy)):
+        epoch = trainer.current_epoch + 1
+        for name, value in pl_module.scalars(stage).items():
             curve = self._history.setdefault(f"{stage}/{name}", [])
-            curve.append((trainer.current_epoch + 1, float(value or 0)))
+            if curve and curve[-1][0] == epoch:  # a further validation within the epoch
+                curve.pop()
+            curve.append((epoch, float(value or 0)))
 
     def _write(
         self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Split
@@ -116,9 +121,11 @@ class ReportWriter(Callback):
             return
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
         read = {"dataset": data.dataset_name, "split": split} | checkpoint
-        facts = read | reports.read_training(run)
+        facts = read | read_training(run.folder)
+        target = Run(output_folder(run))
+        target.folder.mkdir(parents=True, exist_ok=True)
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
-        self.files |= evaluation.write(run, self.report, facts, images, labels, probabilities)
+        self.files |= evaluation.write(target, self.report, facts, images, labels, probabilities)
 
     def _seconds_so_far(self) -> float:
         running = 0.0 if self._started is None else monotonic() - self._started
@@ -140,11 +147,11 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
 
 
 def run_folder(trainer: Trainer) -> Run | None:
-    """Where a run's files go: the logger's folder, else that of the checkpoint."""
+    """The run that is trained or evaluated: the logger's folder, else that of the checkpoint."""
     if trainer.logger is not None:
         return Run(Path(trainer.log_dir)) if trainer.log_dir else None
     if trainer.ckpt_path:
-        return Run(Path(trainer.ckpt_path).resolve().parent.parent)
+        return Run.of_checkpoint(Path(trainer.ckpt_path))
     return None
 
 

@@ -1,23 +1,26 @@
-"""The config.yaml of a run, whole."""
+"""Save config.yaml atomically."""
 
 from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
+from typing_extensions import override
 
 
 class AtomicSaveConfigCallback(SaveConfigCallback):
-    """Writes config.yaml whole or not at all: a run that is killed meanwhile can go on.
+    """Write config.yaml whole or not at all, so that a run killed meanwhile can be resumed.
 
-    To be used with ``config_filename`` ``config.part``, which is what Lightning writes.
+    Use it with ``config_filename="config.part"``, the file that Lightning writes first.
     """
 
+    @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Ask for the folder on all processes, as each must answer, then write on the first."""
+        # log_dir is read on all processes: the first one broadcasts it, and the others wait.
         self.folder = trainer.log_dir
         super().setup(trainer, pl_module, stage)
 
+    @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Put what Lightning has just written into place."""
+        # Called on the first process, after Lightning has written the part file.
         part = Path(str(self.folder), self.config_filename)
         part.replace(part.with_suffix(".yaml"))

@@ -52,7 +52,7 @@ def test_learning_rate_falls_to_zero_at_the_end(trained):
 
 def test_figures_equal_the_report(trained):
     cli, events = trained
-    report = cli.report_writer().report
+    report = cli.report_writer.report
     assert last(events, "test/accuracy") == pytest.approx(report.accuracy, abs=1e-7)
     assert last(events, "test/f1_macro") == pytest.approx(report.f1_macro, abs=1e-7)
     for label, scores in enumerate(report.classes):

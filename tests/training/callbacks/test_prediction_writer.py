@@ -1,4 +1,4 @@
-"""The saved predictions are those that the report counts, on one process and on two."""
+"""The saved predictions agree with the report, with one process and with two."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from deepdigits.training.callbacks.report_writer import ReportWriter
 
 @pytest.fixture
 def tested(make_trainer, tmp_path, tiny_digits):
-    """Tests an untrained net; gives what is saved, and the confusion matrix of the report."""
+    """Tests an untrained net; returns the saved predictions and the report's confusion matrix."""
 
     def test(eval_batch_size=2_000, split="test", **limits):
         logger = TensorBoardLogger(tmp_path, name="mlp", version="run")
@@ -36,7 +36,7 @@ def tested(make_trainer, tmp_path, tiny_digits):
 
 
 @pytest.mark.parametrize("eval_batch_size", [1, 7, 130, 2_000])
-def test_they_are_in_order_and_those_of_the_report(tested, tiny_arrays, eval_batch_size):
+def test_predictions_are_in_order_and_agree_with_the_report(tested, tiny_arrays, eval_batch_size):
     saved, confusion = tested(eval_batch_size)
     assert (saved.labels == tiny_arrays["t10k-labels-idx1-ubyte"]).all()
     assert len(np.unique(saved.predicted)) > 1
@@ -44,13 +44,13 @@ def test_they_are_in_order_and_those_of_the_report(tested, tiny_arrays, eval_bat
     assert counted.tolist() == confusion
 
 
-def test_a_limit_leaves_the_first_digits(tested, tiny_arrays):
+def test_a_limit_keeps_the_first_images(tested, tiny_arrays):
     saved, confusion = tested(eval_batch_size=20, limit_test_batches=2)
     assert (saved.labels == tiny_arrays["t10k-labels-idx1-ubyte"][:40]).all()
     assert np.sum(confusion) == 40
 
 
-def test_another_split_has_a_file_of_its_own(tested, tmp_path):
+def test_another_split_has_another_file(tested, tmp_path):
     saved, _ = tested(split="val")
     assert len(saved.labels) == 50
     assert not (tmp_path / "mlp/run/predictions.npz").exists()
@@ -60,7 +60,7 @@ TWO_PROCESSES = """
 import lightning.pytorch as L, torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from deepdigits import DigitsDataModule, LitMLP
-from deepdigits.callbacks.report_writer import ReportWriter
+from deepdigits.training.callbacks.report_writer import ReportWriter
 
 torch.manual_seed(0)
 trainer = L.Trainer(accelerator="cpu", devices=2, strategy="ddp", callbacks=[ReportWriter()],
@@ -86,4 +86,6 @@ def test_two_processes_save_what_one_does(tmp_path, make_trainer):
     trainer.test(LitMLP(norm=False), DigitsDataModule(), verbose=False)
     one = predictions.read(tmp_path / "mlp/one", "test")
     assert len(one.labels) == 10_000 and (one.labels == two.labels).all()
-    assert (one.predicted != two.predicted).mean() < 1e-3  # sums in another order may tip a tie
+    assert (
+        one.predicted != two.predicted
+    ).mean() < 1e-3  # another order of sums may change a near tie

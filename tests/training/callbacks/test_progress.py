@@ -1,4 +1,4 @@
-"""Lines without a terminal, lines and a bar on one; both at the cost of nothing."""
+"""Lines without a terminal, lines and a bar on a terminal, and no waiting for the device."""
 
 import os
 import pty
@@ -15,12 +15,13 @@ import pytest
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from deepdigits.core import timing as throughput
+from deepdigits.core import timing
 from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.training.callbacks import progress
+from deepdigits.training.callbacks import progress, time_left
 from deepdigits.training.callbacks.bar import Bar, has_terminal
-from deepdigits.training.callbacks.progress import HEADER, Progress
+from deepdigits.training.callbacks.epoch_table import HEADER
+from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.classifier import LitMLP
 
 pytestmark = pytest.mark.usefixtures("tiny_digits")
@@ -41,7 +42,7 @@ def fit(make: MakeTrainer, checkpoint: str | None = None, **settings: Any) -> Tr
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of the lines below the header, which comes once and first."""
+    """The cells of the lines after the header, which is printed once, first."""
     header, *lines = text.splitlines()
     assert header == HEADER
     assert all(len(line) == len(HEADER) for line in lines)
@@ -118,7 +119,7 @@ def test_time_left_is_at_most_that_of_max_time(
     assert re.fullmatch("0:09:[345][0-9]", left)
 
 
-def test_figures_of_an_earlier_validation_are_not_shown_as_new(
+def test_metrics_of_an_earlier_validation_are_not_shown_as_new(
     make_trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit(make_trainer, max_epochs=3, check_val_every_n_epoch=2)
@@ -127,7 +128,7 @@ def test_figures_of_an_earlier_validation_are_not_shown_as_new(
 
 
 class Save(Checkpoint):
-    """Saves at the end of an epoch, or after some steps."""
+    """Saves a checkpoint at the end of an epoch, or after some steps."""
 
     def __init__(self, path: Path, steps: int | None) -> None:
         self.path, self.steps = path, steps
@@ -191,8 +192,8 @@ class Terminal:
         return self.written.decode()
 
     @property
-    def screen(self) -> list[str]:
-        """The lines that stand there in the end."""
+    def lines(self) -> list[str]:
+        """The lines on the screen at the end."""
         lines, row = [""], 0
         for word in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r\n|\r|\n|[^\x1b\r\n]+", self.text):
             if word.endswith("\n"):
@@ -209,14 +210,14 @@ class Terminal:
 
 @contextmanager
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    seen = Terminal()
+    result = Terminal()
     ours, theirs = pty.openpty()
 
     def read() -> None:
         try:
             while chunk := os.read(ours, 4096):
-                seen.written += chunk
-        except OSError:  # Linux's way to say that the other end is closed
+                result.written += chunk
+        except OSError:  # on Linux: the other end is closed
             pass
 
     reader = threading.Thread(target=read)
@@ -227,7 +228,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
         monkeypatch.delenv(name, raising=False)
     with monkeypatch.context() as patch, os.fdopen(theirs, "w") as stdout:
         patch.setattr(sys, "stdout", stdout)
-        yield seen
+        yield result
     reader.join()
     os.close(ours)
 
@@ -241,13 +242,13 @@ def test_lines_and_a_bar_on_a_terminal(
         def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
             print("to the terminal\r", file=raw)  # not through rich, like Lightning's own log
 
-    with terminal(monkeypatch) as seen:
+    with terminal(monkeypatch) as screen:
         raw = sys.stdout
         trainer = make_trainer(
             max_epochs=2, callbacks=[Logs(), Progress()], enable_progress_bar=True
         )
         trainer.fit(LitMLP(hidden_sizes=[8]), digits())
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.text)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.text)
     bars = [line.strip() for line in re.split("[\r\n]+", plain) if "━" in line]
     assert all(len(bar) <= 80 for bar in bars)
     pattern = r"epoch 1/2 ━+ 5/5  loss \d\.\d{4}  [\d,]+ images/s  0:00:\d\d left"
@@ -255,35 +256,35 @@ def test_lines_and_a_bar_on_a_terminal(
     pattern = r"epoch 2/2 ━+ 3/5  loss \d\.\d{4}  val [\d.]+%  [\d,]+ images/s  0:00:\d\d left"
     assert any(re.fullmatch(pattern, re.sub("[╸╺]", "", bar)) for bar in bars)
     assert any(re.fullmatch("validation ━+ 3/3", bar) for bar in bars)
-    header, first, log, last = seen.screen  # the bar is gone
+    header, first, log, last = screen.lines  # the bar is gone
     assert [row[0] for row in rows("\n".join([header, first, last]))] == ["1/2", "2/2"]
     assert log == "to the terminal"
-    assert seen.text.rindex("\x1b[?25h") > seen.text.rindex("\x1b[?25l")  # the cursor is back
+    assert screen.text.rindex("\x1b[?25h") > screen.text.rindex("\x1b[?25l")  # the cursor is back
 
 
-def test_a_test_shows_a_bar_on_a_terminal_and_wipes_it(
+def test_a_test_shows_a_bar_on_a_terminal_and_erases_it(
     make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with terminal(monkeypatch) as seen:
+    with terminal(monkeypatch) as screen:
         trainer = make_trainer(callbacks=[Progress()], enable_progress_bar=True)
         net, data = LitMLP(hidden_sizes=[8]), digits()
         trainer.test(net, data, verbose=False)
         trainer.predict(net, data)
-    assert "test" in seen.text and "1/7" in seen.text and "prediction" in seen.text
-    assert seen.screen == []
+    assert "test" in screen.text and "1/7" in screen.text and "prediction" in screen.text
+    assert screen.lines == []
 
 
-def test_terminal_is_given_back_after_an_error(
+def test_terminal_is_restored_after_an_error(
     make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Fails(Callback):
         def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
             raise RuntimeError("in the middle")
 
-    with terminal(monkeypatch) as seen, pytest.raises(RuntimeError, match="in the middle"):
+    with terminal(monkeypatch) as screen, pytest.raises(RuntimeError, match="in the middle"):
         fit(make_trainer, callbacks=[Fails()])
-    assert seen.screen == [HEADER]
-    assert "\x1b[?25h" in seen.text
+    assert screen.lines == [HEADER]
+    assert "\x1b[?25h" in screen.text
 
 
 def test_choice_of_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,19 +294,19 @@ def test_choice_of_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TERM", "dumb")
         assert not has_terminal()
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert not has_terminal()  # colours, perhaps, but no line that is drawn anew
+    assert not has_terminal()  # colours are possible, a redrawn line is not
 
 
 class Clock:
-    """Seconds, set by hand."""
+    """A clock in seconds that the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        for module in (progress, throughput):
+        for module in (progress, time_left, timing):
             monkeypatch.setattr(module, "monotonic", lambda: self.now)
 
 
-def test_throughput_leaves_pauses_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throughput_excludes_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     speed = Throughput()
     assert speed.images_per_second == 0
@@ -332,7 +333,7 @@ class Loss:
         return 0.5
 
 
-def test_fetches_the_loss_only_to_draw_and_tells_speed_and_time_left(
+def test_loss_is_fetched_only_to_draw_the_bar_with_speed_and_time_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, loss, drawn = Clock(monkeypatch), Loss(), []

@@ -1,4 +1,4 @@
-"""Random numbers go on where a checkpoint was saved."""
+"""Random numbers continue from the state in a checkpoint."""
 
 import io
 import random
@@ -14,14 +14,14 @@ def draw():
     return (
         torch.rand(3).tolist(),
         np.random.rand(3).tolist(),
-        np.random.randn(),  # of two that are drawn at once, one is kept in the state
+        np.random.randn(),  # numpy draws two at once, and keeps one in its state
         random.random(),
-        random.gauss(),  # so here
+        random.gauss(),  # so does Python
     )
 
 
 @pytest.mark.parametrize("drawn_before", [0, 1, 700])
-def test_state_survives_a_checkpoint_that_holds_only_data(drawn_before):
+def test_state_is_restored_from_a_checkpoint_of_plain_data(drawn_before):
     for _ in range(drawn_before):
         draw()
     buffer = io.BytesIO()
@@ -34,7 +34,7 @@ def test_state_survives_a_checkpoint_that_holds_only_data(drawn_before):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_state_of_a_gpu_is_kept():
+def test_state_of_a_gpu_is_restored():
     state = random_state()
     first = torch.rand(3, device="cuda")
     set_random_state(state)

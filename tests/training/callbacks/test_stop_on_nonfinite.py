@@ -1,4 +1,4 @@
-"""A number that is not finite stops the training before it reaches the weights."""
+"""A loss or gradient that is not finite stops the training before it changes the weights."""
 
 from pathlib import Path
 from time import perf_counter
@@ -14,11 +14,11 @@ from deepdigits.core.errors import RunFailed
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite, any_not_finite
 
 CONFIGS = Path(__file__).parents[3] / "configs"
-POISONED = 3  # the batch
+POISONED = 3  # number of the batch
 
 
 class Poison(Callback):
-    """Makes a batch's pixels, or a gradient, not finite."""
+    """Sets a pixel of a batch, or a value of a gradient, to nan or infinity."""
 
     def __init__(self, what: str, value: float) -> None:
         self.what, self.value = what, value
@@ -42,8 +42,8 @@ def fit(make_trainer, *callbacks):
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("what", ["pixels", "gradient"])
-def test_poison_stops_the_run_before_the_step(what, value, make_trainer, tiny_digits):
-    poison, guard = Poison(what, value), StopOnNonFinite()
+def test_training_stops_before_the_step(what, value, make_trainer, tiny_digits):
+    poison, stop = Poison(what, value), StopOnNonFinite()
     weights: list[Tensor] = []
 
     class Watch(Callback):
@@ -54,7 +54,7 @@ def test_poison_stops_the_run_before_the_step(what, value, make_trainer, tiny_di
             weights.append(pl_module.net.head.weight.detach().clone())
 
     with pytest.raises(RunFailed) as stopped:
-        fit(make_trainer, poison, guard, Watch())
+        fit(make_trainer, poison, stop, Watch())
     assert f"at step {POISONED} (epoch 1, batch {POISONED})" in str(stopped.value)
     named = "gradient of net.head.bias" if what == "gradient" else "the loss is"
     assert named in str(stopped.value)
@@ -63,18 +63,18 @@ def test_poison_stops_the_run_before_the_step(what, value, make_trainer, tiny_di
 
 
 @pytest.mark.parametrize("what", ["pixels", "gradient"])
-def test_without_the_guard_the_weights_are_lost(what, make_trainer, tiny_digits):
+def test_without_the_callback_the_weights_become_nan(what, make_trainer, tiny_digits):
     net = fit(make_trainer, Poison(what, torch.nan))
     assert any(parameter.isnan().any() for parameter in net.parameters())
 
 
-def test_healthy_run_is_left_alone(make_trainer, tiny_digits):
-    with_guard, without = fit(make_trainer, StopOnNonFinite()), fit(make_trainer)
-    for a, b in zip(with_guard.parameters(), without.parameters(), strict=True):
+def test_finite_training_is_not_changed(make_trainer, tiny_digits):
+    with_callback, without = fit(make_trainer, StopOnNonFinite()), fit(make_trainer)
+    for a, b in zip(with_callback.parameters(), without.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_absurd_learning_rate_ends_in_one_line_and_leaves_no_bad_checkpoint(tiny_digits):
+def test_huge_learning_rate_gives_one_line_and_no_bad_checkpoint(tiny_digits):
     small = ["--data.batch_size", "32", "--data.val_size", "30", "--trainer.log_every_n_steps", "4"]
     with pytest.raises(RunFailed) as stopped:
         run(["fit", "-c", str(CONFIGS / "mlp.yaml"), *small, "--model.lr", "1e36"])
@@ -93,8 +93,8 @@ def test_any_value_is_found_and_none_is_changed(value):
     assert all(torch.equal(a, b) for a, b in zip(tensors[:2], before[:2], strict=True))
 
 
-def test_a_look_at_the_mlp_costs_less_than_a_hundredth_of_a_step():
-    """A step takes 3 ms; the best of many, for the machine may be busy."""
+def test_check_of_the_mlp_takes_less_than_a_hundredth_of_a_step():
+    """A step takes 3 ms. The minimum counts, since the machine may be busy."""
     gradients = [torch.randn_like(p) for p in LitMLP().parameters()]
     seconds = []
     for _ in range(300):

@@ -1,0 +1,85 @@
+"""``deepdigits predict``: the class probabilities of a split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdigits.commands.overrides import Overrides, override_arguments
+from deepdigits.data.module import DigitsDataModule, Split
+from deepdigits.runs.resolve import run_argument
+from deepdigits.runs.run import Run
+from deepdigits.training.cli import DigitsCLI
+from deepdigits.training.execution import call, execute
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The class probabilities of a split, in its order.
+
+    Attributes:
+        probabilities: float32 (N, C).
+        labels: True labels, int64 (N,).
+        images: uint8 (N, 28, 28).
+        class_names: Name of each class, (C,).
+        dataset: Name of the dataset.
+        split: train, val or test.
+    """
+
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    images: NDArray[np.uint8]
+    class_names: tuple[str, ...]
+    dataset: str
+    split: str
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class of each image, (N,)."""
+        best: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return best
+
+
+def predict(
+    run: Run | str | Path,
+    split: Split = "test",
+    output: str | Path | None = None,
+    overrides: Overrides = (),
+) -> Prediction:
+    """Predict the class probabilities of a split, in the precision of the run.
+
+    Args:
+        run: A run, its folder, a checkpoint in it, ``latest``, or a bundled net (cnn or mlp).
+        split: train, val or test; without augmentation.
+        output: A .csv or .npz file to write them to as well.
+        overrides: Flags that override the run's config, or a mapping of them.
+
+    Raises:
+        InputError: There is no such run, a flag is wrong, or the file cannot be written.
+    """
+    flags = [f"--ckpt_path={run_argument(run)}", f"--data.test_split={split}"]
+    flags.append(f"--output={'null' if output is None else output}")
+    cli = call("predict", [*flags, *override_arguments(overrides)])
+    data: Any = cli.datamodule
+    assert isinstance(data, DigitsDataModule)
+    images, labels = (tensor.cpu().numpy() for tensor in data.images_and_labels(split))
+    return Prediction(
+        cli.probabilities.numpy(),
+        labels,
+        images,
+        tuple(data.class_names),
+        data.dataset_name,
+        split,
+    )
+
+
+def main(args: Sequence[str]) -> DigitsCLI:
+    """Write the probabilities to a file.
+
+    Returns:
+        The CLI, with its trainer, model and datamodule.
+    """
+    return execute("predict", args)

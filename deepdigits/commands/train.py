@@ -1,0 +1,72 @@
+"""``deepdigits train`` and ``fit``: train a net, and test its best checkpoint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepdigits.commands import summary
+from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
+from deepdigits.core.errors import InputError
+from deepdigits.runs.resolve import run_argument
+from deepdigits.runs.run import Run
+from deepdigits.training.cli import DigitsCLI
+from deepdigits.training.execution import call, execute
+
+
+def train(
+    config: Config | Sequence[Config] = (),
+    overrides: Overrides = (),
+    *,
+    resume: Run | str | Path | None = None,
+    test: bool = True,
+) -> Run:
+    """Train a net, test its best checkpoint, and return its run.
+
+    The working directory, sys.path, environment, thread count and random state of the process are
+    the same afterwards.
+
+    Args:
+        config: A config file or a mapping; or several, where later ones override earlier ones.
+        overrides: Flags as on the command line, or a mapping such as
+            ``{"trainer.max_epochs": 1}``.
+        resume: A run to continue in its folder; then no config is needed.
+        test: Whether to test the best checkpoint at the end, which writes report.json.
+
+    Returns:
+        The run: its folder, config, metrics, report and model.
+
+    Raises:
+        InputError: A config, a flag or a file that they name is wrong.
+        RunFailed: The disk is full, or a loss is not finite.
+
+    Example::
+
+        run = deepdigits.train("configs/mlp.yaml", {"trainer.max_epochs": 1})
+        run.report.accuracy, run.metrics["val/loss"], run.model()
+    """
+    args = [*config_arguments(config), *override_arguments(overrides)]
+    if resume is not None:
+        args = ["--resume", run_argument(resume), *args]
+    folder = call("train" if test else "fit", args).run_folder
+    if folder is None:
+        raise InputError(
+            "this training wrote no run folder: leave out trainer.fast_dev_run and trainer.logger"
+        )
+    return Run(folder)
+
+
+def main(args: Sequence[str]) -> DigitsCLI:
+    """Train, test, and print the report.
+
+    Returns:
+        The CLI, with its trainer, model and datamodule.
+    """
+    cli = execute("train", args)
+    summary.print_evaluation(cli)
+    if files := cli.report_writer.files:
+        summary.print_next_steps(files["report"].parent)
+    return cli
+
+
+def main_fit(args: Sequence[str]) -> DigitsCLI:
+    """Train, and return the CLI."""
+    return execute("fit", args)

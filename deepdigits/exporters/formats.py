@@ -1,0 +1,105 @@
+"""Write a net as ONNX or as a torch.export program: raw pixels in, logits out."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deepdigits.core.version import __version__
+from deepdigits.models.layers import IMAGE_SIZE
+from deepdigits.runs.model_info import ModelInfo
+
+INPUT, OUTPUT = "images", "logits"
+INFO_FILE = "deepdigits.json"  # the description of the net inside a .pt2
+
+
+def write_onnx(net: nn.Module, info: ModelInfo, path: Path) -> None:
+    """Write ONNX: ``images`` float32 (batch, 1, 28, 28) in [0, 1] -> ``logits`` (batch, C).
+
+    The batch is of any size, normalising is part of the graph, and the metadata describe the net:
+    one property with JSON for each field of its ModelInfo.
+
+    Args:
+        net: In evaluation mode, on the CPU.
+        info: Its description.
+        path: The target.
+    """
+    import onnx
+
+    with _quiet():
+        program = torch.onnx.export(
+            net, **_call(), input_names=[INPUT], output_names=[OUTPUT], verbose=False
+        )
+    assert program is not None
+    model = program.model_proto
+    for part in (*model.graph.node, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]  # stack traces, with the paths of this machine
+    for part in (*model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]
+    del model.graph.metadata_props[:]
+    onnx.helper.set_model_props(model, properties(info))
+    model.producer_name, model.producer_version = "deepdigits", __version__
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def write_int8(source: Path, path: Path) -> None:
+    """Write a copy of an ONNX file whose linear layers have weights of 8 bits.
+
+    Their inputs are quantised at run time. Convolutions stay in 32 bits: they hold few of the
+    weights, and ONNX Runtime takes four times as long for them in 8 bits.
+
+    Args:
+        source: A file of `write_onnx`.
+        path: The target.
+    """
+    import onnx
+    from onnxruntime.quantization import quantize_dynamic
+
+    with _quiet():
+        quantize_dynamic(source, path, op_types_to_quantize=["MatMul", "Gemm"])
+    onnx.checker.check_model(path, full_check=True)
+
+
+def write_torch(net: nn.Module, info: ModelInfo, path: Path) -> None:
+    """Write a .pt2 of torch.export, which needs no class of this package; arguments as for ONNX."""
+    with _quiet():
+        program = torch.export.export(net, **_call())
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # with the paths of this machine
+        torch.export.save(program, path, extra_files={INFO_FILE: json.dumps(info.to_dict())})
+
+
+def properties(info: ModelInfo) -> dict[str, str]:
+    """The metadata of an ONNX file: text under each name.
+
+    >>> properties(ModelInfo("LitMLP", {}, {}, ("0", "1")))["class_names"]
+    '["0", "1"]'
+    """
+    named = {name: json.dumps(value) for name, value in info.to_dict().items()}
+    return {**named, "images": "float32 (batch, 1, 28, 28), 0 for the page to 1 for full ink"}
+
+
+def _call() -> dict[str, Any]:
+    # The exporter would take a batch of one for a constant.
+    images = torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE)
+    return {"args": (images,), "dynamic_shapes": {INPUT: {0: torch.export.Dim("batch")}}}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide log messages and warnings of the exporters, which users cannot act on."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,87 @@
+"""Verify that an exported file predicts what the net predicts, on every test digit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.data import sources
+from deepdigits.data.registry import DATASETS
+from deepdigits.inference.reader import to_images
+
+TOLERANCE = 1e-4  # of logits: float32 in another order of summation
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The comparison of an exported file with its net.
+
+    Attributes:
+        digits: Number of digits compared.
+        difference: The largest difference of a logit.
+        changed: Number of digits whose prediction differs.
+        accuracy: Of the file, in [0, 1].
+        net_accuracy: Of the net, in [0, 1].
+    """
+
+    digits: int
+    difference: float
+    changed: int
+    accuracy: float
+    net_accuracy: float
+
+    def __str__(self) -> str:
+        """One line.
+
+        >>> print(Verification(10_000, 3e-6, 0, 0.9961, 0.9961))
+        all 10,000 predictions equal the net's, logits differ by up to 3.0e-06; accuracy 99.61 %
+        """
+        same = f"all {self.digits:,} predictions equal the net's"
+        other = f"{self.changed} of {self.digits:,} predictions differ from the net's"
+        return (
+            f"{other if self.changed else same}, logits differ by up to {self.difference:.1e}; "
+            f"accuracy {100 * self.accuracy:.2f} %"
+        )
+
+
+def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
+    """All test images of a dataset, float32 (N, 1, 28, 28) in [0, 1], and their labels (N,).
+
+    Raises:
+        InputError: There is no such dataset, or it cannot be loaded.
+    """
+    if dataset not in DATASETS:
+        raise InputError(
+            f"the report of the run names the unknown dataset {dataset!r}, expected one of "
+            f"{', '.join(DATASETS)}"
+        )
+    folder = sources.default_data_dir()
+    sources.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
+    images, labels = sources.load(dataset, folder, train=False)  # type: ignore[arg-type]
+    return to_images(images), labels
+
+
+def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Verification:
+    """Compare the logits (N, C) of a file with those of the net, digit by digit."""
+    ours, theirs = of_net.argmax(1), of_file.argmax(1)
+    return Verification(
+        digits=len(labels),
+        difference=float((of_file - of_net).abs().max()),
+        changed=int((ours != theirs).sum()),
+        accuracy=float((theirs == labels).double().mean()),
+        net_accuracy=float((ours == labels).double().mean()),
+    )
+
+
+def assert_equivalent(found: Verification, path: Path) -> None:
+    """Check that the file computes what the net computes, except for rounding.
+
+    Raises:
+        RunFailed: A prediction differs, or a logit by more than `TOLERANCE`.
+    """
+    if found.changed or not found.difference <= TOLERANCE:  # a difference that is nan fails too
+        raise RunFailed(
+            f"{path.name} is not equivalent to the net, and was removed: {found} "
+            f"(allowed: {TOLERANCE:.0e})"
+        )

@@ -1,0 +1,127 @@
+"""The plain net of a run: read its weights and description, build it, write it as safetensors."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.data.registry import DATASETS
+from deepdigits.models import CNN, MLP
+from deepdigits.runs import checkpoint, weights
+from deepdigits.runs.model_info import ModelInfo
+from deepdigits.runs.report import read_report
+from deepdigits.runs.run import Run
+
+# The only classes that a file may name. Without their LightningModules, which import Lightning, a
+# net is loaded in half the time.
+NETS: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
+MODEL_MODULES = ("deepdigits",)  # the modules that a config may name them in
+SPLIT = ("dataset", "val_size", "split_seed")  # these settings decide which digits were trained on
+State = dict[str, Tensor]
+
+
+def read_model(run: Run) -> tuple[State, ModelInfo]:
+    """The weights of a run's checkpoint, under the names of the plain net, and its description.
+
+    Raises:
+        InputError: The run has no checkpoint, a damaged one, or a net of another class.
+    """
+    config = run.config
+    net = _class_name(config, run)
+    content = checkpoint.load(run.checkpoint)
+    settings = content.get("hyper_parameters")
+    if not isinstance(settings, dict):
+        raise InputError(
+            f"checkpoint {run.checkpoint} has no hyper_parameters, which hold the settings of its "
+            "net: train anew"
+        )
+    state: State = content["state_dict"]
+    if unknown := [key for key in state if not key.startswith("net.")]:
+        raise InputError(
+            f"checkpoint {run.checkpoint} is of another net: it has unknown weights {unknown[0]} "
+            f"({len(unknown)} in all)"
+        )
+    known = inspect.signature(NETS[net]).parameters  # the other settings are of the training
+    info = ModelInfo(
+        net=net,
+        settings={key: value for key, value in settings.items() if key in known},
+        data={key: config["data"][key] for key in SPLIT if key in config["data"]},
+        class_names=_class_names(config, run),
+        report=read_report(run.folder) or {},
+    )
+    return {key.removeprefix("net."): value for key, value in state.items()}, info
+
+
+def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.Module:
+    """The net of a description with the given weights, in evaluation mode on the CPU.
+
+    Args:
+        state: The weights, under the names of the plain net.
+        info: The description.
+        path: The file of the weights, for errors.
+
+    Raises:
+        InputError: The settings are invalid, or the weights do not fit them.
+    """
+    try:
+        if not state:
+            raise InputError(f"{path} is of another net: it has no weights")
+        if any(isinstance(v, list) and len(v) > len(state) for v in info.settings.values()):
+            raise ValueError("it would have more layers than there are weights")
+        with torch.device("meta"):  # takes no memory, however large a net the settings describe
+            sketch = NETS[info.net](**info.settings)
+        checkpoint.check_fits(state, sketch, path)
+        net = NETS[info.net](**info.settings)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the net of {path} cannot be built from its settings ({one_line(error, 200)}): train "
+            "anew, or name another run"
+        ) from error
+    net.load_state_dict(state)
+    return net.eval().requires_grad_(False)
+
+
+def write_weights(run: Run, path: Path) -> None:
+    """Write a run's net as safetensors: weights, description and how far it was trained.
+
+    Raises:
+        InputError: As `read_model`.
+    """
+    state, info = read_model(run)
+    content = checkpoint.load(run.checkpoint)
+    description = {
+        "model": info.to_dict(),
+        "epoch": content.get("epoch"),
+        "global_step": content.get("global_step"),
+        "lightning": content.get("pytorch-lightning_version"),
+    }
+    weights.write(path, state, description)
+
+
+def _class_name(config: Mapping[str, Any], run: Run) -> str:
+    """Name of the class of the run's net, one of `NETS`."""
+    model = config.get("model")
+    path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
+    module, _, name = path.rpartition(".")
+    if module not in MODEL_MODULES or name not in NETS:
+        raise InputError(
+            f"run {run.folder} has a net of {path}, but only LitCNN and LitMLP are loaded by name: "
+            "load another class in Python with its load_from_checkpoint"
+        )
+    return name
+
+
+def _class_names(config: Mapping[str, Any], run: Run) -> tuple[str, ...]:
+    """Names of the classes of the run's dataset."""
+    data = config.get("data")
+    dataset = data.get("dataset") if isinstance(data, dict) else None
+    if not isinstance(dataset, str) or dataset not in DATASETS:
+        raise InputError(
+            f"{run.config_file} names the unknown dataset {dataset!r}, expected one of "
+            f"{', '.join(DATASETS)}"
+        )
+    return tuple(DATASETS[dataset].classes)

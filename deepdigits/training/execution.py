@@ -1,0 +1,111 @@
+"""Run a command line of `fit`, `validate`, `test`, `predict` or `train` (fit, then test)."""
+
+import re
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed, one_line
+from deepdigits.training.arguments import expand_run
+from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
+from deepdigits.training.cli import DigitsCLI
+from deepdigits.training.isolation import isolated
+from deepdigits.training.message_filters import filtered_messages
+from deepdigits.training.options import Stage
+from deepdigits.training.parser import Parser
+
+STAGES: Mapping[str, Stage] = {
+    "train": "fit",
+    "fit": "fit",
+    "validate": "validate",
+    "test": "test",
+    "predict": "predict",
+}
+
+
+def execute(command: str, args: Sequence[str]) -> DigitsCLI:
+    """Parse a command line, run it and return what was built.
+
+    Args:
+        command: train, fit, validate, test or predict.
+        args: Its configs and flags.
+
+    Returns:
+        The CLI with its trainer, model, datamodule and report writer.
+
+    Raises:
+        InputError: A flag, a config or a file that they name is wrong.
+        RunFailed: The disk is full, a loss is not finite, or another process of the run ended.
+        Interrupted: A signal asked to stop.
+    """
+    with filtered_messages(), isolated(), _one_line_errors(), GracefulShutdown(command) as shutdown:
+        cli = DigitsCLI(STAGES[command], expand_run(command, args), shutdown)
+        cli.run()
+        shutdown.check()
+        if command == "train":
+            cli.test_best()
+        return cli
+
+
+def call(command: str, args: Sequence[str]) -> DigitsCLI:
+    """Like :func:`execute`, for calls from Python: Ctrl-C raises KeyboardInterrupt."""
+    try:
+        return execute(command, args)
+    except Interrupted as stop:
+        if stop.code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt(stop.line) from stop
+        raise
+
+
+def resolve_config(args: Sequence[str]) -> dict[str, Any]:
+    """The config that a `train` with these flags saves, without settings that are null.
+
+    Nothing is trained or written.
+
+    Raises:
+        InputError: A flag or a config is wrong.
+    """
+    with isolated():
+        cli = _Unbuilt("fit", args)
+        content = yaml.safe_load(cli.parser.dump(cli.config))
+    assert isinstance(content, dict)
+    return content
+
+
+def option_names(command: str) -> list[str]:
+    """The long options of a command, sorted; those of a net's class are not among them."""
+    with isolated():
+        parser = _Unbuilt(STAGES[command], ["--model=LitMLP"]).parser
+    assert isinstance(parser, Parser)
+    return parser.option_names()
+
+
+class _Unbuilt(DigitsCLI):
+    """Parses and settles a config, and builds nothing."""
+
+    def instantiate_classes(self) -> None:
+        """Build nothing."""
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Turn the failures that a user can act on into one-line errors."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(one_line(error)) from error
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise RunFailed(f"the run stopped: {one_line(error)}") from error
+    except RuntimeError as error:
+        if not re.search("gloo|nccl|connection (closed|reset)", str(error), re.I):
+            raise
+        raise RunFailed(
+            "another process of this run has ended, so this one stops too; resume with "
+            "`deepdigits train --resume latest`"
+        ) from error

@@ -1,0 +1,67 @@
+"""All uses of private APIs of Lightning, torch and torchmetrics, each with its reason.
+
+Read in lightning 2.6.6, torch 2.14.1 and torchmetrics 1.9.0. For each of them
+tests/training/test_lightning_compat.py fails if the private name is gone or behaves differently.
+The same tests check that no other module uses a private name of another package.
+"""
+
+from collections.abc import Callable
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torchmetrics import Metric
+
+Restore = Callable[..., None]
+
+
+def wrap_restore(trainer: Trainer, wrap: Callable[[Restore], Restore]) -> None:
+    """Wrap the two methods with which a trainer restores a checkpoint.
+
+    ``Trainer._checkpoint_connector`` of lightning 2.6.6; no hook encloses the restore step.
+    """
+    connector = trainer._checkpoint_connector
+    for name in ("_restore_modules_and_callbacks", "restore_training_state"):
+        setattr(connector, name, wrap(getattr(connector, name)))
+
+
+def replace_signal_handlers(trainer: Trainer, install: Callable[[], None]) -> None:
+    """Call ``install`` where the trainer would install its own signal handlers.
+
+    ``Trainer._signal_connector`` of lightning 2.6.6; no argument of Trainer turns its handlers off.
+    """
+    trainer._signal_connector.register_signal_handlers = install  # type: ignore[method-assign]
+
+
+def batches_trained(trainer: Trainer) -> int:
+    """Training batches of this process so far, over all epochs, including those before a resume.
+
+    ``total_batch_idx`` of the private class ``_FitLoop`` of lightning 2.6.6; ``Trainer`` itself
+    counts optimizer steps only.
+    """
+    return trainer.fit_loop.total_batch_idx + 1
+
+
+def mark_updated(metric: Metric) -> None:
+    """Tell a metric whose state was restored that it has data, so that ``compute`` does not warn.
+
+    ``Metric._update_count`` of torchmetrics 1.9.0; its public property ``update_count`` is
+    read-only, and ``merge_state`` does not change it.
+    """
+    metric._update_count += 1
+
+
+def nonfinite_flag(tensors: list[Tensor]) -> Tensor:
+    """Check all values of tensors on one CPU or CUDA device, without waiting for the device.
+
+    The call of ``torch.amp.GradScaler`` in torch 2.14.1, scaled by 1, which changes no finite
+    value. For the gradients of LitMLP it takes 17 microseconds on a CPU; the public
+    ``torch.nn.utils.get_total_norm`` takes 320.
+
+    Returns:
+        A scalar on the device: 1.0 if any value is nan or infinite, else 0.0.
+    """
+    device = tensors[0].device
+    flag, scale = torch.zeros((), device=device), torch.ones((), device=device)
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, flag, scale)
+    return flag

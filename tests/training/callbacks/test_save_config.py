@@ -1,0 +1,40 @@
+"""config.yaml is written whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
+
+from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
+
+
+@pytest.fixture
+def callback() -> AtomicSaveConfigCallback:
+    parser = LightningArgumentParser()
+    parser.add_argument("--lr", type=float)
+    config = parser.parse_args(["--lr", "0.5"])
+    return AtomicSaveConfigCallback(parser, config, "config.part", overwrite=True)
+
+
+def test_only_the_whole_file_is_left(callback: SaveConfigCallback, tmp_path: Path) -> None:
+    trainer = Trainer(logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
+    callback.setup(trainer, None, "fit")  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    assert "lr: 0.5" in (tmp_path / "config.yaml").read_text()
+
+
+def test_a_write_that_fails_keeps_the_former_config(
+    callback: SaveConfigCallback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("former")
+    trainer = Trainer(logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
+
+    def fail(self: LightningArgumentParser, config: object, path: str, **kwargs: object) -> None:
+        Path(path).write_text("half")
+        raise OSError("no space")
+
+    monkeypatch.setattr(LightningArgumentParser, "save", fail)
+    with pytest.raises(OSError, match="no space"):
+        callback.setup(trainer, None, "fit")  # type: ignore[arg-type]
+    assert (tmp_path / "config.yaml").read_text() == "former"

@@ -1,0 +1,290 @@
+"""Each private API still exists and does what lightning_compat relies on; nothing else uses one."""
+
+import ast
+import signal
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from torchmetrics import MeanMetric, Metric
+
+import deepdigits
+from deepdigits import DigitsDataModule, LitMLP
+from deepdigits.training.lightning_compat import (
+    batches_trained,
+    mark_updated,
+    nonfinite_flag,
+    replace_signal_handlers,
+    wrap_restore,
+)
+
+MakeTrainer = Callable[..., Trainer]
+BATCHES = 5
+VERSIONS = ("lightning 2.6.6", "torch 2.14.1", "torchmetrics 1.9.0")
+
+
+def fit(trainer: Trainer, checkpoint: Path | None = None) -> Trainer:
+    """Train a tiny MLP; an epoch has 5 batches."""
+    data = DigitsDataModule(batch_size=50, val_size=50)
+    trainer.fit(LitMLP(hidden_sizes=[8]), data, ckpt_path=checkpoint, weights_only=True)
+    return trainer
+
+
+@pytest.fixture
+def checkpoint(make_trainer: MakeTrainer, tiny_digits: Path, tmp_path: Path) -> Path:
+    """A checkpoint of one epoch, with the state of a callback."""
+    trainer = fit(make_trainer(callbacks=[Stateful()]))
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    return tmp_path / "one.ckpt"
+
+
+class Stateful(Callback):
+    """A callback with a state that, if told to, fails to load."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.fails = fails
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": 1}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self.fails:
+            raise KeyError("epochs")
+
+
+# ---------------------------------------------------------------- restore
+
+
+def test_wrap_restore_encloses_all_that_a_resume_reads(
+    make_trainer: MakeTrainer, checkpoint: Path
+) -> None:
+    calls: list[str] = []
+
+    def wrap(restore: Callable[..., None]) -> Callable[..., None]:
+        @wraps(restore)
+        def recorded(*args: Any, **kwargs: Any) -> None:
+            restored = trainer.current_epoch, trainer.lightning_module.trainer is trainer
+            calls.append(f"{restore.__name__} {restored}")
+            restore(*args, **kwargs)
+            calls.append(f"end {trainer.current_epoch}")
+
+        return recorded
+
+    trainer = make_trainer(max_epochs=2, callbacks=[Stateful()])
+    wrap_restore(trainer, wrap)
+    fit(trainer, checkpoint)
+    first, end, second, last = calls
+    assert first.startswith("_restore_modules_and_callbacks (0") and end == "end 0"
+    assert second.startswith("restore_training_state (0") and last == "end 1"
+    assert trainer.current_epoch == 2
+
+
+def test_wrap_restore_encloses_the_callbacks(make_trainer: MakeTrainer, checkpoint: Path) -> None:
+    def wrap(restore: Callable[..., None]) -> Callable[..., None]:
+        def explained(*args: Any, **kwargs: Any) -> None:
+            try:
+                restore(*args, **kwargs)
+            except KeyError as error:
+                raise RuntimeError("explained") from error
+
+        return explained
+
+    trainer = make_trainer(max_epochs=2, callbacks=[Stateful(fails=True)])
+    wrap_restore(trainer, wrap)
+    with pytest.raises(RuntimeError, match="explained"):
+        fit(trainer, checkpoint)
+
+
+# ---------------------------------------------------------------- signals
+
+
+class HandlerDuringFit(Callback):
+    """Notes the handler of SIGTERM when the training starts."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.handler = signal.getsignal(signal.SIGTERM)
+
+
+def test_replaced_signal_handlers_are_the_only_ones(
+    make_trainer: MakeTrainer, tiny_digits: Path
+) -> None:
+    before, installed = signal.getsignal(signal.SIGTERM), []
+    note = HandlerDuringFit()
+    trainer = make_trainer(callbacks=[note])
+    replace_signal_handlers(trainer, lambda: installed.append(True))
+    fit(trainer)
+    assert installed == [True]
+    assert note.handler == before == signal.getsignal(signal.SIGTERM)
+
+
+def test_lightning_installs_a_handler_of_its_own(
+    make_trainer: MakeTrainer, tiny_digits: Path
+) -> None:
+    """The reason for replace_signal_handlers."""
+    before, note = signal.getsignal(signal.SIGTERM), HandlerDuringFit()
+    fit(make_trainer(callbacks=[note]))
+    assert note.handler != before
+    assert "lightning" in type(note.handler).__module__
+
+
+# ---------------------------------------------------------------- counts
+
+
+class Counts(Callback):
+    """Notes the number of trained batches after each batch."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        self.counts.append(batches_trained(trainer))
+
+
+def test_batches_are_counted_over_epochs_and_a_resume(
+    make_trainer: MakeTrainer, checkpoint: Path
+) -> None:
+    counts = Counts()
+    trainer = make_trainer(max_epochs=3, callbacks=[counts, Stateful()], accumulate_grad_batches=5)
+    fit(trainer, checkpoint)
+    assert counts.counts == list(range(BATCHES + 1, 3 * BATCHES + 1))
+    assert batches_trained(trainer) == 3 * BATCHES
+
+
+def compute(metric: Metric) -> list[str]:
+    """The warnings of computing a metric."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        metric.compute()
+    return [str(warning.message) for warning in caught]
+
+
+def test_a_metric_that_is_marked_computes_without_a_warning() -> None:
+    metric = MeanMetric()
+    assert not metric.update_called and metric.update_count == 0
+    assert "before the ``update`` method" in compute(metric)[0]
+    metric.reset()
+    mark_updated(metric)
+    assert metric.update_called and metric.update_count == 1
+    assert compute(metric) == []
+    metric.reset()
+    assert not metric.update_called
+
+
+def test_torchmetrics_offers_no_public_way_to_mark_it() -> None:
+    metric = MeanMetric()
+    with pytest.raises(AttributeError):
+        metric.update_count = 1  # type: ignore[misc]
+    metric.merge_state({"mean_value": torch.tensor(1.0), "weight": torch.tensor(1.0)})
+    assert not metric.update_called
+
+
+# ---------------------------------------------------------------- nonfinite_flag
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 3e38, 1e-45, -0.0])
+def test_flag_is_set_by_any_value_that_is_not_finite(value: float, place: int) -> None:
+    tensors = [torch.randn(50), torch.randn(3, 4), torch.zeros(())]
+    tensors[place].view(-1)[-1] = value
+    before = [tensor.clone() for tensor in tensors]
+    flag = nonfinite_flag(tensors)
+    assert (flag.item(), flag.shape) == (float(not torch.tensor(value).isfinite()), ())
+    if flag.item() == 0:
+        assert all(torch.equal(a, b) for a, b in zip(tensors, before, strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_flag_stays_on_the_gpu() -> None:
+    tensors = [torch.ones(3, device="cuda"), torch.tensor(torch.nan, device="cuda")]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        flag = nonfinite_flag(tensors)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert flag.is_cuda and flag.item() == 1
+
+
+# ---------------------------------------------------------------- all of them are in one module
+
+PACKAGE = Path(deepdigits.__file__).parent
+COMPAT = "training/lightning_compat.py"
+BY_NAME = {"getattr", "setattr", "delattr", "hasattr", "attrgetter", "methodcaller"}
+
+
+def private(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("_") and not name.startswith("__")
+
+
+def private_uses(source: str) -> list[str]:
+    """Private names that a module takes from an object that is not ``self``, ``cls`` or its own."""
+    tree = ast.parse(source)
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and private(node.attr):
+            owner = ast.unparse(node.value)
+            if owner not in {"self", "cls", *own}:
+                found.append(f"{owner}.{node.attr}")
+        elif isinstance(node, ast.ImportFrom):
+            names = [*str(node.module).split("."), *(alias.name for alias in node.names)]
+            found += [f"import {name}" for name in names if private(name)]
+        elif isinstance(node, ast.Import):
+            names = [part for alias in node.names for part in alias.name.split(".")]
+            found += [f"import {name}" for name in names if private(name)]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in BY_NAME:
+            texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            found += [ast.unparse(node) for text in texts if private(text)]
+    return found
+
+
+def test_no_other_module_uses_a_private_name() -> None:
+    used = {
+        str(path.relative_to(PACKAGE)): names
+        for path in PACKAGE.rglob("*.py")
+        if (names := private_uses(path.read_text()))
+    }
+    assert set(used) == {COMPAT}, used
+
+
+def test_no_class_overrides_a_private_method_of_another_package() -> None:
+    overridden = []
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if parts[-1] in ("__init__", "__main__"):
+            continue
+        for cls in vars(import_module(".".join(parts))).values():
+            if not isinstance(cls, type) or not cls.__module__.startswith("deepdigits"):
+                continue
+            foreign = [base for base in cls.__mro__ if not base.__module__.startswith("deepdigits")]
+            names = [name for base in foreign for name in vars(base) if private(name)]
+            functions = (name for name, value in vars(cls).items() if callable(value))
+            overridden += [f"{cls.__qualname__}.{n}" for n in functions if n in names]
+    assert overridden == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "trainer._checkpoint_connector",
+        "super()._instantiate_trainer({}, [])",
+        "self.trainer._run(model)",
+        "setattr(trainer, '_run', None)",
+        "from lightning.pytorch.utilities._pytree import tree_flatten",
+        "from torch.nn.utils.clip_grad import _no_grad",
+        "import torch._dynamo",
+    ],
+)
+def test_a_private_name_is_found(line: str) -> None:
+    assert len(private_uses(f"import x\n{line}\n")) == 1
+    assert private_uses("self._model\ncls._model\nx.__dict__\n_own()\n") == []
+
+
+def test_the_versions_that_were_read_are_named() -> None:
+    text = " ".join((PACKAGE / COMPAT).read_text().split())
+    assert all(version in text for version in VERSIONS)
