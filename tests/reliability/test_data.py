@@ -137,6 +137,6 @@ def test_data_folder_that_is_only_read(
     with ledger("data folder that cannot be written, the data in it: same weights and report"):
         with pytest.raises(OSError, match="Read-only file system"):
             (data / "a").touch()
-        code, said = finish(TRAIN, tmp_path, DEEPDIGITS_DATA=str(data))
-        assert code == 0, said
+        code, text = finish(TRAIN, tmp_path, DEEPDIGITS_DATA=str(data))
+        assert code == 0, text
         assert same_run(tmp_path, unbroken)

@@ -1,4 +1,4 @@
-"""Checkpoints from strangers: nothing in them runs, and what is no good is one line."""
+"""Checkpoints from tampering: nothing in them runs, and what is no good is one line."""
 
 import io
 import pickle
@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from doors import BY_CONFIG, BY_FILE, BY_NAME, DOORS, RESUMING, each, enter, refusal
+from entry_points import (
+    BY_CONFIG,
+    BY_NAME,
+    ENTRY_POINTS,
+    OWN_CONFIG,
+    RESUMING,
+    all_pairs,
+    error_line,
+    open_run,
+)
 from ledger import Ledger
 from lightning.pytorch.cli import LightningCLI
-from strangers import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
+from tampering import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
 from torch import Tensor, nn
 
 from deepdigits import DigitsDataModule, LitClassifier, LitCNN, LitMLP
@@ -19,9 +28,11 @@ from deepdigits.__main__ import run
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 
-pytestmark = pytest.mark.usefixtures("found", "photo", "served")
-IGNORED = "hostile hyper-parameters in a checkpoint at a door: not obeyed, nothing is imported"
-REFUSED = "broken or hostile checkpoint at a door: one line, nothing is run"
+pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
+IGNORED = (
+    "hostile hyper-parameters in a checkpoint at an entry point: not obeyed, nothing is imported"
+)
+REFUSED = "broken or hostile checkpoint at an entry point: one line, nothing is run"
 
 
 class Code:
@@ -68,17 +79,17 @@ HPARAMS = {
 }
 
 
-@each(HPARAMS)
+@all_pairs(HPARAMS)
 def test_hyper_parameters_of_a_checkpoint_name_nothing(
-    kind: str, door: str, canary: Path, ledger: Ledger
+    kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     """The net is the config's, or one of ours: the run works as if they were not there."""
     with ledger(IGNORED):
         edit_checkpoints(HPARAMS[kind])
-        if kind == "nested class_path" and door in BY_NAME:
-            assert "cannot be built" in refusal(door)
+        if kind == "nested class_path" and entry in BY_NAME:
+            assert "cannot be built" in error_line(entry)
         else:
-            enter(door)
+            open_run(entry)
         assert not canary.exists()
 
 
@@ -121,14 +132,14 @@ CONTENT = {
 
 
 @pytest.mark.filterwarnings("ignore:.*[Ss]parse")  # torch has a word to say of such tensors
-@each(CONTENT)
+@all_pairs(CONTENT)
 def test_content_that_is_no_good_is_refused(
-    kind: str, door: str, canary: Path, ledger: Ledger
+    kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     with ledger(REFUSED):
         change, named = CONTENT[kind]
         edit_checkpoints(change)
-        assert named in refusal(door)
+        assert named in error_line(entry)
         assert not canary.exists()
 
 
@@ -144,12 +155,12 @@ SETTINGS = {
 }
 
 
-@each(SETTINGS, BY_NAME)
-def test_settings_that_make_no_net_are_refused(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(SETTINGS, BY_NAME)
+def test_settings_that_make_no_net_are_refused(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         change, named = SETTINGS[kind]
         edit_checkpoints(change)
-        assert named in refusal(door)
+        assert named in error_line(entry)
 
 
 def early_stop(content: Content) -> None:
@@ -173,25 +184,25 @@ TRAINING = {
 }
 
 
-@each(STATES, [*BY_CONFIG, *BY_FILE])
-def test_state_that_is_none_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(STATES, [*BY_CONFIG, *OWN_CONFIG])
+def test_state_that_is_none_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         edit_checkpoints(STATES[kind])
-        assert ".ckpt does not fit this run" in refusal(door)
+        assert ".ckpt does not fit this run" in error_line(entry)
 
 
-@each(TRAINING, RESUMING)
-def test_training_that_cannot_go_on_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(TRAINING, RESUMING)
+def test_training_that_cannot_go_on_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         edit_checkpoints(TRAINING[kind])
-        assert "checkpoint" in refusal(door)
+        assert "checkpoint" in error_line(entry)
 
 
 def test_the_engine_itself_has_a_key_error_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepdigits.training.cli.wrap_restore_errors", lambda trainer: None)
     edit_checkpoints(TRAINING["weights only"])
     with pytest.raises(KeyError, match="contains only the model"):
-        enter("fit --resume")
+        open_run("fit --resume")
 
 
 # ---------------------------------------------------------------- bytes
@@ -217,11 +228,11 @@ BYTES = {
 }
 
 
-@each(BYTES)
-def test_damaged_checkpoint_is_named(kind: str, door: str, canary: Path, ledger: Ledger) -> None:
+@all_pairs(BYTES)
+def test_damaged_checkpoint_is_named(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
     with ledger(REFUSED):
         replace_checkpoints(BYTES[kind])
-        assert "is damaged" in refusal(door)
+        assert "is damaged" in error_line(entry)
         assert not canary.exists()
 
 
@@ -234,11 +245,11 @@ def test_damaged_last_checkpoint_gives_way_to_the_best(
         last.write_bytes(BYTES[kind](last.read_bytes()))
         assert resolve_run(RUN).last_checkpoint == last.with_name("best.ckpt")
         assert f"going on from {RUN}/checkpoints/best.ckpt" in capsys.readouterr().err
-        assert enter("fit --resume").trainer.global_step == 8
+        assert open_run("fit --resume").trainer.global_step == 8
 
 
 def test_net_of_other_width_is_named() -> None:
-    assert "is of another net" in refusal("test", "--model.hidden_sizes", "[32]")
+    assert "is of another net" in error_line("test", "--model.hidden_sizes", "[32]")
 
 
 def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
@@ -283,6 +294,6 @@ def test_the_engine_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_all_doors_open_for_a_run_that_is_sound(served: list[str]) -> None:
-    for door in DOORS:
-        enter(door)
+    for entry in ENTRY_POINTS:
+        open_run(entry)
     assert served == [RUN]
