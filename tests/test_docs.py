@@ -18,6 +18,7 @@ from deepdigits.commands.registry import COMMANDS
 from deepdigits.commands.registry import LIGHTNING as LIGHTNING_COMMANDS
 from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
+from deepdigits.runs.config import RENAMED
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -187,6 +188,24 @@ def test_every_folder_of_the_package_is_in_the_readme() -> None:
 
 def test_every_docs_page_is_in_the_readme() -> None:
     assert {page for page in PAGES if page.startswith("docs/")} <= set(_targets(README))
+
+
+def test_every_renamed_key_is_in_the_changelog() -> None:
+    rows = re.findall(r"^\| `--(\S+)` \| `--(\S+)` \|", PAGES["CHANGELOG.md"], re.MULTILINE)
+    shown = {old.removesuffix(".*"): new.removesuffix(".*") for old, new in rows}
+    assert shown == RENAMED
+
+
+def test_moved_modules_of_the_changelog_exist() -> None:
+    table = PAGES["CHANGELOG.md"].partition("### Moved modules")[2]
+    for row in re.findall(r"^\| `.*$", table, re.MULTILINE):
+        old, new = (re.findall(r"`([\w.*]+)`", cell) for cell in row.split("|")[1:3])
+        assert old and new
+        folder = new[0].rpartition(".")[0]
+        for name in new:
+            module = (folder + name if name.startswith(".") else name).removesuffix(".*")
+            path = ROOT / "deepdigits" / module.replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").is_file(), module
 
 
 def test_every_dataset_is_named() -> None:
