@@ -111,7 +111,7 @@ class IndexSampler:
         if type(epoch) is not int or type(position) is not int or position < 0:
             raise InputError(
                 f"checkpoint: the position in the data is epoch {epoch!r}, batch {position!r}, "
-                "expected two whole numbers; resume from an earlier checkpoint"
+                "expected whole numbers from 0; resume from an earlier checkpoint"
             )
         self.epoch, self.position = self._resume = (epoch, position)
 

@@ -169,5 +169,5 @@ def test_unshuffled_order_is_the_datasets_own_in_every_epoch() -> None:
     ],
 )
 def test_an_invalid_position_is_an_error(state: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="batches of epoch"):
+    with pytest.raises(InputError, match="the position in the data is epoch"):
         batches().load_state_dict(state)

@@ -208,7 +208,7 @@ def test_dataset_device_is_used(dataset_device: Any, monkeypatch: pytest.MonkeyP
 def test_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read, load = [], sources.load
     monkeypatch.setattr(
-        datasets, "load", lambda *args, **kw: (read.append(kw["train"]), load(*args, **kw))[1]
+        sources, "load", lambda *args, **kw: (read.append(kw["train"]), load(*args, **kw))[1]
     )
     prepared("fit", "validate", "fit", "test", "predict")
     assert read == [True, False]
@@ -275,6 +275,6 @@ def test_a_later_change_of_the_working_directory_does_no_harm(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    data = DigitsDataModule(data_dir="digits")
+    data = DigitsDataModule(data_dir="digits", batch_size=20, val_size=40)
     monkeypatch.chdir("/")
     assert data.data_dir == tmp_path / "digits"

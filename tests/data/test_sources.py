@@ -74,8 +74,8 @@ def packed(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }
     for name, content in archives.items():
         (folder / name).write_bytes(content)
-    monkeypatch.setattr(datasets, "files", lambda package: tmp_path / "package")
-    monkeypatch.setattr(torchvision.sources.MNIST, "resources", md5_sums(archives))
+    monkeypatch.setattr(sources, "files", lambda package: tmp_path / "package")
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5_sums(archives))
     return archives
 
 
@@ -105,7 +105,7 @@ def test_mnist_needs_no_network_and_is_mnist(data_folder: Path, no_network: None
 @pytest.mark.distributed
 def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from deepdigits.data import datasets; import torchvision.datasets\n"
+        "import sys, pathlib; from deepdigits.data import sources; import torchvision.datasets\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "sources.prepare('mnist', pathlib.Path(sys.argv[1]))\n"
         "print(*(len(sources.load('mnist', pathlib.Path(sys.argv[1]), t)[0]) for t in (1, 0)))"
@@ -229,9 +229,9 @@ def test_full_disk_is_reported_in_one_line(
         raise OSError(28, "No space left on device")
 
     if failing == "copyfile":
-        monkeypatch.setattr(datasets, "copyfile", refuse)
+        monkeypatch.setattr(sources, "copyfile", refuse)
     else:
-        monkeypatch.setattr("torchvision.sources.mnist.download_and_extract_archive", refuse)
+        monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", refuse)
     with pytest.raises(InputError, match="No space left on device") as caught:
         prepare("mnist", tmp_path / "data")
     assert str(tmp_path / "data") in one_line(caught)
@@ -331,7 +331,7 @@ def kuzushiji(packed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.Monk
         DATASETS["mnist"], reader="KMNIST", embedded=False, sha256=MappingProxyType({})
     )
     monkeypatch.setitem(DATASETS, "kmnist", unknown)
-    monkeypatch.setattr(torchvision.sources.KMNIST, "resources", md5_sums(packed))
+    monkeypatch.setattr(torchvision.datasets.KMNIST, "resources", md5_sums(packed))
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     for name, content in packed.items():

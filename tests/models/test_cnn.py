@@ -47,7 +47,7 @@ def test_stride_of_an_odd_map() -> None:
 @pytest.mark.parametrize(
     ("modes", "message"),
     [
-        (["pool"], "downsample .*give both the same length"),
+        (["pool"], "downsample .*of the same length"),
         (["pool", "melt"], "downsample has melt, expected any of pool, stride, keep"),
     ],
 )
