@@ -73,9 +73,7 @@ def test_resumed_curves_go_on_and_keep_the_epochs_before(
         np.testing.assert_array_equal(after[tag][:2], before[tag])
 
 
-def test_a_history_of_version_0_1_goes_on(
-    fit: Callable[..., ReportWriter], tmp_path: Path
-) -> None:
+def test_a_history_of_version_0_1_goes_on(fit: Callable[..., ReportWriter], tmp_path: Path) -> None:
     """It has loss and accuracy only, without the figures of each class."""
     tags = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
     fit(state={"history": {tag: [(0, 0.5)] for tag in tags}, "seconds": 1.0}, max_epochs=1)
