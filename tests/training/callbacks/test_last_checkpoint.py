@@ -143,7 +143,7 @@ def test_last_is_the_last_epoch_even_where_it_is_not_the_best():
 
 
 def test_lightnings_own_last_leaves_out_what_is_not_the_best(monkeypatch):
-    monkeypatch.setattr(DigitsCLI, "_what_resumes", lambda *args: [])
+    monkeypatch.setattr(DigitsCLI, "_resume_callbacks", lambda *args: [])
     assert saved_epochs() == [0, 0]
 
 
