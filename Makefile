@@ -1,9 +1,11 @@
-# One command each: whatever a target needs is set up first, in .venv, from requirements.lock.
-# ARGS goes to the program that the target runs:   make train-cnn ARGS="--trainer.max_epochs 3"
-# PYTHON picks the interpreter for .venv:          make setup PYTHON=python3.12
+# Each target first sets up what it needs, in .venv, from requirements.lock.
+# ARGS is passed to the program that the target runs:   make train-cnn ARGS="--trainer.max_epochs 3"
+# PYTHON is the interpreter of .venv:                   make setup PYTHON=python3.12
 
 PYTHON ?= python3
 ARGS ?=
+# Tests run in one process for each core; ARGS="-n 0" runs them in one (for a debugger, or --pdb).
+PARALLEL := -n auto --dist worksteal
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -15,7 +17,7 @@ WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTH
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: $(READY) ## make .venv: the locked versions, and deepdigits in editable mode
+setup: $(READY) ## create .venv: the locked versions, and deepdigits in editable mode
 	@echo "ready: $(BIN)/deepdigits --help"
 
 train-mlp: $(READY) ## train the MLP, then test its best epoch
@@ -24,10 +26,10 @@ train-mlp: $(READY) ## train the MLP, then test its best epoch
 train-cnn: $(READY) ## train the CNN, then test its best epoch
 	$(BIN)/deepdigits train -c configs/cnn.yaml $(ARGS)
 
-tensorboard: $(READY) ## show every run in lightning_logs/ in the browser
+tensorboard: $(READY) ## show all runs of lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
 
-bench: $(READY) ## measure speed side by side: half an hour on 2 cores
+bench: $(READY) ## run the benchmarks: half an hour on 2 cores
 	$(BIN)/deepdigits bench data
 	$(BIN)/deepdigits bench loop
 	$(BIN)/deepdigits bench loop --config configs/cnn.yaml --epochs 3
@@ -36,42 +38,42 @@ bench: $(READY) ## measure speed side by side: half an hour on 2 cores
 	$(BIN)/deepdigits bench memory
 	$(BIN)/deepdigits bench scale
 
-demo: $(READY) ## a page to draw on, in the browser (ARGS: the runs to show)
+demo: $(READY) ## draw digits in the browser and see the predictions (ARGS: the runs to show)
 	$(BIN)/deepdigits demo $(ARGS)
 
-pretrained: $(READY) ## train the nets that come with the package anew (seed 0 of configs/cnn.yaml and mlp.yaml)
+pretrained: $(READY) ## retrain the nets that come with the package (seed 0 of configs/cnn.yaml and mlp.yaml)
 	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
 	$(BIN)/python -m deepdigits.runs.bundled lightning_logs/cnn/seed_0 cnn
 	$(BIN)/deepdigits repeat -c configs/mlp.yaml --seeds 1
 	$(BIN)/python -m deepdigits.runs.bundled lightning_logs/mlp/seed_0 mlp
 
 screenshots: $(READY) ## make the README's pictures in docs/ from the latest run (needs chromium)
-	$(BIN)/python tests/browser/screenshots.py $(ARGS)
+	PYTHONPATH=tests/browser $(BIN)/python docs/screenshots.py $(ARGS)
 
-test: $(READY) ## run the tests, but for the slow ones and those of the browser
-	$(BIN)/pytest $(ARGS)
+test: $(READY) ## run the tests, except the slow ones, those of the browser and the long reliability tests
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-browser: $(READY) ## run the tests that look at the dashboard in chromium
+test-browser: $(READY) ## test the dashboard and the demo in chromium
 	$(BIN)/pytest -m browser $(ARGS)
 
-test-reliability: $(READY) ## kill it, fill the disk, feed it rubbish: a table of what was lost (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "reliability or not reliability" tests/reliability $(ARGS)
+test-reliability: $(READY) ## kill runs, fill disks, damage files: prints a table of what was lost
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not browser" tests/reliability $(ARGS)
 
-test-all: $(READY) ## run them all
-	$(BIN)/pytest -m "" $(ARGS)
+test-all: $(READY) ## run all tests
+	$(BIN)/pytest $(PARALLEL) -m "" $(ARGS)
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(READY) ## mend what `make lint` finds and can be mended
+format: $(READY) ## fix style and format where ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 typecheck: $(READY) ## check the types of the package
 	$(BIN)/mypy
 
-lock: $(BIN)/python ## write requirements.lock anew from pyproject.toml (newest: ARGS=--upgrade)
+lock: $(BIN)/python ## update requirements.lock from pyproject.toml (newest versions: ARGS=--upgrade)
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
 	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--extra dev --generate-hashes --output-file requirements.lock $(ARGS) pyproject.toml
@@ -83,7 +85,7 @@ clean: ## remove caches and build outputs; never lightning_logs/ nor .venv
 distclean: clean ## clean, and remove .venv too; never lightning_logs/
 	rm -rf .venv
 
-# A lock without a change installs nothing anew; the stamp is written last, so a set-up cut short is taken up again.
+# The stamp is written last, so an interrupted set-up is repeated; an unchanged lock installs nothing.
 $(READY): pyproject.toml requirements.lock | $(BIN)/python
 	$(BIN)/python -m pip install --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -1,7 +1,14 @@
-"""What every test gets: a folder of its own, a clean environment, and data without a download."""
+"""Fixtures of all tests: an own working directory, a clean environment, data without a download."""
 
 import os
+
+# Tiny nets gain nothing from a second thread, and the tests run in several processes already.
+# Set before torch is imported, so it holds here, in the workers of pytest-xdist and in all that
+# they start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import random
+import shutil
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,17 +21,14 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 
-# Tiny nets gain nothing from a second thread, and on a busy machine threads that wait for each
-# other make them many times slower. A test that trains in earnest may ask for more.
-torch.set_num_threads(1)
-
-# The same examples in each run, and no clock: the machine that tests may be busy.
+# The same examples in each run, and no deadline: the machine may be busy.
 hypothesis.settings.register_profile("deepdigits", database=None, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("deepdigits")
 
@@ -32,25 +36,59 @@ NUM_TRAIN, NUM_TEST = 300, 130
 _LEAKING = ("XDG_CACHE_HOME", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all workers of pytest-xdist share; removed as pytest's others."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def make_once(shared_folder: Path) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Fills a folder once for all workers: the first one calls the function, the others wait."""
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = shared_folder / name, shared_folder / f"{name}.done"
+        with FileLock(shared_folder / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # left by a worker that failed
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
 @pytest.fixture(scope="session", autouse=True)
-def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the embedded MNIST is extracted, by the first test that needs it, for all of them."""
-    folder = tmp_path_factory.mktemp("deepdigits-data")
+def data_folder(shared_folder: Path) -> Iterator[Path]:
+    """The data folder: the first test that needs MNIST extracts it, for all workers."""
+    folder = shared_folder / "deepdigits-data"
+    folder.mkdir(exist_ok=True)
     with mock.patch.dict(os.environ, {"DEEPDIGITS_DATA": str(folder)}):
         yield folder
 
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs land in the test's own folder; environment and random numbers are the same for all."""
+    """Each test works in its own folder, with the same environment and the same seeds."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     np.random.seed(0)
     random.seed(0)
-    with mock.patch.dict(os.environ):  # puts back whatever the test sets
+    with mock.patch.dict(os.environ):  # restores what the test sets
         for name in _LEAKING:
             os.environ.pop(name, None)
         yield
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are built and saved, but left blank: drawing takes half the time of a short run.
+
+    For tests of anything but pictures. Processes that a test starts draw as always.
+    """
+    monkeypatch.setattr("matplotlib.figure.Figure.draw", lambda figure, renderer: None)
 
 
 def _idx(array: NDArray[Any]) -> bytes:
@@ -67,7 +105,7 @@ def idx() -> Callable[[NDArray[Any]], bytes]:
 
 
 def _drawings(labels: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """Ten different blotches under noise: what tells the classes apart is easy to learn."""
+    """Images of ten random patterns, one a class, with noise: easy to learn."""
     coarse = np.random.default_rng(0).random((10, 7, 7)) < 0.35
     shapes = 180.0 * coarse.repeat(4, axis=1).repeat(4, axis=2)
     noise = np.random.default_rng(seed).integers(0, 75, (len(labels), 28, 28))
@@ -76,7 +114,7 @@ def _drawings(labels: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def tiny_arrays() -> dict[str, NDArray[np.uint8]]:
-    """Content of the tiny set, under MNIST's file names; the classes are of unequal size."""
+    """The tiny dataset, by MNIST's file names; the classes differ in size."""
     arrays = {}
     for part, n, seed in (("train", NUM_TRAIN, 1), ("t10k", NUM_TEST, 2)):
         weights = np.linspace(1, 2, 10) / 15
@@ -99,7 +137,7 @@ def tiny_folder(
 
 @pytest.fixture
 def tiny_digits(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Makes "mnist" a set of 300 training and 130 test images; its data folder is the default."""
+    """Replace "mnist" by 300 training and 130 test images; the default data folder has them."""
     files = (tiny_folder / "MNIST" / "raw").glob("*-ubyte")
     sums = {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
     tiny = replace(DATASETS["mnist"], num_train=NUM_TRAIN, num_test=NUM_TEST, sha256=sums)
@@ -110,9 +148,9 @@ def tiny_digits(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def pages(data_folder: Path) -> dict[int, Image.Image]:
-    """The first test digit of each class, dark on a light sheet of 400 pixels, 28 as 280."""
-    datasets.prepare("mnist", data_folder)
-    images, labels = datasets.load("mnist", data_folder, train=False)
+    """The first test digit of each class, dark on a light page: 280 pixels of 400."""
+    sources.prepare("mnist", data_folder)
+    images, labels = sources.load("mnist", data_folder, train=False)
     sheets = {}
     for label in range(10):
         digit = images[int((labels == label).nonzero()[0])].numpy()
@@ -124,7 +162,7 @@ def pages(data_folder: Path) -> dict[int, Image.Image]:
 
 @pytest.fixture
 def make_trainer(tmp_path: Path) -> Callable[..., Any]:
-    """Builds a quiet Trainer on the CPU that leaves nothing behind unless asked to."""
+    """Builds a Trainer on the CPU without logger, checkpoints and progress bar, unless set."""
     from lightning.pytorch import Trainer
 
     def make(**settings: Any) -> Trainer:
@@ -145,7 +183,7 @@ def make_trainer(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks the network gets the error of a machine that has none."""
+    """Every connection fails as on a machine without a network."""
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise OSError("the network is forbidden in this test")

@@ -1,7 +1,6 @@
 """``deepdigits classify IMAGE...``: read the digits of photos and drawings."""
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,13 +15,14 @@ from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import tables
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import check_output_path
-from deepdigits.images.io import MAX_BYTES, SUFFIXES, open_image
+from deepdigits.images.sources import expand, expand_all, from_array, open_source, printable_path
 from deepdigits.inference.load import load
-from deepdigits.inference.reader import Digit, DigitReader, Reading
+from deepdigits.inference.reader import DigitReader
+from deepdigits.inference.reading import Reading
+from deepdigits.inference.rows import to_row
 from deepdigits.runs.resolve import RUN_HELP
 from deepdigits.runs.run import Run
 
-STDIN = "-"
 FIELDS = ("path", "digit", "confidence", "runner_up", "text")
 ImageSource = str | Path | Image.Image | NDArray[np.uint8]
 
@@ -51,12 +51,12 @@ def classify(
     def opened() -> Iterator[Image.Image]:
         for source in images:
             if isinstance(source, str | Path):
-                for path in _expand(str(source)):
+                for path in expand(str(source)):
                     names.append(path)
-                    yield _open(path)
+                    yield open_source(path)
             else:
                 names.append("")
-                yield source if isinstance(source, Image.Image) else _from_array(source)
+                yield source if isinstance(source, Image.Image) else from_array(source)
 
     readings = list(reader.read_all(opened()))
     return [replace(one, name=name) for one, name in zip(readings, names, strict=True)]
@@ -79,11 +79,11 @@ def main(args: Sequence[str]) -> list[dict[str, Any]]:
         _check_figure_path(options.show)
     reader = load(options.model)
     readings, shown, errors = [], [], []
-    for path in _expand_all(options.images):
+    for path in expand_all(options.images):
         try:
             if isinstance(path, InputError):
                 raise path
-            image = _open(path, colour=options.show is not None)
+            image = open_source(path, colour=options.show is not None)
             (reading,) = classify(image, reader)
         except InputError as error:
             errors.append(error)
@@ -127,89 +127,6 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
-def to_row(reading: Reading) -> dict[str, Any]:
-    """The reading of an image as in the JSON output.
-
-    ``digit`` is the class if the image has exactly one digit, else null; ``text`` is the number.
-    ``runner_up`` is the second most probable ``digit``, or number if there are several digits.
-    """
-    single = len(reading.digits) == 1
-    runner_up = reading.runner_up
-    return {
-        "path": reading.name,
-        "digit": _plain(reading.text) if single and reading.text else None,
-        "confidence": reading.confidence,
-        "runner_up": _plain(runner_up) if single and runner_up else runner_up,
-        "text": reading.text,
-        "digits": [_digit(digit, reading.class_names) for digit in reading.digits],
-    }
-
-
-def _digit(digit: Digit, names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "digit": None if digit.label is None else _plain(names[digit.label]),
-        "confidence": digit.confidence,
-        "runner_up": _plain(names[digit.runner_up]),
-        "box": list(digit.box),
-    }
-
-
-def _plain(name: str) -> int | str:
-    """A digit as a number; the name of another class as it is."""
-    return int(name) if name.isdecimal() else name
-
-
-def _expand_all(names: Sequence[str]) -> Iterator[str | InputError]:
-    """The files of several names, and an error in place of a folder without images."""
-    for name in names:
-        try:
-            yield from _expand(name)
-        except InputError as error:
-            yield error
-
-
-def _expand(name: str) -> Iterator[str]:
-    """The images in and below a folder, sorted; of another name the name itself.
-
-    Raises:
-        InputError: The folder has no image.
-    """
-    if name == STDIN or not os.path.isdir(name):
-        yield name
-        return
-    inside = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in SUFFIXES)
-    yield from (str(path) for path in inside if path.is_file())
-    if not inside:
-        endings = ", ".join(sorted(SUFFIXES))
-        raise InputError(f"folder {_shown(name)} has no image: expected {endings}")
-
-
-def _open(path: str, colour: bool = False) -> Image.Image:
-    if path == STDIN:
-        return open_image(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", colour)
-    return open_image(Path(path), _shown(path), colour)
-
-
-def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
-    """An image from its pixels.
-
-    Raises:
-        InputError: Wrong shape or type.
-    """
-    is_image = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    if pixels.dtype != np.uint8 or not is_image or not pixels.size:
-        raise InputError(
-            f"an image is an array of {pixels.dtype} {pixels.shape}, expected uint8 (H, W) or "
-            "(H, W, 3)"
-        )
-    return Image.fromarray(pixels)
-
-
-def _shown(path: str) -> str:
-    """A path on one line, with escapes for characters that are not printable."""
-    return path if path.isprintable() and path else repr(path)
-
-
 def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
         print(json.dumps(rows, indent=2))
@@ -217,7 +134,9 @@ def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
         return
     elif form == "csv":
         cells = [{name: row[name] for name in FIELDS} for row in rows]
-        print(tables.comma_separated([row | {"path": _shown(row["path"])} for row in cells]))
+        print(
+            tables.comma_separated([row | {"path": printable_path(row["path"])} for row in cells])
+        )
     else:
         head = ("image", "number", "confidence", "runner-up")
         tables.show(head, [_cells(row) for row in rows])
@@ -225,8 +144,13 @@ def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     if not row["text"]:
-        return [_shown(row["path"]), "no digit", "", ""]
-    return [_shown(row["path"]), row["text"], f"{row['confidence']:.2%}", str(row["runner_up"])]
+        return [printable_path(row["path"]), "no digit", "", ""]
+    return [
+        printable_path(row["path"]),
+        row["text"],
+        f"{row['confidence']:.2%}",
+        str(row["runner_up"]),
+    ]
 
 
 def _check_figure_path(path: Path) -> None:

@@ -11,7 +11,7 @@ from deepdigits.metrics.report import Report
 from deepdigits.runs.resolve import RUN_HELP, run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.cli import DigitsCLI
-from deepdigits.training.execution import execute
+from deepdigits.training.execution import call, execute
 
 SPLITS = ("train", "val", "test")
 
@@ -61,7 +61,7 @@ def main_validate(args: Sequence[str]) -> DigitsCLI:
 
 def _evaluate(run: Run | str | Path, split: Split, overrides: Overrides = ()) -> DigitsCLI:
     flags = [f"--ckpt_path={run_argument(run)}", f"--data.test_split={split}"]
-    return execute("test", [*flags, *override_arguments(overrides)])
+    return call("test", [*flags, *override_arguments(overrides)])
 
 
 def _run(command: str, args: Sequence[str]) -> DigitsCLI:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from deepdigits.commands.overrides import Overrides, override_arguments
@@ -14,7 +13,7 @@ from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.runs.resolve import run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.cli import DigitsCLI
-from deepdigits.training.execution import execute
+from deepdigits.training.execution import call, execute
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,12 @@ def predict(
     """
     flags = [f"--ckpt_path={run_argument(run)}", f"--data.test_split={split}"]
     flags.append(f"--output={'null' if output is None else output}")
-    cli = execute("predict", [*flags, *override_arguments(overrides)])
+    cli = call("predict", [*flags, *override_arguments(overrides)])
     data: Any = cli.datamodule
     assert isinstance(data, DigitsDataModule)
-    batches = cli.trainer.predict_loop.predictions
     images, labels = (tensor.cpu().numpy() for tensor in data.images_and_labels(split))
     return Prediction(
-        torch.cat([batch.float().cpu() for batch in batches]).numpy(),
+        cli.probabilities.numpy(),
         labels,
         images,
         tuple(data.class_names),

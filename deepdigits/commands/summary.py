@@ -1,10 +1,10 @@
 """Print the result of an evaluation."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from deepdigits.core import tables
+from deepdigits.core.files import display_path
 from deepdigits.metrics.report import Report
 from deepdigits.training.cli import DigitsCLI
 
@@ -36,11 +36,11 @@ def print_files(files: Mapping[str, Path | str | None]) -> None:
     """Print what was written or read: kind -> path; None is left out."""
     for kind, path in files.items():
         if path:
-            print(f"{kind:<11} {os.path.relpath(path)}")
+            print(f"{kind:<11} {display_path(path)}")
 
 
 def print_next_steps(folder: Path) -> None:
     """Print what to do next with a run that was just trained."""
-    run = os.path.relpath(folder)
-    print(f"\ndashboard   tensorboard --logdir {os.path.relpath(Path(run).parent.parent)}")
+    run = display_path(folder)
+    print(f"\ndashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
     print(f"more        deepdigits report {run} --split train")

@@ -9,7 +9,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.cli import DigitsCLI
-from deepdigits.training.execution import execute
+from deepdigits.training.execution import call, execute
 
 
 def train(
@@ -46,7 +46,7 @@ def train(
     args = [*config_arguments(config), *override_arguments(overrides)]
     if resume is not None:
         args = ["--resume", run_argument(resume), *args]
-    folder = execute("train" if test else "fit", args).run_folder
+    folder = call("train" if test else "fit", args).run_folder
     if folder is None:
         raise InputError(
             "this training wrote no run folder: leave out trainer.fast_dev_run and trainer.logger"

@@ -48,6 +48,17 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def display_path(path: Path | str) -> str:
+    """A path to print: relative if it is inside the working directory, else absolute.
+
+    >>> display_path(Path.cwd() / "report.json"), display_path("/nowhere/report.json")
+    ('report.json', '/nowhere/report.json')
+    """
+    absolute = Path(path).resolve()
+    here = Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
 def check_output_path(option: str, path: Path, suffixes: Sequence[str]) -> None:
     """Check the suffix of an output file and that its folder exists.
 

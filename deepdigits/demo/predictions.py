@@ -13,7 +13,8 @@ from deepdigits.core.errors import InputError
 from deepdigits.images.detection import Detection, detect_digits
 from deepdigits.images.io import open_image
 from deepdigits.images.normalization import SIDE, Crop
-from deepdigits.inference.reader import REJECTED, DigitReader
+from deepdigits.inference.reader import DigitReader
+from deepdigits.inference.reading import REJECTED
 from deepdigits.inference.saliency import occlusion
 
 Json = dict[str, Any]

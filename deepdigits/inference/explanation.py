@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from deepdigits.inference.reader import REJECTED, Digit, DigitReader, Reading
+from deepdigits.inference.reader import DigitReader
+from deepdigits.inference.reading import REJECTED, Digit, Reading
 from deepdigits.inference.saliency import occlusion
 from deepdigits.plots.recognition import MAX_IMAGES, DigitPanel, ImagePanel
 from deepdigits.plots.recognition_layout import MAX_DIGITS_SHOWN

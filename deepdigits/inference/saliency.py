@@ -20,8 +20,7 @@ def occlusion(net: nn.Module, image: Tensor, label: int, patch: int = 6, step: i
         step: Pixels between its positions.
 
     Returns:
-        (28, 28): above 0 where the pixel is evidence for the class, below 0 where it is evidence
-        against the class.
+        (28, 28): above 0 if a pixel is evidence for the class, below 0 if against it.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(784, 2, bias=False))
     >>> _ = net[1].weight.data.zero_()

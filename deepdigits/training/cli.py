@@ -4,29 +4,23 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from jsonargparse.typing import PositiveInt
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import (
-    EarlyStopping,
     EMAWeightAveraging,
-    ModelCheckpoint,
     WeightAveraging,
 )
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.runs.resolve import LOGS
-from deepdigits.training.arguments import EPILOGS, Parser, config_name, shorten
-from deepdigits.training.callbacks.dashboard import Dashboard
+from deepdigits.training.arguments import config_name
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
-from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
-from deepdigits.training.callbacks.prediction_writer import AUTO, PredictionWriter
+from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 from deepdigits.training.callbacks.report_writer import ReportWriter
@@ -35,28 +29,10 @@ from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_errors
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
+from deepdigits.training.options import Stage, add_options
+from deepdigits.training.parser import EPILOGS, Parser, shorten
 
-Stage = Literal["fit", "validate", "test", "predict"]
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
-
-DEFAULTS = {
-    "trainer.devices": 1,
-    "trainer.max_epochs": 10,
-    "trainer.log_every_n_steps": 20,
-    "trainer.enable_model_summary": False,
-    "checkpoint.filename": "best",
-    "checkpoint.monitor": "val/accuracy",
-    "checkpoint.mode": "auto",
-    "checkpoint.save_last": True,
-    "checkpoint.enable_version_counter": False,
-    "checkpoint.save_on_train_epoch_end": True,
-    # Under label smoothing the loss is lowest long before the errors are fewest.
-    "early_stopping.monitor": "val/accuracy",
-    "early_stopping.mode": "auto",
-    "early_stopping.patience": 10,
-    "logger.save_dir": LOGS,
-    "logger.default_hp_metric": False,
-}
 
 
 class DigitsCLI(LightningCLI):
@@ -107,18 +83,8 @@ class DigitsCLI(LightningCLI):
             raise InputError(f"a config is not UTF-8 text ({error.reason})") from error
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add callbacks and logger as named groups, and link dataset and seed to their users."""
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
-        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        parser.add_lightning_class_args(Dashboard, "dashboard")
-        parser.add_class_arguments(TensorBoardLogger, "logger")
-        _add_options(parser, self.stage)
-        parser.set_defaults({**DEFAULTS, "logger.name": config_name(self.args)})
-        parser.link_arguments(
-            "data.num_classes", "model.init_args.num_classes", apply_on="instantiate"
-        )
-        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        """Add callbacks, logger and options, with their defaults."""
+        add_options(parser, self.stage, config_name(self.args))
 
     def before_instantiate_classes(self) -> None:
         """Settle what depends on several settings, and refuse devices that do not exist."""
@@ -182,6 +148,13 @@ class DigitsCLI(LightningCLI):
         wrap_restore_errors(trainer)
         return trainer
 
+    @property
+    def probabilities(self) -> Tensor:
+        """Class probabilities (N, C) of a prediction, from all processes, in dataset order."""
+        writer = next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
+        assert writer.probabilities is not None
+        return writer.probabilities
+
     def run(self) -> None:
         """Run the stage, from the checkpoint that the config names."""
         path = self.config.ckpt_path
@@ -241,46 +214,6 @@ class DigitsCLI(LightningCLI):
         if self.shutdown is not None:
             self.shutdown.last_checkpoint = groups.last_checkpoint
         return [RNGStateCheckpoint(), groups.last_checkpoint]
-
-
-def _add_options(parser: LightningArgumentParser, stage: Stage) -> None:
-    """Add the options that belong to no class."""
-    parser.add_argument(
-        "--ema_decay",
-        type=float | None,
-        default=None,
-        help="Decay below 1 of an exponential average of the weights. null: no average.",
-    )
-    parser.add_argument(
-        "--num_threads",
-        type=PositiveInt | None,
-        default=None,
-        help="CPU threads of each process. Small nets train best with 1. null: all cores.",
-    )
-    parser.add_argument(
-        "--ckpt_path",
-        type=str | None,
-        default=None,
-        help="Checkpoint to start from.",
-    )
-    parser.add_argument(
-        "--weights_only",
-        type=bool | None,
-        default=None,
-        help="Has no effect: checkpoints are always loaded without running code.",
-    )
-    if stage in ("validate", "test"):
-        parser.add_argument(
-            "--verbose", type=bool, default=False, help="Also print Lightning's table of metrics."
-        )
-    if stage == "predict":
-        parser.add_argument(
-            "--output",
-            type=str | None,
-            default=AUTO,
-            help="File of the probabilities, .csv or .npz. auto: probabilities.csv in the run "
-            "folder. null: none.",
-        )
 
 
 def _check_devices(accelerator: Any, devices: Any) -> None:

@@ -1,6 +1,7 @@
 """Run a command line of `fit`, `validate`, `test`, `predict` or `train` (fit, then test)."""
 
 import re
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from deepdigits.core.errors import DISK, InputError, RunFailed, one_line
-from deepdigits.training.arguments import Parser, expand_run
+from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed, one_line
+from deepdigits.training.arguments import expand_run
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
-from deepdigits.training.cli import DigitsCLI, Stage
+from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.isolation import isolated
 from deepdigits.training.message_filters import filtered_messages
+from deepdigits.training.options import Stage
+from deepdigits.training.parser import Parser
 
 STAGES: Mapping[str, Stage] = {
     "train": "fit",
@@ -48,6 +51,16 @@ def execute(command: str, args: Sequence[str]) -> DigitsCLI:
         return cli
 
 
+def call(command: str, args: Sequence[str]) -> DigitsCLI:
+    """Like :func:`execute`, for calls from Python: Ctrl-C raises KeyboardInterrupt."""
+    try:
+        return execute(command, args)
+    except Interrupted as stop:
+        if stop.code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt(stop.line) from stop
+        raise
+
+
 def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     """The config that a `train` with these flags saves, without settings that are null.
 
@@ -56,7 +69,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: A flag or a config is wrong.
     """
-    with isolated():
+    with filtered_messages(), isolated():
         cli = _Unbuilt("fit", args)
         content = yaml.safe_load(cli.parser.dump(cli.config))
     assert isinstance(content, dict)
@@ -65,7 +78,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
 
 def option_names(command: str) -> list[str]:
     """The long options of a command, sorted; those of a net's class are not among them."""
-    with isolated():
+    with filtered_messages(), isolated():
         parser = _Unbuilt(STAGES[command], ["--model=LitMLP"]).parser
     assert isinstance(parser, Parser)
     return parser.option_names()

@@ -102,7 +102,7 @@ def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
     assert "98.800 % ± 0.200 (n=3)" in text
     assert f"95 % interval {98.8 - reach:.3f} to {98.8 + reach:.3f} (t)" in text
     assert "lowest 98.60 %, highest 99.00 %" in text
-    assert "one seed shows no spread" in repeat.to_text(RUNS, results[:1])
+    assert "one seed has no standard deviation" in repeat.to_text(RUNS, results[:1])
 
 
 @pytest.mark.parametrize("code", [2, -9])

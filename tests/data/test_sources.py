@@ -105,7 +105,8 @@ def test_mnist_needs_no_network_and_is_mnist(data_folder: Path, no_network: None
 @pytest.mark.distributed
 def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from deepdigits.data import datasets; import torchvision.datasets\n"
+        "import sys, pathlib; import torchvision.datasets\n"
+        "from deepdigits.data import sources as datasets\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "datasets.prepare('mnist', pathlib.Path(sys.argv[1]))\n"
         "print(*(len(datasets.load('mnist', pathlib.Path(sys.argv[1]), t)[0]) for t in (1, 0)))"

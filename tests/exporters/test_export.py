@@ -158,6 +158,6 @@ def test_wrong_input_is_named(args, message) -> None:
 
 def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypatch) -> None:
     monkeypatch.setitem(packages.EXTRAS, "export", ("onnx", "no_such_runtime"))
-    wanted = r"needs no_such_runtime, .*: pip install 'deepdigits\[export\]'"
+    wanted = r"needs no_such_runtime, .*: run pip install 'deepdigits\[export\]'"
     with pytest.raises(InputError, match=wanted):
         run(["export", "cnn", "--to", "onnx"])

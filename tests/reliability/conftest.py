@@ -1,4 +1,4 @@
-"""What the proofs share: the ledger that they write, and files of strangers for them to open."""
+"""Fixtures of the reliability tests: finished runs, a downloaded run, small file systems."""
 
 import os
 import shutil
@@ -7,39 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ledger import Ledger
+from ledger_plugin import *  # noqa: F403  # its fixture and hooks
 from PIL import Image, ImageDraw
 from shell import finish
-from strangers import CONFIGS, RUN, lay_evil
+from tampering import CONFIGS, RUN, write_malicious_modules
 from trainings import TRAIN
-
-from deepdigits.__main__ import run
-
-LEDGER = Ledger()
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    """Where a proof says what it does; see `ledger.Ledger`."""
-    return LEDGER
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.failed:
-        LEDGER.failed(report.nodeid)
-    elif report.skipped:
-        LEDGER.skipped(str(report.longrepr[2] if isinstance(report.longrepr, tuple) else ""))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if LEDGER.rows:
-        terminalreporter.section("reliability")
-        terminalreporter.write_line(LEDGER.table())
 
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts a small file system; taken away in the end."""
+    """Mounts a small file system for the test."""
     mounted = []
 
     def make(name: str, options: str) -> Path:
@@ -57,43 +34,45 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 
 @pytest.fixture(scope="session")
-def unbroken(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
-    """The folder of a run that was never stopped."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    code, said = finish(TRAIN, folder)
-    assert code == 0, said
-    return folder
+def unbroken(make_once: Callable[..., Path], data_folder: Path) -> Path:
+    """The folder of a run that was never interrupted."""
+
+    def fill(folder: Path) -> None:
+        code, text = finish(TRAIN, folder)
+        assert code == 0, text
+
+    return make_once("unbroken", fill)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
-    """A short run of the MLP, tested."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("DEEPDIGITS_DATA", str(data_folder))
+def trained(make_once: Callable[..., Path], data_folder: Path) -> Path:
+    """The run folder of a short training of the MLP, tested."""
+
+    def fill(folder: Path) -> None:
         short = ["--trainer.limit_train_batches", "4", "--trainer.max_epochs", "1"]
         debug = ["-c", str(CONFIGS / "trainer" / "debug.yaml"), *short]
-        run(["train", "-c", str(CONFIGS / "mlp.yaml"), *debug])
-    return folder / "lightning_logs" / "mlp" / "version_0"
+        code, text = finish(["train", "-c", str(CONFIGS / "mlp.yaml"), *debug], folder)
+        assert code == 0, text
+
+    return make_once("trained", fill) / "lightning_logs" / "mlp" / "version_0"
 
 
 @pytest.fixture
-def found(trained: Path) -> Path:
-    """A copy of it in the working directory, as it was downloaded."""
+def downloaded(trained: Path) -> Path:
+    """A copy of the trained run in the working directory."""
     shutil.copytree(trained, RUN)
     return Path(RUN)
 
 
 @pytest.fixture
-def canary(found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The file that appears when code runs; the module that makes it is there to be imported."""
-    yield from lay_evil(tmp_path, monkeypatch)
+def canary(downloaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file that exists once malicious code has run; see `write_malicious_modules`."""
+    yield from write_malicious_modules(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def photo() -> Path:
-    """A photo of a digit, for the doors that want one."""
+    """A photo of a digit."""
     one = Image.new("L", (100, 100), 255)
     ImageDraw.Draw(one).line((50, 20, 50, 80), fill=0, width=8)
     one.save("one.png")
@@ -102,7 +81,7 @@ def photo() -> Path:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the page was started for, in place of starting it."""
+    """The nets that the demo page was started with; it is not really started."""
     server = pytest.importorskip("deepdigits.demo.server")
     nets: list[str] = []
     monkeypatch.setattr(server, "build", lambda readers: [reader.name for reader in readers])

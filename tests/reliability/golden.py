@@ -1,11 +1,12 @@
-"""Record or check the results of short fixed-seed runs: proof that a redesign changed nothing.
+"""Record or check the results of short fixed-seed runs, which a change of code must not change.
 
     python tests/reliability/golden.py            compare with golden.json
     python tests/reliability/golden.py --record   add the results of this machine to golden.json
 
-Only the command line and the files of a run folder are used, so the script survives any change of
-the package's inside. Weights and probabilities are equal to the last bit only on the same processor
-with the same torch: golden.json has one entry for each pair of the two.
+Only the command line and the files of a run folder are used, so the script works with any version
+of the package. Weights and probabilities are equal bit by bit only on the same processor with the
+same torch: golden.json has one entry for each pair of the two. Elsewhere the texts that are read in
+photos must be equal, and figures may differ by `TOLERANCES`.
 """
 
 import hashlib
@@ -32,13 +33,21 @@ RUNS = {
     "cnn": ["--trainer.limit_train_batches", "12"],
 }
 NUM_PHOTOS = 24
+# On another processor rounding differs, and after 120 steps a few of 1,000 images tip over. Largest
+# differences allowed, by the last part of a figure's name; weights and sums are not compared.
+TOLERANCES = {"accuracy": 0.01, "f1_macro": 0.015, "errors": 10, "loss": 0.02}
 
 
 def machine() -> str:
-    """The processor and the version of torch: what decides the last bit."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else 'unknown processor'}, torch {torch.__version__}"
+    """The processor and the version of torch, which decide the last bit of each weight."""
+    facts = dict.fromkeys(("model name", "cpu family", "model"), "unknown")
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in facts:
+            facts[key.strip()] = value.strip()
+    name, family, model = facts.values()
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{name} (family {family}, model {model}, {capability}), torch {torch.__version__}"
 
 
 def results() -> dict[str, Any]:
@@ -70,8 +79,33 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
     return [] if one == other else [f"{name}: {one}, now {other}"]
 
 
+def differences_elsewhere(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """As `differences`, for results of another processor: texts, and figures within `TOLERANCES`.
+
+    >>> differences_elsewhere({"mlp": {"errors": 3}}, {"mlp": {"errors": 4}})
+    []
+    >>> differences_elsewhere({"mlp": {"errors": 3}}, {"mlp": {"errors": 33}})
+    ['mlp.errors: 3, now 33']
+    """
+    lines = []
+    for name in sorted({*one, *other}):
+        for key in ("text", *TOLERANCES):
+            a, b = (results.get(name, {}).get(key) for results in (one, other))
+            within = None not in (a, b) and key != "text" and abs(a - b) <= TOLERANCES[key]
+            lines += [] if within else differences(a, b, f"{name}.{key}")
+    return lines
+
+
+def check(found: dict[str, Any]) -> list[str]:
+    """Compare results with golden.json: with the entry of this machine, otherwise with each."""
+    recorded = json.loads(RECORD.read_text())
+    if machine() in recorded:
+        return differences(recorded[machine()], found)
+    return [line for one in recorded.values() for line in differences_elsewhere(one, found)]
+
+
 def _train(name: str, flags: list[str], folder: Path) -> dict[str, Any]:
-    """Train two epochs, resume for a third; sums of the weights and figures of the test."""
+    """Train two epochs and resume for a third; return sums of weights and test figures."""
     run = folder / "lightning_logs" / name / "version_0"
     config = str(ROOT / "configs" / f"{name}.yaml")
     epochs = ["--trainer.max_epochs", "2"]
@@ -123,19 +157,19 @@ def _deepdigits(args: list[str], folder: Path | str) -> str:
 
 
 def main() -> None:
-    """Compare with the recorded results of this machine, or record them."""
+    """Compare with the recorded results, or record those of this machine."""
     os.environ.setdefault("DEEPDIGITS_DATA", str(Path.home() / ".cache" / "deepdigits"))
-    recorded = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
     found = results()
     if "--record" in sys.argv:
+        recorded = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
         recorded[machine()] = found
         RECORD.write_text(json.dumps(recorded, indent=1) + "\n")
         print(f"recorded for {machine()}: {RECORD}")
         return
-    if machine() not in recorded:
-        sys.exit(f"nothing is recorded for {machine()}: run with --record on the former commit")
-    lines = differences(recorded[machine()], found)
-    print("\n".join(lines) or f"all results are as recorded for {machine()}")
+    lines = check(found)
+    exact = machine() in json.loads(RECORD.read_text())
+    where = f"for {machine()}" if exact else f"elsewhere, within {TOLERANCES}"
+    print("\n".join(lines) or f"all results are as recorded {where}")
     sys.exit(1 if lines else 0)
 
 

@@ -1,7 +1,7 @@
-"""`deepdigits` as a shell starts it, without the seconds that importing torch takes.
+"""`deepdigits` in a process of its own, without the seconds that importing torch takes.
 
-A fork server imports once; each command line is a process of its own, forked from it, that calls
-the entry point of the shell. It can be killed like any other.
+A fork server imports everything once. Each command line is a process forked from it, which calls
+the console script's function and can be killed like any other process.
 """
 
 import multiprocessing
@@ -15,9 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(args: list[str], folder: Path, **environment: str) -> BaseProcess:
-    """Start a command line in a folder; its output goes into a file there."""
+    """Start a command line in a folder; its output goes into output.txt there."""
     CONTEXT.set_forkserver_preload(["deepdigits.training.cli", "matplotlib.pyplot", "shell"])
-    os.environ["OMP_NUM_THREADS"] = "1"
     environment = {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]} | environment
     process = CONTEXT.Process(target=_main, args=(args, str(folder), environment))
     process.start()
@@ -25,7 +24,7 @@ def start(args: list[str], folder: Path, **environment: str) -> BaseProcess:
 
 
 def finish(args: list[str], folder: Path, **environment: str) -> tuple[int, str]:
-    """Run a command line to its end: exit code, and what it has said."""
+    """Run a command line to its end: exit code and output."""
     process = start(args, folder, **environment)
     process.join()
     assert process.exitcode is not None
@@ -33,7 +32,7 @@ def finish(args: list[str], folder: Path, **environment: str) -> tuple[int, str]
 
 
 def output(folder: Path) -> str:
-    """What the command line that was started last in this folder has said so far."""
+    """The output so far of the command line that was started last in this folder."""
     return (folder / "output.txt").read_text()
 
 

@@ -114,7 +114,7 @@ def test_without_the_lock_one_spoils_the_archives_of_another(
         download(*args)
 
     second = Thread(target=prepare_too, daemon=True)
-    free = lambda folder: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
+    free = lambda folder, advice: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
     for name, stand_in in (("locked", free), ("copyfile", halting), ("_download", meanwhile)):
         monkeypatch.setattr(datasets, name, stand_in)
     with pytest.raises(InputError, match="could not be downloaded"):
@@ -137,6 +137,6 @@ def test_data_folder_that_is_only_read(
     with ledger("data folder that cannot be written, the data in it: same weights and report"):
         with pytest.raises(OSError, match="Read-only file system"):
             (data / "a").touch()
-        code, said = finish(TRAIN, tmp_path, DEEPDIGITS_DATA=str(data))
-        assert code == 0, said
+        code, text = finish(TRAIN, tmp_path, DEEPDIGITS_DATA=str(data))
+        assert code == 0, text
         assert same_run(tmp_path, unbroken)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
-from asking import ask
 from ledger import Ledger
 from shell import ROOT
+from signals_helper import send_signal
 from trainings import TIMES, same_bytes
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
@@ -142,7 +142,7 @@ def test_signal_to_one_process_stops_all_and_they_go_on_to_the_same_bytes(ledger
         args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--model.dropout", "0.2"]
         args += ["--trainer.limit_train_batches", "40", "--last_checkpoint.every_n_steps", "5"]
         deepdigits(*args, "--logger.version", "unbroken")
-        stop = ask(Path(), "training", "SIGTERM", at=20)
+        stop = send_signal(Path(), "training", "SIGTERM", at=20)
         with start(*args, *stop, "--logger.version", "broken") as process:
             errors = process.communicate(timeout=240)[1]
         assert process.returncode == 143, errors
@@ -196,7 +196,7 @@ def test_data_is_prepared_once_on_a_node(ledger: Ledger, monkeypatch: pytest.Mon
 @pytest.mark.reliability
 @pytest.mark.distributed
 def test_data_is_prepared_on_each_node(ledger: Ledger) -> None:
-    with ledger("2 nodes (of one process each, on this machine): prepared once on each", 2):
+    with ledger("2 nodes (of one process all_pairs, on this machine): prepared once on each", 2):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])

@@ -21,11 +21,11 @@ def test_full_disk_ends_in_one_line_and_earlier_checkpoints_load(
 ) -> None:
     mount("lightning_logs", f"size={size}")
     with ledger("disk full in a training: one line, the earlier checkpoints load"):
-        code, said = finish(TRAIN, tmp_path)
-        assert code == 1, said
-        assert said.splitlines()[-1].startswith("deepdigits: error: "), said
-        assert "No space left on device" in said.splitlines()[-1]
-        assert "Traceback" not in said
+        code, text = finish(TRAIN, tmp_path)
+        assert code == 1, text
+        assert text.splitlines()[-1].startswith("deepdigits: error: "), text
+        assert "No space left on device" in text.splitlines()[-1]
+        assert "Traceback" not in text
         kept = list((tmp_path / RUN / "checkpoints").iterdir())
         assert {path.suffix for path in kept} == {".ckpt"}
         for path in kept:
@@ -38,12 +38,12 @@ def test_folder_of_runs_that_cannot_be_written_is_told_before_training(
 ) -> None:
     mount("lightning_logs", "ro")
     with ledger("lightning_logs cannot be written: told before training"):
-        code, said = finish([*TRAIN, "--trainer.enable_progress_bar", "true"], tmp_path)
-        assert code in (1, 2), said
-        line = said.splitlines()[-1]
+        code, text = finish([*TRAIN, "--trainer.enable_progress_bar", "true"], tmp_path)
+        assert code in (1, 2), text
+        line = text.splitlines()[-1]
         assert line.startswith("deepdigits: error: ")
         assert "Read-only file system" in line
-        assert "loss" not in said  # nor has an epoch been shown
+        assert "loss" not in text  # nor has an epoch been shown
 
 
 @pytest.mark.reliability
@@ -52,6 +52,6 @@ def test_tmpdir_on_another_file_system_changes_nothing(
 ) -> None:
     tiny = mount("tiny", "size=4k")
     with ledger("TMPDIR on another file system of 4 KB: same weights"):
-        code, said = finish(TRAIN, tmp_path, TMPDIR=str(tiny))
-        assert code == 0, said
+        code, text = finish(TRAIN, tmp_path, TMPDIR=str(tiny))
+        assert code == 0, text
         assert same_run(tmp_path, unbroken)

@@ -1,27 +1,38 @@
-"""Checkpoints from strangers: nothing in them runs, and what is no good is one line."""
+"""Checkpoints from tampering: nothing in them runs, and what is no good is one line."""
 
 import io
-import os
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
-from doors import BY_CONFIG, BY_FILE, BY_NAME, DOORS, RESUMING, each, enter, refusal
+from entry_points import (
+    BY_CONFIG,
+    BY_NAME,
+    ENTRY_POINTS,
+    OWN_CONFIG,
+    RESUMING,
+    all_pairs,
+    error_line,
+    open_run,
+)
 from ledger import Ledger
-from strangers import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
+from lightning.pytorch.cli import LightningCLI
+from tampering import RUN, Content, edit_checkpoints, replace_checkpoints, zip_bomb
 from torch import Tensor, nn
 
-from deepdigits import LitCNN, LitMLP
+from deepdigits import DigitsDataModule, LitClassifier, LitCNN, LitMLP
 from deepdigits.__main__ import run
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
-from deepdigits.training.cli import DigitsCLI
 
-pytestmark = pytest.mark.usefixtures("found", "photo", "served")
-IGNORED = "hostile hyper-parameters in a checkpoint at a door: not obeyed, nothing is imported"
-REFUSED = "broken or hostile checkpoint at a door: one line, nothing is run"
+pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
+IGNORED = (
+    "hostile hyper-parameters in a checkpoint at an entry point: not obeyed, nothing is imported"
+)
+REFUSED = "broken or hostile checkpoint at an entry point: one line, nothing is run"
 
 
 class Code:
@@ -68,27 +79,29 @@ HPARAMS = {
 }
 
 
-@each(HPARAMS)
+@all_pairs(HPARAMS)
 def test_hyper_parameters_of_a_checkpoint_name_nothing(
-    kind: str, door: str, canary: Path, ledger: Ledger
+    kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     """The net is the config's, or one of ours: the run works as if they were not there."""
     with ledger(IGNORED):
         edit_checkpoints(HPARAMS[kind])
-        if kind == "nested class_path" and door in BY_NAME:
-            assert "cannot be built" in refusal(door)
+        if kind == "nested class_path" and entry in BY_NAME:
+            assert "cannot be built" in error_line(entry)
         else:
-            enter(door)
+            open_run(entry)
         assert not canary.exists()
 
 
 def test_the_engines_own_reader_would_import_them(
     canary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the guard mends: Lightning 2.6 merges them into the config, before all that is typed."""
+    """Lightning 2.6 with subcommands merges the hyperparameters of a checkpoint into the config."""
     edit_checkpoints(HPARAMS["_class_path"])
-    monkeypatch.delattr(DigitsCLI, "_parse_ckpt_path")
-    enter("test")
+    checkpoint = f"--ckpt_path={RUN}/checkpoints/best.ckpt"
+    args = ["validate", "--model=deepdigits.LitMLP", checkpoint, "--trainer.fast_dev_run=true"]
+    with suppress(Exception):
+        LightningCLI(LitClassifier, DigitsDataModule, subclass_mode_model=True, args=args)
     assert canary.exists()
 
 
@@ -119,14 +132,14 @@ CONTENT = {
 
 
 @pytest.mark.filterwarnings("ignore:.*[Ss]parse")  # torch has a word to say of such tensors
-@each(CONTENT)
+@all_pairs(CONTENT)
 def test_content_that_is_no_good_is_refused(
-    kind: str, door: str, canary: Path, ledger: Ledger
+    kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     with ledger(REFUSED):
         change, named = CONTENT[kind]
         edit_checkpoints(change)
-        assert named in refusal(door)
+        assert named in error_line(entry)
         assert not canary.exists()
 
 
@@ -142,12 +155,12 @@ SETTINGS = {
 }
 
 
-@each(SETTINGS, BY_NAME)
-def test_settings_that_make_no_net_are_refused(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(SETTINGS, BY_NAME)
+def test_settings_that_make_no_net_are_refused(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         change, named = SETTINGS[kind]
         edit_checkpoints(change)
-        assert named in refusal(door)
+        assert named in error_line(entry)
 
 
 def early_stop(content: Content) -> None:
@@ -174,25 +187,25 @@ TRAINING = {
 }
 
 
-@each(STATES, [*BY_CONFIG, *BY_FILE])
-def test_state_that_is_none_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(STATES, [*BY_CONFIG, *OWN_CONFIG])
+def test_state_that_is_none_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         edit_checkpoints(STATES[kind])
-        assert ".ckpt does not fit this run" in refusal(door)
+        assert ".ckpt does not fit this run" in error_line(entry)
 
 
-@each(TRAINING, RESUMING)
-def test_training_that_cannot_go_on_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(TRAINING, RESUMING)
+def test_training_that_cannot_go_on_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         edit_checkpoints(TRAINING[kind])
-        assert "checkpoint" in refusal(door)
+        assert "checkpoint" in error_line(entry)
 
 
 def test_the_engine_itself_has_a_key_error_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepdigits.training.cli.wrap_restore_errors", lambda trainer: None)
     edit_checkpoints(TRAINING["weights only"])
     with pytest.raises(KeyError, match="contains only the model"):
-        enter("fit --resume")
+        open_run("fit --resume")
 
 
 # ---------------------------------------------------------------- bytes
@@ -218,11 +231,11 @@ BYTES = {
 }
 
 
-@each(BYTES)
-def test_damaged_checkpoint_is_named(kind: str, door: str, canary: Path, ledger: Ledger) -> None:
+@all_pairs(BYTES)
+def test_damaged_checkpoint_is_named(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
     with ledger(REFUSED):
         replace_checkpoints(BYTES[kind])
-        assert "is damaged" in refusal(door)
+        assert "is damaged" in error_line(entry)
         assert not canary.exists()
 
 
@@ -235,11 +248,11 @@ def test_damaged_last_checkpoint_gives_way_to_the_best(
         last.write_bytes(BYTES[kind](last.read_bytes()))
         assert resolve_run(RUN).last_checkpoint == last.with_name("best.ckpt")
         assert f"going on from {RUN}/checkpoints/best.ckpt" in capsys.readouterr().err
-        assert enter("fit --resume").trainer.global_step == 8
+        assert open_run("fit --resume").trainer.global_step == 8
 
 
 def test_net_of_other_width_is_named() -> None:
-    assert "is of another net" in refusal("test", "--model.hidden_sizes", "[32]")
+    assert "is of another net" in error_line("test", "--model.hidden_sizes", "[32]")
 
 
 def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
@@ -257,7 +270,7 @@ def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
 def plant() -> None:
     """Make its checkpoints say that a file outside of the run was the best so far."""
     Path("mine.txt").touch()
-    dirpath = f"{os.path.relpath(Path.cwd().parent)}/{Path.cwd().name}/{RUN}/checkpoints"
+    dirpath = str(Path(RUN, "checkpoints").resolve())
 
     def mine(content: Content) -> None:
         (state,) = (v for k, v in content["callbacks"].items() if k.startswith("ModelCheckpoint"))
@@ -284,6 +297,6 @@ def test_the_engine_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_all_doors_open_for_a_run_that_is_sound(served: list[str]) -> None:
-    for door in DOORS:
-        enter(door)
+    for entry in ENTRY_POINTS:
+        open_run(entry)
     assert served == [RUN]

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from doors import BY_CONFIG, BY_FILE, each, enter, refusal
+from entry_points import BY_CONFIG, OWN_CONFIG, all_pairs, error_line, open_run
 from ledger import Ledger
-from strangers import Content, edit_config
+from tampering import Content, edit_config
 
 from deepdigits.__main__ import run
 from deepdigits.runs import config_safety
 
-pytestmark = pytest.mark.usefixtures("found", "photo", "served")
-PROOF = "hostile config.yaml at a door: one line, or not looked at; nothing is imported"
+pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
+PROOF = "hostile config.yaml at an entry point: one line, or not looked at; nothing is imported"
 TEST = BY_CONFIG["test"]
 
 
@@ -57,18 +57,18 @@ OTHERS = {
 }
 
 
-@each([*NETS, *OTHERS])
+@all_pairs([*NETS, *OTHERS])
 def test_nothing_that_a_found_config_names_is_imported(
-    kind: str, door: str, canary: Path, ledger: Ledger
+    kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     with ledger(PROOF):
         edit_config({**NETS, **OTHERS}[kind])
-        if door in BY_CONFIG:
-            assert "config.yaml" in refusal(door)
-        elif kind in NETS and door not in BY_FILE:
-            assert "only LitCNN and LitMLP are loaded by name" in refusal(door)
-        else:  # that door does not look at it
-            enter(door)
+        if entry in BY_CONFIG:
+            assert "config.yaml" in error_line(entry)
+        elif kind in NETS and entry not in OWN_CONFIG:
+            assert "only LitCNN and LitMLP are loaded by name" in error_line(entry)
+        else:  # that entry does not look at it
+            open_run(entry)
         assert not canary.exists()
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from doors import each, refusal
+from entry_points import all_pairs, error_line
 from ledger import Ledger
 from PIL import Image
-from strangers import zip_bomb
+from tampering import zip_bomb
 
 from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.demo.predictions import predict_image
 
-PROOF = "hostile or broken image at a door: one line"
+PROOF = "hostile or broken image at an entry point: one line"
 
 
 def png(width: int, height: int, data: bytes, *more: bytes) -> bytes:
@@ -63,18 +63,18 @@ IMAGES = {
 def in_a_folder(content: bytes) -> str:
     Path("scans", "deep").mkdir(parents=True)
     Path("scans", "deep", "a.png").write_bytes(content)
-    return refusal(["classify", "scans"])
+    return error_line(["classify", "scans"])
 
 
 def as_a_file(content: bytes) -> str:
     Path("a.png").write_bytes(content)
-    return refusal(["classify", "a.png", "--format", "json"])
+    return error_line(["classify", "a.png", "--format", "json"])
 
 
 def as_input(content: bytes) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-        return refusal(["classify", "-"])
+        return error_line(["classify", "-"])
 
 
 def on_the_page(content: bytes) -> str:
@@ -84,7 +84,7 @@ def on_the_page(content: bytes) -> str:
     return str(caught.value)
 
 
-WAYS = {
+SOURCES = {
     "a file": as_a_file,
     "in a folder": in_a_folder,
     "standard input": as_input,
@@ -92,10 +92,10 @@ WAYS = {
 }
 
 
-@each(IMAGES, WAYS)
-def test_what_is_no_image_is_one_line(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(IMAGES, SOURCES)
+def test_what_is_no_image_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(PROOF):
-        assert WAYS[door](IMAGES[kind]).isprintable()
+        assert SOURCES[entry](IMAGES[kind]).isprintable()
         assert not Path("canary").exists()
 
 
@@ -113,7 +113,7 @@ def test_name_of_no_image_is_one_line(kind: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         if kind == "a name for a terminal":
             Path(NAMES[kind]).write_text("no image")
-        refusal(["classify", NAMES[kind]])
+        error_line(["classify", NAMES[kind]])
 
 
 def test_the_others_are_answered(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

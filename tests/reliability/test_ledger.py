@@ -1,4 +1,4 @@
-"""The ledger counts what is lost: a proof that fails is no row without a loss."""
+"""The table counts every failure: in one process and in several."""
 
 import os
 import subprocess
@@ -6,18 +6,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from ledger import Ledger, Row
+from ledger import Ledger
 
-PROOFS = """
+TESTS = """
+import os
 import pytest
 
-def test_that_holds(ledger):
+def test_that_passes(ledger):
     with ledger("one thing", 2):
         pass
 
 def test_that_fails(ledger):
-    with ledger("one thing", 0) as did:
-        did(3)
+    with ledger("one thing", 0) as count:
+        count(3)
         assert False
 
 def test_that_fails_elsewhere():
@@ -26,28 +27,38 @@ def test_that_fails_elsewhere():
 def test_that_cannot_be_tried(ledger):
     with ledger("another thing"):
         pytest.skip("no disk")
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process")
+def test_that_ends_its_process(ledger):
+    with ledger("a third thing"):
+        os._exit(1)
 """
 
 
-def test_proof_that_fails_has_lost_what_it_did() -> None:
-    ledger = Ledger()
+def test_block_that_fails_has_lost_all_its_cases() -> None:
+    properties: list[tuple[str, object]] = []
+    ledger = Ledger(properties)
     with ledger("a thing", 2):
         pass
-    with pytest.raises(ZeroDivisionError), ledger("a thing", 0) as did:
-        did(3)
+    with pytest.raises(ZeroDivisionError), ledger("a thing", 0) as count:
+        count(3)
         _ = 1 / 0
-    assert ledger.rows == {"a thing": Row(times=5, lost=3)}
+    assert [value for _, value in properties] == [("a thing", 2, 0), ("a thing", 3, 3)]
 
 
-def test_table_shows_every_test_that_fails(tmp_path: Path) -> None:
-    here = Path(__file__).parent
-    (tmp_path / "conftest.py").write_text((here / "conftest.py").read_text())
-    (tmp_path / "test_proofs.py").write_text(PROOFS)
-    environment = {**os.environ, "PYTHONPATH": f"{here}:{here.parents[1]}"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_table_shows_every_test_that_fails(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("from ledger_plugin import *\n")
+    (tmp_path / "test_proofs.py").write_text(TESTS)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers]
+    done = subprocess.run(
+        [*command, str(tmp_path)], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 1, done.stdout
     lines = done.stdout.splitlines()
     assert "| one thing | 5 | **3 of 5** |" in lines
     assert "| test_proofs.py::test_that_fails_elsewhere | 1 | **1 of 1** |" in lines
     assert "not tried here: 1 (Skipped: no disk)" in lines
+    died = "| test_proofs.py::test_that_ends_its_process | 1 | **1 of 1** |"
+    assert (died in lines) == (workers == "2")

@@ -38,14 +38,14 @@ def test_stopped_before_the_step_it_goes_on_to_the_same_bytes(
         (tmp_path / "poison.py").write_text(POISON)
         init = f'{{"what": "{what}", "value": "{value}"}}'
         poison = f'[{{"class_path": "poison.Poison", "init_args": {init}}}]'
-        code, said = finish([*TRAIN, "--trainer.callbacks", poison], tmp_path)
-        assert code == 1, said
-        assert f"at step {STEP} (epoch 2, batch 5)" in said.splitlines()[-1]
-        assert "Traceback" not in said
+        code, text = finish([*TRAIN, "--trainer.callbacks", poison], tmp_path)
+        assert code == 1, text
+        assert f"at step {STEP} (epoch 2, batch 5)" in text.splitlines()[-1]
+        assert "Traceback" not in text
         kept = list((tmp_path / RUN / "checkpoints").glob("*.ckpt"))
         assert {path.name for path in kept} == {"best.ckpt", "last.ckpt"}
         for path in kept:
             assert all(weight.isfinite().all() for weight in load(path)["state_dict"].values())
-        code, said = finish([*RESUME, "--trainer.callbacks", "null"], tmp_path)
-        assert code == 0, said
+        code, text = finish([*RESUME, "--trainer.callbacks", "null"], tmp_path)
+        assert code == 0, text
         assert same_run(tmp_path, unbroken)

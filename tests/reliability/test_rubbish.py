@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doors import BY_CONFIG, BY_NAME, FEW, MLP, each, enter, refusal
+from entry_points import BY_CONFIG, BY_NAME, FEW, MLP, all_pairs, error_line, open_run
 from ledger import Ledger
-from strangers import RUN, edit_config, zip_bomb
+from tampering import RUN, edit_config, zip_bomb
 
 from deepdigits.__main__ import run
 
-pytestmark = pytest.mark.usefixtures("found", "photo", "served")
+pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
 PROOF = "rubbish for a config, a report, predictions or a data folder: one line"
 
 
@@ -50,7 +50,7 @@ RUBBISH = {
     "zip bomb": zip_bomb(),
     "much": b"a: 1\n" * 250_000,
 }
-CONFIG_DOORS = {
+CONFIG_READERS = {
     "fit -c": ["fit", *MLP, "-c", "rubbish.yaml"],
     "train -c, alone": ["train", "-c", "rubbish.yaml"],
     "repeat -c": ["repeat", *MLP, "-c", "rubbish.yaml", "--seeds", "1"],
@@ -60,21 +60,21 @@ CONFIG_DOORS = {
 }
 
 
-@each(RUBBISH, CONFIG_DOORS)
-def test_rubbish_for_ones_own_config(kind: str, door: str, canary: Path, ledger: Ledger) -> None:
+@all_pairs(RUBBISH, CONFIG_READERS)
+def test_rubbish_for_ones_own_config(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
     with ledger(PROOF):
         Path("rubbish.yaml").write_bytes(RUBBISH[kind])
-        refusal(CONFIG_DOORS[door])
+        error_line(CONFIG_READERS[entry])
         assert not canary.exists() and not Path("lightning_logs").exists()
 
 
-@each(RUBBISH, [*BY_CONFIG, *BY_NAME])
+@all_pairs(RUBBISH, [*BY_CONFIG, *BY_NAME])
 def test_rubbish_for_the_config_of_a_run(
-    kind: str, door: str, canary: Path, ledger: Ledger
+    kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     with ledger(PROOF):
         Path(RUN, "config.yaml").write_bytes(RUBBISH[kind])
-        refusal(door)
+        error_line(entry)
         assert not canary.exists()
 
 
@@ -102,15 +102,15 @@ REPORTS = {
     "seconds in a mapping": changed(training_seconds={"a": 1}),
     "versions in a list": changed(versions=[1]),
 }
-REPORT_DOORS = {**{door: door for door in BY_NAME}, "compare": ["compare", RUN]}
+REPORT_READERS = {**{entry: entry for entry in BY_NAME}, "compare": ["compare", RUN]}
 
 
-@each(REPORTS, REPORT_DOORS)
-def test_rubbish_for_a_report(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(REPORTS, REPORT_READERS)
+def test_rubbish_for_a_report(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         report = Path(RUN, "report.json")
         report.write_bytes(REPORTS[kind](report.read_bytes()))
-        refusal(REPORT_DOORS[door])
+        error_line(REPORT_READERS[entry])
 
 
 FACTS = {
@@ -124,11 +124,11 @@ FACTS = {
 MEASURING = ("test", "validate", "report", "ensemble, as first", "ensemble, as second")
 
 
-@each(FACTS, MEASURING)
-def test_rubbish_for_the_facts_of_a_training(kind: str, door: str, ledger: Ledger) -> None:
+@all_pairs(FACTS, MEASURING)
+def test_rubbish_for_the_facts_of_a_training(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         Path(RUN, "training.json").write_bytes(FACTS[kind])
-        assert "training.json" in refusal(door)
+        assert "training.json" in error_line(entry)
 
 
 def test_facts_of_a_training_choose_no_file(ledger: Ledger) -> None:
@@ -136,7 +136,7 @@ def test_facts_of_a_training_choose_no_file(ledger: Ledger) -> None:
     with ledger(PROOF):
         Path(RUN, "report-").mkdir()
         Path(RUN, "training.json").write_text('{"split": "/../../outside", "dataset": "x"}')
-        enter("test")
+        open_run("test")
         assert json.loads(Path(RUN, "report.json").read_text())["split"] == "test"
         assert not list(Path.cwd().glob("outside*"))
 
@@ -188,7 +188,7 @@ DATA = {
     "a folder for a file": folder_for_a_file,
     "files of an old torchvision": processed,
 }
-DATA_DOORS = {
+DATA_READERS = {
     "fit": ["fit", *MLP, *FEW],
     "report": ["report", RUN],
     "export": ["export", RUN, "--to", "safetensors"],
@@ -197,9 +197,9 @@ DATA_DOORS = {
 }
 
 
-@each(["a file", *DATA], DATA_DOORS)
+@all_pairs(["a file", *DATA], DATA_READERS)
 def test_data_folder_that_is_none_is_one_line(
-    kind: str, door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+    kind: str, entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
     with ledger(PROOF):
         folder = tmp_path / "data"
@@ -209,7 +209,7 @@ def test_data_folder_that_is_none_is_one_line(
             DATA[kind](folder / "MNIST" / "raw")
         else:
             folder.touch()
-        assert str(folder) in refusal(DATA_DOORS[door])
+        assert str(folder) in error_line(DATA_READERS[entry])
 
 
 @pytest.mark.parametrize("harm", [sums, link_to_itself])

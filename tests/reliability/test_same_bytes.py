@@ -23,8 +23,8 @@ def test_what_watches_a_run_changes_no_byte(
 ) -> None:
     with ledger("sanity check, bar, dashboard, pictures, eval batch otherwise: same weights"):
         flags = [flag.format(run=RUN) for flag in VARIANTS[variant]]
-        code, said = finish([*TRAIN, *flags], tmp_path)
-        assert code == 0, said
+        code, text = finish([*TRAIN, *flags], tmp_path)
+        assert code == 0, text
         assert same_bytes(weights(tmp_path), weights(unbroken))
         if variant != "no dashboard":  # without a logger there is no run folder to report into
             one, other = report(unbroken), report(tmp_path)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from asking import ask
 from ledger import Ledger
 from shell import finish
+from signals_helper import send_signal
 from trainings import BATCHES, EPOCHS, LAST, RUN, TRAIN, same_run
 
 SLURM = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "digits"}
@@ -31,15 +31,16 @@ def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(
     at, steps = MOMENTS[moment]
     with ledger("3 signals at 6 moments, resumed: weights and report"):
         environment = SLURM if name == "SIGUSR1" else {}
-        code, said = finish([*TRAIN, *ask(tmp_path, moment, name, at)], tmp_path, **environment)
-        assert code == CODES[name], said
-        line = said.splitlines()[-1]
+        signals = send_signal(tmp_path, moment, name, at)
+        code, text = finish([*TRAIN, *signals], tmp_path, **environment)
+        assert code == CODES[name], text
+        line = text.splitlines()[-1]
         assert line.startswith(f"deepdigits: stopped by {name}")
         resume = line.partition("resume with: deepdigits ")[2].split()
         assert resume == ["train", "--resume", str(RUN)]
-        assert "Traceback" not in said
+        assert "Traceback" not in text
         assert torch.load(tmp_path / LAST, weights_only=True)["global_step"] == steps
         assert not (tmp_path / RUN / "report.json").exists()
-        code, said = finish([*resume, "--trainer.callbacks", "null"], tmp_path)
-        assert code == 0, said
+        code, text = finish([*resume, "--trainer.callbacks", "null"], tmp_path)
+        assert code == 0, text
         assert same_run(tmp_path, unbroken)

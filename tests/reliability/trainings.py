@@ -1,4 +1,4 @@
-"""The short training that the proofs break: real digits, dropout and augmentation on."""
+"""The short training that the tests interrupt: real digits, with dropout and augmentation."""
 
 import json
 from pathlib import Path
@@ -19,20 +19,20 @@ TIMES = ("training_seconds", "git_commit")
 
 
 def weights(folder: Path, name: str = "last.ckpt") -> dict[str, Tensor]:
-    """Weights of a finished run, by name."""
+    """Weights of a run in a folder, by name."""
     path = folder / RUN / "checkpoints" / name
     state: dict[str, Tensor] = torch.load(path, weights_only=True)["state_dict"]
     return state
 
 
 def report(folder: Path) -> dict[str, object]:
-    """The report of a finished run, apart from times."""
+    """The report of a finished run without times and commit."""
     content = json.loads((folder / RUN / "report.json").read_text())
     return {key: value for key, value in content.items() if key not in TIMES}
 
 
 def same_bytes(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    """Whether two nets are the same to the last bit."""
+    """Whether two nets have the same weights, bit by bit."""
     return a.keys() == b.keys() and all(
         a[name].numpy().tobytes() == b[name].numpy().tobytes() for name in a
     )

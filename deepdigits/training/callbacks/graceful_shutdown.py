@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from deepdigits.core.errors import Interrupted
+from deepdigits.core.files import display_path
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint, validates_next
 from deepdigits.training.lightning_compat import replace_signal_handlers
 
@@ -132,7 +133,7 @@ class GracefulShutdown(Callback):
         assert self.signum is not None
         line = f"stopped by {signal.Signals(self.signum).name} {when}"
         if trainer is not None and self.last_checkpoint is not None and trainer.log_dir:
-            run = os.path.relpath(trainer.log_dir)
+            run = display_path(trainer.log_dir)
             line += f"; resume with: deepdigits {self.verb} --resume {run}"
         raise Interrupted(self.signum, line)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 from typing_extensions import override
 
-from deepdigits.core.files import check_output_path
+from deepdigits.core.files import check_output_path, display_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split, write_probabilities
@@ -35,7 +36,9 @@ class PredictionWriter(Callback):
     def __init__(self, output: str | None = AUTO) -> None:
         if output not in (AUTO, None):
             check_output_path("--output", Path(output), SUFFIXES)
+            output = os.path.abspath(output)
         self.output = output
+        self.probabilities: Tensor | None = None
         self._collector = ProbabilityCollector()
 
     @override
@@ -46,7 +49,8 @@ class PredictionWriter(Callback):
 
     @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        probabilities = self._collector.take(trainer).numpy()  # on all processes
+        self.probabilities = self._collector.take(trainer)  # on all processes
+        probabilities = self.probabilities.numpy()
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, DigitsDataModule):
             return  # the user's own dataloaders: their labels are unknown
@@ -57,10 +61,9 @@ class PredictionWriter(Callback):
         labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
         write_probabilities(path, probabilities, labels, data.class_names)
         images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
-        shown = os.path.relpath(path) if self.output == AUTO else path
-        print(f"probabilities of {images}: {shown}")
+        print(f"probabilities of {images}: {display_path(path)}")
         if trainer.ckpt_path:
-            print(f"checkpoint {os.path.relpath(trainer.ckpt_path)}")
+            print(f"checkpoint {display_path(trainer.ckpt_path)}")
 
     def _path(self, trainer: Trainer, split: str) -> Path | None:
         if self.output is None:

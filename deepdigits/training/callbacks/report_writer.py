@@ -11,7 +11,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from deepdigits.core import environment
 from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.metrics.report import Report
-from deepdigits.plots.evaluation import learning_curves
+from deepdigits.plots.training import learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.curves import write_curves

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from asking import ask
 from lightning.pytorch import Callback, Trainer
+from signals_helper import send_signal
 
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.__main__ import run
@@ -50,7 +50,7 @@ def unbroken(tmp_path_factory, data_folder):
 @pytest.mark.parametrize("moment, at, steps", [("sanity check", 0, 1), ("training", 7, 8)])
 def test_run_resumed_after_sigterm_ends_with_the_same_bytes(moment, at, steps, unbroken):
     with pytest.raises(Interrupted) as stopped:
-        run(["train", *ARGS, *ask(Path(), moment, "SIGTERM", at)])
+        run(["train", *ARGS, *send_signal(Path(), moment, "SIGTERM", at)])
     assert stopped.value.code == 143
     assert saved()["global_step"] == steps
     assert stopped.value.line.endswith(f"resume with: deepdigits train --resume {RUN}")
@@ -72,7 +72,7 @@ def test_run_resumed_after_sigterm_ends_with_the_same_bytes(moment, at, steps, u
 def test_shell_gets_one_line_and_the_exit_code(signal_, environment, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    returned, errors = in_shell(["train", *ARGS, *ask(Path(), "training", signal_, 4)])
+    returned, errors = in_shell(["train", *ARGS, *send_signal(Path(), "training", signal_, 4)])
     assert returned == 143, errors
     assert saved()["global_step"] == 5
     line = errors.splitlines()[-1]
@@ -87,7 +87,7 @@ def test_lightning_alone_saves_nothing_and_exits_with_0(monkeypatch):
         monkeypatch.setattr(GracefulShutdown, name, lambda *args, **more: None)
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stopped:
-        run(["train", *ARGS, *ask(Path(), "training", "SIGTERM", 4)])
+        run(["train", *ARGS, *send_signal(Path(), "training", "SIGTERM", 4)])
     assert not stopped.value.code
     assert not (RUN / "checkpoints").exists()
     signal.signal(signal.SIGTERM, former)
@@ -96,7 +96,7 @@ def test_lightning_alone_saves_nothing_and_exits_with_0(monkeypatch):
 def test_a_test_stops_after_the_batch():
     run(["fit", *ARGS, "--trainer.max_epochs", "1"])
     with pytest.raises(Interrupted) as stopped:
-        run(["test", "--ckpt_path", str(RUN), *ask(Path(), "test", "SIGTERM", 1)])
+        run(["test", "--ckpt_path", str(RUN), *send_signal(Path(), "test", "SIGTERM", 1)])
     assert stopped.value.code == 143
     assert not (RUN / "report.json").exists()
 

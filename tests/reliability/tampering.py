@@ -1,4 +1,4 @@
-"""A run folder as a stranger might have made it: how to change what is in it."""
+"""Changes to a downloaded run folder, as an attacker or a broken disk would make them."""
 
 import io
 import sys
@@ -13,7 +13,7 @@ import yaml
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RUN = "downloaded"
-EVIL = """
+MODULE = """
 from pathlib import Path
 Path({!r}).touch()
 from deepdigits import LitMLP
@@ -23,12 +23,15 @@ class Net(LitMLP):
 Content = dict[str, Any]
 
 
-def lay_evil(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Put modules that touch a file where Python finds them, and into the run; yields the file."""
+def write_malicious_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Write modules that create a file when they are imported; yield that file's path.
+
+    They lie on Python's path and in the run folder.
+    """
     canary, modules = folder / "canary", folder / "site"
     for path in (modules / "evil.py", folder / RUN / "net.py", folder / RUN / "__init__.py"):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(EVIL.format(str(canary)))
+        path.write_text(MODULE.format(str(canary)))
     monkeypatch.syspath_prepend(modules)
     (folder / "other.yaml").write_text("class_path: evil.Net\n")
     yield canary
@@ -37,7 +40,7 @@ def lay_evil(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def edit_config(change: Callable[[Content], object]) -> None:
-    """Change what the run's config.yaml says."""
+    """Change the run's config.yaml."""
     path = Path(RUN, "config.yaml")
     config = yaml.safe_load(path.read_text())
     change(config)
@@ -45,7 +48,7 @@ def edit_config(change: Callable[[Content], object]) -> None:
 
 
 def edit_checkpoints(change: Callable[[Content], object]) -> None:
-    """Change what its checkpoints hold; their checksums are right again."""
+    """Change the content of the run's checkpoints; their checksums match again."""
     for path in Path(RUN, "checkpoints").glob("*.ckpt"):
         content = torch.load(path, weights_only=True)
         change(content)
@@ -53,7 +56,7 @@ def edit_checkpoints(change: Callable[[Content], object]) -> None:
 
 
 def replace_checkpoints(change: Callable[[bytes], bytes]) -> None:
-    """Put other bytes in their place."""
+    """Replace the bytes of the run's checkpoints."""
     for path in Path(RUN, "checkpoints").glob("*.ckpt"):
         path.write_bytes(change(path.read_bytes()))
 

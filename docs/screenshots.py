@@ -1,7 +1,7 @@
 """Make the README's pictures: `make screenshots` (ARGS: the runs).
 
-Trains nothing: without ARGS it takes the latest run in lightning_logs/. The runs need a report, so
-make one with `make train-mlp` first.
+Without ARGS it shows the latest run in lightning_logs/. The run needs a report, as `make train-mlp`
+writes one. Helpers shared with the browser tests are imported from tests/browser (PYTHONPATH).
 """
 
 import contextlib
@@ -25,19 +25,20 @@ from PIL import Image
 
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
-from deepdigits.runs.run import LOGS, Run, find
+from deepdigits.data import sources
+from deepdigits.runs.resolve import LOGS, resolve_run
+from deepdigits.runs.run import Run
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parent
 COLUMN, GAP = 700, 20  # pixels
-MOST_BYTES = 400_000
+MAX_BYTES = 400_000
 
 
 def picture_dashboard(runs: list[Run], target: Path) -> None:
-    """The custom scalars of the runs, as TensorBoard shows them."""
+    """Save the custom scalars of the runs, as TensorBoard shows them."""
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder, LOGS)
-        for run in runs:  # only these, whatever else there is
+        for run in runs:  # only these runs
             copy = logs.joinpath(*run.folder.resolve().parts[-2:])
             shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns("checkpoints"))
         with started_tensorboard(logs) as address, started_browser() as browser:
@@ -46,14 +47,14 @@ def picture_dashboard(runs: list[Run], target: Path) -> None:
             count = f"Matches ({10 * len(runs)})"
             wait_for_texts(page, "loss", "accuracy", "learning rate", "f1", "precision", count)
             page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(2000)  # the curves come in slowly
+            page.wait_for_timeout(2000)  # until the curves are drawn
             page.screenshot(path=target)
 
 
 def picture_run(run: Run, target: Path) -> None:
-    """Its curves above its confusion matrix, and its mistakes beside them."""
+    """Save the figures of a run: curves and confusion matrix on the left, mistakes on the right."""
     curves, confusion, mistakes = (
-        fitted(run.folder / f"{name}.png") for name in ("curves", "confusion", "mistakes")
+        load_figure(run.folder / f"{name}.png") for name in ("curves", "confusion", "mistakes")
     )
     below = 2 * GAP + curves.height
     height = GAP + max(below + confusion.height, GAP + mistakes.height)
@@ -65,7 +66,7 @@ def picture_run(run: Run, target: Path) -> None:
 
 
 def picture_demo(target: Path) -> None:
-    """The page to draw on with a number on it, read by the nets that come along."""
+    """Save the demo page with a number drawn on it and the predictions of the bundled nets."""
     with started_demo() as address, started_browser() as browser:
         page = browser.new_page(viewport={"width": 1120, "height": 860})
         page.goto(address)
@@ -73,12 +74,12 @@ def picture_demo(target: Path) -> None:
         for place, digit in enumerate((3, 8, 5)):
             draw(page, digit, left=0.32 * place, width=0.36)
         page.locator(".prediction", has_text="385").nth(1).wait_for(timeout=120_000)
-        page.wait_for_timeout(1000)  # the bars come in slowly
+        page.wait_for_timeout(1000)  # until the bars are drawn
         page.screenshot(path=target)
 
 
 def picture_classify(target: Path) -> None:
-    """What `classify --show` makes of a photo: test digits, in blue ink on ruled, shaded paper."""
+    """Save what `classify --show` draws for a photo of test digits on ruled paper."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         photo((1, 9, 0, 5, 2, 7)).save("photo.jpg", quality=85)
         run(["classify", "photo.jpg", "--show", "read.png"])
@@ -86,15 +87,15 @@ def picture_classify(target: Path) -> None:
 
 
 def photo(labels: Sequence[int]) -> Image.Image:
-    """A photo of a number, put together from test digits, each by another hand."""
-    data = datasets.default_data_dir()
-    datasets.prepare("mnist", data)
-    images, of = datasets.load("mnist", data, train=False)
+    """A photo of a number: random test digits in blue ink on ruled, shaded paper."""
+    data = sources.default_data_dir()
+    sources.prepare("mnist", data)
+    images, all_labels = sources.load("mnist", data, train=False)
     rng = np.random.default_rng(0)
     width, height = 130 * len(labels) + 100, 300
     ink = Image.new("L", (width, height), 0)
     for place, label in enumerate(labels):
-        chosen = int(rng.choice(np.flatnonzero(of == label)))
+        chosen = int(rng.choice(np.flatnonzero(all_labels == label)))
         side = int(rng.integers(140, 170))
         digit = Image.fromarray(images[chosen].numpy()).resize(
             (side, side), Image.Resampling.BICUBIC
@@ -111,20 +112,19 @@ def photo(labels: Sequence[int]) -> Image.Image:
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
 
 
-def fitted(path: Path) -> Image.Image:
-    """A picture of the run, as wide as a column."""
+def load_figure(path: Path) -> Image.Image:
+    """Read a figure of a run and resize it to the width of a column."""
     if not path.is_file():
-        raise InputError(f"{path} is missing: the run was not trained and tested to its end")
+        raise InputError(f"{path} does not exist: train and test the run first")
     picture = Image.open(path).convert("RGB")
     return picture.resize((COLUMN, round(picture.height * COLUMN / picture.width)))
 
 
 def main(names: list[str]) -> None:
-    """Make the pictures."""
+    """Save all pictures in docs/."""
     if chromium() is None:
-        raise InputError("no chromium here: apt-get install chromium")
-    runs = [find(name) for name in names or ["latest"]]
-    DOCS.mkdir(exist_ok=True)
+        raise InputError("chromium is not installed: apt-get install chromium")
+    runs = [resolve_run(name) for name in names or ["latest"]]
     pictures = [DOCS / f"{name}.png" for name in ("run", "dashboard", "demo", "classify")]
     picture_run(runs[0], pictures[0])
     picture_dashboard(runs, pictures[1])
@@ -133,8 +133,8 @@ def main(names: list[str]) -> None:
     for picture in pictures:
         size = picture.stat().st_size
         print(f"{picture.relative_to(DOCS.parent)}  {size / 1000:.0f} kB")
-        if size > MOST_BYTES:
-            raise InputError(f"{picture} is larger than {MOST_BYTES} bytes")
+        if size > MAX_BYTES:
+            raise InputError(f"{picture} has {size} bytes, expected at most {MAX_BYTES}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""The options of the command line beyond Trainer, model and data, and the default of each."""
+
+from typing import Literal
+
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from deepdigits.runs.resolve import LOGS
+from deepdigits.training.callbacks.dashboard import Dashboard
+from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
+from deepdigits.training.callbacks.prediction_writer import AUTO
+
+Stage = Literal["fit", "validate", "test", "predict"]
+
+DEFAULTS = {
+    "trainer.devices": 1,
+    "trainer.max_epochs": 10,
+    "trainer.log_every_n_steps": 20,
+    "trainer.enable_model_summary": False,
+    "checkpoint.filename": "best",
+    "checkpoint.monitor": "val/accuracy",
+    "checkpoint.mode": "auto",
+    "checkpoint.save_last": True,
+    "checkpoint.enable_version_counter": False,
+    "checkpoint.save_on_train_epoch_end": True,
+    # Under label smoothing the loss is lowest long before the errors are fewest.
+    "early_stopping.monitor": "val/accuracy",
+    "early_stopping.mode": "auto",
+    "early_stopping.patience": 10,
+    "logger.save_dir": LOGS,
+    "logger.default_hp_metric": False,
+}
+
+
+def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None) -> None:
+    """Add callbacks and logger as named groups, further options, and all defaults.
+
+    Dataset and seed are linked to the settings that follow from them.
+
+    Args:
+        parser: The parser.
+        stage: The Trainer method that will be run.
+        name: Default name of the run.
+    """
+    parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+    parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
+    parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+    parser.add_lightning_class_args(Dashboard, "dashboard")
+    parser.add_class_arguments(TensorBoardLogger, "logger")
+    _add_single_options(parser, stage)
+    parser.set_defaults({**DEFAULTS, "logger.name": name})
+    parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
+    parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+
+
+def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
+    """Add the options that belong to no class."""
+    parser.add_argument(
+        "--ema_decay",
+        type=float | None,
+        default=None,
+        help="Decay below 1 of an exponential average of the weights. null: no average.",
+    )
+    parser.add_argument(
+        "--num_threads",
+        type=PositiveInt | None,
+        default=None,
+        help="CPU threads of each process. Small nets train best with 1. null: all cores.",
+    )
+    parser.add_argument(
+        "--ckpt_path",
+        type=str | None,
+        default=None,
+        help="Checkpoint to start from.",
+    )
+    parser.add_argument(
+        "--weights_only",
+        type=bool | None,
+        default=None,
+        help="Has no effect: checkpoints are always loaded without running code.",
+    )
+    if stage in ("validate", "test"):
+        parser.add_argument(
+            "--verbose", type=bool, default=False, help="Also print Lightning's table of metrics."
+        )
+    if stage == "predict":
+        parser.add_argument(
+            "--output",
+            type=str | None,
+            default=AUTO,
+            help="File of the probabilities, .csv or .npz. auto: probabilities.csv in the run "
+            "folder. null: none.",
+        )

@@ -1,0 +1,91 @@
+"""The parser of LightningCLI, with errors on one line and suggestions for unknown options."""
+
+import inspect
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning.pytorch.cli import LightningArgumentParser
+
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.suggestions import did_you_mean
+from deepdigits.runs import config
+from deepdigits.runs.resolve import RUN_HELP
+from deepdigits.training.arguments import config_values
+from deepdigits.training.classifier import LitClassifier
+
+_EVALUATE = (
+    f"--ckpt_path RUN: the trained net; {RUN_HELP}. Its config is used, and flags override it; "
+    "--data.test_split chooses the images"
+)
+EPILOGS: Mapping[str, str] = {  # of the help: Lightning's own text does not know RUN
+    "fit": f"--resume RUN: continue a run in its folder; {RUN_HELP}",
+    "validate": f"--ckpt_path RUN: the trained net; {RUN_HELP}",
+    "test": _EVALUATE,
+    "predict": _EVALUATE,
+}
+
+
+class Parser(LightningArgumentParser):
+    """A parser whose errors are :class:`InputError`, with a suggestion for unknown options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # An abbreviated option would match the first that begins so.
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def parse_args(self, args: Any = None, *others: Any, **settings: Any) -> Any:
+        """Parse `args`; the config files among them are checked first."""
+        for word in config_values(args or []):
+            if os.path.isfile(word):
+                config.read(Path(word))
+            elif word.lstrip().startswith("{"):
+                config.parse(word, "-c")
+        return super().parse_args(args, *others, **settings)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the message as one line, with the way out where it is known."""
+        line = shorten(message)
+        if re.search(r"required: \w*\.?model|^model: .*(import path|class_path)", line, re.I):
+            line += " (a net is LitMLP, LitCNN or module.Class of your own: see configs/cnn.yaml)"
+        raise InputError(line + self._suggestion(line)) from ex
+
+    def option_names(self) -> list[str]:
+        """The long options, sorted."""
+        names = (name for action in self._actions for name in action.option_strings)
+        return sorted(name for name in names if name.startswith("--"))
+
+    def _suggestion(self, line: str) -> str:
+        """What an unknown option was meant to be; empty if no option is like it."""
+        unknown = re.search(r"[Uu]nrecognized arguments: (--[\w.]+)", line)
+        setting = re.search(r"^model: Option '(\w+)' is not accepted", line)
+        if unknown is None and setting is None:
+            return ""
+        name = unknown[1] if unknown else f"--model.{setting[1]}"  # type: ignore[index]
+        if new := config.renamed(name.removeprefix("--")):
+            return f": this option is now --{new}"
+        return did_you_mean(name, [*self.option_names(), *model_options()])
+
+
+def model_options() -> list[str]:
+    """The options of LitMLP, LitCNN and all other subclasses that are imported."""
+    classes: list[type[LitClassifier]] = [LitClassifier, *LitClassifier.__subclasses__()]
+    names = {name for one in classes for name in inspect.signature(one).parameters}
+    return sorted(f"--model.{name}" for name in names - {"net", "kwargs"})
+
+
+def shorten(message: str) -> str:
+    r"""The part of a parser's message that the user can act on, on one line.
+
+    >>> shorten("Parser key \"data.val_size\": Expected a <class 'int'>. Got value: abc")
+    'data.val_size: Expected int. Got value: abc'
+    """
+    message = one_line(message)
+    # Of a union's branches the first is what was meant; the other is null.
+    if (errors := message.partition("Errors: - "))[1]:
+        key = message.partition(":")[0] + ": " if message.startswith("Parser key") else ""
+        message = key + errors[2].partition(" - Expected a <class")[0]
+    message = re.sub(r"a <class '(?:\w+\.)*(\w+)'>", r"\1", message)
+    message = re.sub(r"a typing\.Literal\[(.*?)\]", r"one of \1", message)
+    return re.sub(r'Parser key "([^"]*)"', r"\1", message)

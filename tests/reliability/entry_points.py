@@ -1,0 +1,84 @@
+"""Every command and function that opens a run folder, and how the tests call them."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tampering import CONFIGS, RUN
+
+from deepdigits import load
+from deepdigits.__main__ import run
+from deepdigits.core.errors import InputError
+from deepdigits.runs.bundled import publish
+
+MLP = ["-c", str(CONFIGS / "mlp.yaml")]
+FEW = ["--trainer.limit_train_batches", "4", "--trainer.max_epochs", "2"]
+FEW += ["--trainer.log_every_n_steps", "4"]
+
+
+def _publish() -> None:
+    """What `python -m deepdigits.runs.bundled RUN NAME` calls, into a folder of this test."""
+    Path("published").mkdir(exist_ok=True)
+    publish(RUN, "mine", Path("published"))
+
+
+# Lightning's commands, and those built on them: they build what config.yaml names.
+BY_CONFIG = {
+    "test": ["test", "--ckpt_path", RUN],
+    "validate": ["validate", f"--ckpt_path={RUN}"],
+    "predict": ["predict", "--ckpt_path", f"{RUN}/checkpoints/best.ckpt"],
+    "report": ["report", RUN, "--split", "val"],
+    "train --resume": ["train", "--resume", RUN, "--trainer.max_epochs", "2"],
+    "fit --resume": ["fit", "--resume", RUN, "--trainer.max_epochs", "2"],
+    "ensemble, as first": ["ensemble", RUN, "mlp"],
+    "ensemble, as second": ["ensemble", "mlp", RUN],
+}
+# These read two names from config.yaml: the net, one of the package's, and the dataset.
+BY_NAME = {
+    "export": ["export", RUN, "--to", "safetensors"],
+    "classify --model": ["classify", "--model", RUN, "one.png"],
+    "demo": ["demo", RUN],
+    "bench photos --model": ["bench", "photos", "--model", RUN, "--limit", "3"],
+    "load() in Python": partial(load, RUN),
+    "python -m deepdigits.runs.bundled": _publish,
+}
+# The config is the user's own; only the checkpoint comes from elsewhere.
+OWN_CONFIG = {"fit --ckpt_path": ["fit", *MLP, *FEW, "--ckpt_path", f"{RUN}/checkpoints/last.ckpt"]}
+RESUMING = ("train --resume", "fit --resume", *OWN_CONFIG)
+ENTRY_POINTS: dict[str, Any] = {**BY_CONFIG, **BY_NAME, **OWN_CONFIG}
+
+
+def all_pairs(
+    kinds: Iterable[str], entries: Iterable[str] = tuple(ENTRY_POINTS)
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Test each kind of file at each entry point.
+
+    `make test` runs one entry point for each kind, in turn; `make test-reliability` runs them all.
+    """
+    entries = list(entries)
+    pairs = [(place, kind, entry) for place, kind in enumerate(kinds) for entry in entries]
+    long = pytest.mark.reliability
+    return pytest.mark.parametrize(
+        ("kind", "entry"),
+        [
+            pytest.param(kind, entry, marks=() if entry == entries[place % len(entries)] else long)
+            for place, kind, entry in pairs
+        ],
+    )
+
+
+def open_run(entry: str, *more: str) -> Any:
+    """Open the run through an entry point, with further flags."""
+    action = ENTRY_POINTS[entry]
+    return run([*action, *more]) if isinstance(action, list) else action()
+
+
+def error_line(entry: str | list[str], *more: str) -> str:
+    """The one-line error of an entry point or a command line, which must fail."""
+    with pytest.raises(InputError) as caught:
+        run(entry) if isinstance(entry, list) else open_run(entry, *more)
+    line = str(caught.value)
+    assert line.isprintable(), line
+    return line
