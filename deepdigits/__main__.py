@@ -73,12 +73,16 @@ def main() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     try:
         run(sys.argv[1:])
+        sys.stdout.flush()
     except (InputError, RunFailed) as error:
         print(f"deepdigits: error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except Interrupted as stop:
         print(f"deepdigits: {stop.line}", file=sys.stderr)
         sys.exit(stop.code)
+    except BrokenPipeError:  # the reader of the output has ended, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)  # what a shell reports for SIGPIPE
     except KeyboardInterrupt:
         print("deepdigits: stopped by SIGINT", file=sys.stderr)
         sys.exit(130)

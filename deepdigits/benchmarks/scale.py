@@ -14,7 +14,7 @@ from deepdigits.benchmarks.memory import peak_mb
 from deepdigits.benchmarks.timing import Result, check_config
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.plots.evaluation import BLUE, GREY, ORANGE, new_figure
+from deepdigits.plots.style import BLUE, ORANGE, add_grid, new_figure, save_figure
 from deepdigits.runs.report import TRAINING
 
 FACTORS = (1, 4, 10)  # EMNIST has 4 and 14 times the digits of MNIST
@@ -51,7 +51,7 @@ def bench_scale(
     seconds = {point: median(s for s, _ in values) for point, values in found.items()}
     peak = {point: median(mb for _, mb in values) for point, values in found.items()}
     if plot is not None:
-        scaling(seconds, peak).savefig(plot)
+        save_figure(scaling(seconds, peak), Path(plot))
     first = points[0]
     rows = []
     for n, size in points:
@@ -104,7 +104,7 @@ def scaling(seconds: Mapping[Point, float], peak: Mapping[Point, float]) -> Figu
         memory.plot(where, [peak[point] for point in points], "s--", color=ORANGE)
         memory.set_ylim(0, 1.1 * max(peak[point] for point in points))
         memory.set_ylabel("peak memory (MB)", color=ORANGE)
-        axes.grid(alpha=0.3, color=GREY)
+        add_grid(axes)
     right.set_xscale("log", base=2)
     right.set_xticks([size for _, size in by_batch], [f"{size}" for _, size in by_batch])
     return figure

@@ -71,7 +71,7 @@ def build_parser() -> ArgumentParser:
         description="Measure speed side by side, in one run on this machine; those compared take "
         f"turns.\n\n{kinds}",
     )
-    parser.add_argument("what", choices=WHAT, metavar="WHAT", help=", ".join(WHAT))
+    parser.add_argument("what", choices=tuple(WHAT), metavar="WHAT", help=", ".join(WHAT))
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
     add = parser.add_argument
     add("--repeats", type=_count, help="measurements of each; not speedrun, photos (default: 3)")

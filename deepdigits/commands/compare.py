@@ -1,153 +1,183 @@
-"""``deepdigits compare``: a row for each config, and whether a difference between two is real."""
+"""``deepdigits compare``: a row for each config, and whether the difference of two is real."""
 
 import json
 import sys
 from collections.abc import Sequence
-from itertools import groupby
+from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.comparison import results
+from deepdigits.comparison.comparison import Comparison
 from deepdigits.comparison.groups import Group, group_by_config
-from deepdigits.comparison.rows import cells, evidence, head, row
-from deepdigits.comparison.settings import differences
+from deepdigits.comparison.rows import row
 from deepdigits.core import tables
 from deepdigits.core.errors import InputError
+from deepdigits.runs.resolve import LOGS, run_argument
+from deepdigits.runs.run import Run
+
+SPLITS = ("train", "val", "test")
 
 
-def main(args: Sequence[str]) -> None:
-    """Print the comparison.
+def compare(
+    runs: str | Path | Run | Sequence[str | Path | Run] = (),
+    split: Literal["train", "val", "test"] = "test",
+) -> Comparison:
+    """Compare tested runs: a row for each config, and evidence if there are exactly two configs.
+
+    Runs of one config that differ only by their seed are put together: their row has the mean and
+    the standard deviation. Runs without a report of the split, and damaged runs, are left out, each
+    with one line in `notes`.
+
+    Args:
+        runs: Runs, or folders that hold runs at any depth; as for `evaluate`. Empty: all runs in
+            ``lightning_logs``, without ``lightning_logs/reference``.
+        split: Compare the reports on this split: train, val or test.
 
     Raises:
-        InputError: A flag is wrong, or nothing is there to compare.
+        InputError: No run is left to compare; its notes (``__notes__``) tell why.
+
+    Example:
+        >>> comparison = compare("lightning_logs/reference")  # doctest: +SKIP
+        >>> print(comparison.to_markdown())  # doctest: +SKIP
     """
-    flags = build_parser().parse_args(args)
-    groups = _groups(flags.runs, flags.split)
-    print_ = _print_differences if flags.diff else _print_rows
-    print_(groups, flags.format)
-    if flags.plot:
-        from deepdigits.comparison.plots import (
-            save_comparison,
-        )  # here, so that a table waits for no matplotlib
-
-        save_comparison(groups, flags.plot)
-        _say([f"picture: {flags.plot}"])
-
-
-def build_parser() -> ArgumentParser:
-    """The parser of the command."""
-    parser = ArgumentParser(
-        "compare",
-        description="Runs side by side: a row for each config, its runs being the same but for the "
-        "seed, sorted by accuracy. Of two configs it says whether their difference is real.",
-    )
-    parser.add_argument(
-        "runs",
-        nargs="*",
-        metavar="RUN",
-        help="a run, or a folder with runs at any depth; default: all of lightning_logs without "
-        "lightning_logs/reference",
-    )
-    parser.add_argument(
-        "--format",
-        choices=("table", "markdown", "csv", "json"),
-        default="table",
-        help="of the output",
-    )
-    parser.add_argument(
-        "--diff", action="store_true", help="show the settings that differ, in place of the figures"
-    )
-    parser.add_argument(
-        "--plot",
-        type=Path,
-        metavar="FILE",
-        help="draw accuracy against training seconds and against parameters: .png, .svg or .pdf",
-    )
-    parser.add_argument(
-        "--split", choices=("train", "val", "test"), default="test", help="whose reports to compare"
-    )
-    return parser
-
-
-def _groups(names: Sequence[str], split: str) -> list[Group]:
-    """The groups to show, by dataset, then best first; what stays out is said on stderr."""
-    found, notes = results.find(names)
+    if isinstance(runs, str | Path | Run):
+        runs = [runs]
+    found, notes = results.find([run_argument(run) for run in runs])
     tested = []
     for run in found:
         try:
             tested.append(results.read(run, split))
         except InputError as error:
             notes.append(str(error))
-    groups, repeats = group_by_config(tested)
-    notes += repeats
-    if len({group.measured for group in groups}) > 1:
-        notes.append("runs measured on different digits are shown apart, never averaged together")
+    groups, repeated = group_by_config(tested)
+    notes += repeated
+    if len({group.evaluated_on for group in groups}) > 1:
+        notes.append(
+            "runs that were evaluated on different digits are listed separately, never averaged"
+        )
     if len({repr(result.report.get("hardware")) for result in tested}) > 1:
-        notes.append("the runs did not all have the same hardware: mind it with training seconds")
-    _say(notes)
+        notes.append(
+            "the runs were not all trained on the same hardware: their training seconds cannot be "
+            "compared"
+        )
     if not groups:
-        what = f"none of {len(found)} runs has a report of split {split}" if found else "no run"
-        raise InputError(f"nothing to compare ({what}): `deepdigits train -c CONFIG` makes a run")
-    rows = {id(group): row(group) for group in groups}
-    return sorted(
-        groups, key=lambda group: (group.measured, -rows[id(group)]["accuracy_mean"], group.name)
+        raise _nothing_to_compare(len(found), split, notes)
+    return Comparison(tuple(sorted(groups, key=_order)), tuple(notes))
+
+
+def main(args: Sequence[str]) -> None:
+    """Print a comparison.
+
+    Raises:
+        InputError: A flag is wrong, or there is nothing to compare.
+    """
+    options = build_parser().parse_args(args)
+    try:
+        comparison = compare(options.runs, options.split)
+    except InputError as error:
+        _print_notes(getattr(error, "__notes__", ()))
+        raise
+    _print_notes(comparison.notes)
+    print_ = _print_differences if options.diff else _print_rows
+    print_(comparison, options.format)
+    if options.plot:
+        comparison.plot(options.plot)
+        _print_notes([f"plot: {options.plot}"])
+
+
+def build_parser() -> ArgumentParser:
+    """The parser of the command."""
+    parser = ArgumentParser(
+        "compare",
+        description="Compare tested runs: a row for each config, best accuracy first. Runs that "
+        "differ only by their seed are one config. For two configs, statistical tests tell whether "
+        "their difference is real.",
     )
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help=f"a run, or a folder that holds runs at any depth (default: {LOGS} without "
+        f"{LOGS}/reference)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "markdown", "csv", "json"),
+        default="table",
+        help="output format (default: table)",
+    )
+    parser.add_argument(
+        "--diff", action="store_true", help="show the settings that differ instead of the results"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="plot accuracy against training seconds and parameters: .png, .svg or .pdf",
+    )
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        default="test",
+        help="compare the reports on this split (default: test)",
+    )
+    return parser
 
 
-def _print_rows(groups: Sequence[Group], form: str) -> None:
-    rows = [row(group) for group in groups]
-    extra = evidence(groups[0], groups[1]) if len(groups) == 2 else None
-    words = extra["words"] if extra else []
+def _order(group: Group) -> tuple[tuple[str, str, int], float, str]:
+    return group.evaluated_on, -row(group)["accuracy_mean"], group.name
+
+
+def _nothing_to_compare(found: int, split: str, notes: Sequence[str]) -> InputError:
+    reason = f"none of {found} runs has a report of split {split}" if found else "no run"
+    error = InputError(
+        f"nothing to compare ({reason}): train one with `deepdigits train -c CONFIG`"
+    )
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
+def _print_rows(comparison: Comparison, form: str) -> None:
+    evidence = comparison.evidence
+    sentences = evidence.sentences if evidence else []
     if form == "json":
-        print(json.dumps({"configs": rows, "evidence": extra}, indent=2))
+        content = {"configs": comparison.rows, "evidence": evidence and asdict(evidence)}
+        print(json.dumps(content, indent=2))
     elif form == "csv":
-        print(tables.comma_separated(rows))
-        _say(words)
+        print(tables.comma_separated(comparison.rows))
+        _print_notes(sentences)
+    elif form == "markdown":
+        print(comparison.to_markdown())
     else:
-        _print_tables(groups, form)
-        for sentence in words:
-            print(f"\n{sentence}" if form == "markdown" else sentence)
+        for table in comparison.tables():
+            tables.show(table.columns, table.rows, table.title)
+        for sentence in sentences:
+            print(sentence)
 
 
-def _print_tables(groups: Sequence[Group], form: str) -> None:
-    """A table for each set of digits that was measured; with a title, where there are several."""
-    several = len({group.measured for group in groups}) > 1
-    for (dataset, split, digits), part in groupby(groups, key=lambda group: group.measured):
-        title = f"{dataset}, {split}: {digits:,} digits" if several else None
-        rows = [cells(row(group)) for group in part]
-        _print_table(head(split), rows, form, title)
-
-
-def _print_differences(groups: Sequence[Group], form: str) -> None:
-    names = [group.name for group in groups]
-    settings = [group.results[0].settings for group in groups]
-    named = {
-        key: dict(zip(names, values, strict=True)) for key, values in differences(settings).items()
-    }
+def _print_differences(comparison: Comparison, form: str) -> None:
+    settings = comparison.differences()
+    columns = ["setting", *(group.name for group in comparison.groups)]
+    rows = [
+        [key, *("-" if value is None else str(value) for value in values.values())]
+        for key, values in settings.items()
+    ]
     if form == "json":
-        print(json.dumps(named, indent=2, default=str))
-    elif not named:
-        _say(["no setting differs"])
+        print(json.dumps(settings, indent=2, default=str))
+    elif not settings:
+        _print_notes(["no setting differs"])
     elif form == "csv":
-        print(tables.comma_separated([{"setting": key} | row for key, row in named.items()]))
+        print(tables.comma_separated([{"setting": key} | row for key, row in settings.items()]))
+    elif form == "markdown":
+        print(tables.markdown(columns, rows))
     else:
-        rows = [
-            [key, *("-" if value is None else str(value) for value in row.values())]
-            for key, row in named.items()
-        ]
-        _print_table(["setting", *names], rows, form)
+        tables.show(columns, rows)
 
 
-def _print_table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], form: str, title: str | None = None
-) -> None:
-    if form == "table":
-        tables.show(head, rows, title)
-    else:
-        print(f"{title}\n" if title else "", tables.markdown(head, rows), sep="\n" if title else "")
-
-
-def _say(lines: Sequence[str]) -> None:
-    """Beside the output: on stderr, which a redirected table does not contain."""
+def _print_notes(lines: Sequence[str]) -> None:
+    """Print to stderr, so that a redirected table contains nothing else."""
     for line in lines:
         print(f"deepdigits: {line}", file=sys.stderr)

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 
 import shtab
 
@@ -26,10 +27,10 @@ def main(args: Sequence[str]) -> str:
     root = argparse.ArgumentParser("deepdigits")
     commands = root.add_subparsers()
     for name, command in COMMANDS.items():
-        parser = commands.add_parser(name, help=command.help)
-        for option in options(name):
-            if option != "--help":
-                parser.add_argument(option)
+        own = [] if name in LIGHTNING else [_module(name).build_parser()]
+        parser = commands.add_parser(name, help=command.help, parents=own, add_help=not own)
+        if name in LIGHTNING or name == "repeat":
+            _add_lightning_options(parser, name)
         parser.add_argument("files", nargs="*").complete = shtab.FILE  # type: ignore[attr-defined]
     script = shtab.complete(root, shell)
     print(script)
@@ -48,9 +49,20 @@ def options(command: str) -> list[str]:
     """The long options of a command, with those of the bundled nets."""
     if command in LIGHTNING:
         return _lightning_options(command)
-    module = import_module(f"deepdigits.commands.{COMMANDS[command].entry.partition(':')[0]}")
-    names: list[str] = module.build_parser().option_names()
+    names: list[str] = _module(command).build_parser().option_names()
     return names
+
+
+def _module(command: str) -> ModuleType:
+    return import_module(f"deepdigits.commands.{COMMANDS[command].entry.partition(':')[0]}")
+
+
+def _add_lightning_options(parser: argparse.ArgumentParser, command: str) -> None:
+    config = parser.add_argument("-c", "--config")
+    config.complete = shtab.FILE  # type: ignore[attr-defined]
+    for option in _lightning_options("train" if command == "repeat" else command):
+        if option not in ("--help", "--config"):
+            parser.add_argument(option)
 
 
 def _lightning_options(command: str) -> list[str]:

@@ -103,7 +103,7 @@ def build_parser() -> ArgumentParser:
         "if a prediction differs, the export fails. A model card is written next to it.",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--to", choices=SUFFIXES, default="onnx", help="default: onnx")
+    parser.add_argument("--to", choices=tuple(SUFFIXES), default="onnx", help="default: onnx")
     parser.add_argument(
         "--int8",
         action="store_true",

@@ -88,7 +88,7 @@ def to_text(folder: Path, results: Sequence[Result]) -> str:
     """The summary: each seed, then mean, sd, 95 % interval and range over the seeds."""
     lines = [
         f"seed {result.seed}: accuracy {result.report['accuracy']:.2%}, "
-        f"{result.report['errors']} errors in {result.measured[2]:,}"
+        f"{result.report['errors']} errors in {result.evaluated_on[2]:,}"
         for result in results
     ]
     accuracy = summary([100 * result.report["accuracy"] for result in results])

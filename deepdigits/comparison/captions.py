@@ -1,4 +1,8 @@
-"""Places for the labels of points in a picture, so that nothing lies on anything else. Pure."""
+"""Find places for the captions of points, so that no caption covers anything else.
+
+A fixed offset from each point would be shorter, but the captions of variants with nearly equal
+accuracy and size would then cover each other.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -7,23 +11,23 @@ from math import cos, hypot, radians, sin
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 Point = tuple[float, float]
 
-# Right and left read best; upright ones come last.
+# In order of preference: right and left of the point first, above and below it last.
 _ANGLES = (0, 180, 30, -30, 150, -150, 60, -60, 120, -120, 90, -90)
-_GAP = 14.0  # pixels from the middle of a point, so that its marker is free
+_GAP = 14.0  # pixels between the centre of a point and its caption
 
 
 def place(
     points: Sequence[Point], sizes: Sequence[Point], frame: Box, obstacles: Sequence[Box] = ()
 ) -> list[Box]:
-    """A box for the label of each point: near it, in the frame, off other labels and obstacles.
+    """Find a box for the caption of each point: close to it, inside the frame, without overlap.
 
-    Where there is no free place, the box that covers least is taken.
+    If there is no free place, take the box that overlaps least.
 
     Args:
-        points: Where the points are, in pixels.
-        sizes: Width and height of each label, in pixels.
-        frame: What the boxes must stay in.
-        obstacles: What they must not cover, besides each other.
+        points: Centres of the points, in pixels.
+        sizes: Width and height of each caption, in pixels.
+        frame: The boxes must be inside this box.
+        obstacles: The boxes must not overlap these boxes, nor each other.
 
     >>> place([(50, 50)], [(20, 8)], frame=(0, 0, 100, 100))
     [(64.0, 46.0, 84.0, 54.0)]
@@ -36,7 +40,7 @@ def place(
 
 
 def is_far(point: Point, box: Box) -> bool:
-    """Whether a label is so far from its point that a line should lead there.
+    """Whether a caption is so far from its point that a line should connect them.
 
     >>> is_far((0, 0), (14, -4, 40, 4)), is_far((0, 0), (20, 20, 40, 28))
     (False, True)
@@ -47,7 +51,7 @@ def is_far(point: Point, box: Box) -> bool:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Area that two boxes share.
+    """Area of the intersection of two boxes.
 
     >>> overlap((0, 0, 2, 2), (1, 1, 3, 3)), overlap((0, 0, 1, 1), (1, 0, 2, 1))
     (1, 0)
@@ -63,7 +67,7 @@ def _candidates(point: Point, size: Point) -> Iterator[Box]:
     for ring, angle in product(range(16), _ANGLES):
         reach = _GAP + ring * height / 2
         x, y = cos(radians(angle)), sin(radians(angle))
-        # The box touches the ring with the side or corner that faces the point.
+        # The side or corner that is nearest to the point is on the ring.
         center_x = point[0] + x * reach + (width / 2) * _sign(x)
         center_y = point[1] + y * reach + (height / 2) * _sign(y)
         yield (
@@ -75,7 +79,7 @@ def _candidates(point: Point, size: Point) -> Iterator[Box]:
 
 
 def _cost(box: Box, taken: Sequence[Box], frame: Box) -> float:
-    """Area of the box that is covered or outside; 0 is free. The first of equals is the nearest."""
+    """Area of the box that is covered or outside the frame; 0 if the place is free."""
     area = (box[2] - box[0]) * (box[3] - box[1])
     return sum(overlap(box, other) for other in taken) + area - overlap(box, frame)
 

@@ -1,4 +1,4 @@
-"""Tested runs: find them, and read each one's figures and settings."""
+"""Find tested runs, and read the report and the settings of each."""
 
 import os
 import re
@@ -20,13 +20,13 @@ _RUN_FILES = ("config.yaml", "report.json", "training.json")
 
 @dataclass(frozen=True)
 class Result:
-    """A run that was tested.
+    """The result of a tested run.
 
     Attributes:
-        run: Its folder.
-        settings: Its config, flat, without what differs between repetitions.
-        seed: Its seed; None where its config names none.
-        report: Content of the report.
+        run: The run.
+        settings: Its config as flat settings, without the seed; see `settings`.
+        seed: Its seed; None if its config has none.
+        report: Content of report.json.
     """
 
     run: Run
@@ -35,21 +35,23 @@ class Result:
     report: dict[str, Any]
 
     @property
-    def measured(self) -> tuple[str, str, int]:
-        """DatasetInfo, split and number of digits: results of different ones are never averaged."""
+    def evaluated_on(self) -> tuple[str, str, int]:
+        """Dataset, split and number of digits; only results on the same digits are averaged."""
         digits = self.report["overall"]["num_samples"]
         return self.report["dataset"], self.report["split"], digits
 
 
 def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list[str]]:
-    """The runs that names mean: runs, or folders with runs at any depth.
+    """Find runs by name.
 
     Args:
-        names: As typed. Empty: all in the folder of logs but the reference runs.
-        logs: That folder.
+        names: RUN arguments, or folders that hold runs at any depth. Empty: all runs in `logs`
+            without the reference runs.
+        logs: The folder of all runs.
 
     Returns:
-        The runs, each once, in natural order, and one line for each name without a run.
+        The runs without duplicates, version_9 before version_10, and one line for each name
+        without a run.
     """
     found: dict[Path, Run] = {}
     problems = []
@@ -81,26 +83,26 @@ def read(run: Run, split: str = "test") -> Result:
     if report is None:
         name = of_split("report.json", split)
         raise InputError(
-            f"{run.folder} has no {name}: its training has not ended, or it was not tested"
+            f"{run.folder} has no {name}: its training has not finished, or it was not tested"
         )
-    members = report.get("members")  # of an ensemble, which has no config of its own
+    members = report.get("members")  # only an ensemble has members; it has no config
     config = run.config if members is None else {"members": members}
     seed = config.get("seed_everything")
     return Result(run, settings(config), seed if type(seed) is int else None, report)
 
 
 def _below(folder: Path) -> list[Run]:
-    """The runs in a folder, at any depth; the folder itself, if it is one."""
+    """The runs in a folder at any depth, or the folder itself if it is a run."""
     found = []
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if any(name in files for name in _RUN_FILES):
             found.append(Run(Path(path)))
-            folders.clear()  # a run holds no runs
+            folders.clear()  # there are no runs inside a run
     return found
 
 
 def _natural(path: Path) -> list[Any]:
-    """A key that sorts version_10 behind version_9."""
+    """A sort key that puts version_10 after version_9."""
     parts = re.split(r"(\d+)", str(path))
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]

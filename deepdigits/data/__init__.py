@@ -1,1 +1,1 @@
-"""Data: verified archives -> uint8 tensors in memory -> batches -> augmented images."""
+"""Datasets: verified archives -> uint8 tensors in memory -> batches -> augmented images."""

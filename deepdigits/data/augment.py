@@ -1,7 +1,7 @@
 """Random distortion of training images, a pure function of a seed.
 
-Every draw is a row of a table that the seed determines, so a batch can be repeated, and dealt out
-to any number of processes, without a change in any picture.
+The random numbers of an image depend on the seed of the batch and on its index in the global batch,
+so the result is the same on any number of processes.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ RANGES = {
 
 
 def elastic_noise(n: int, generator: Generator, side: int = 28) -> Tensor:
-    """Uniform noise (n, 2, side, side) in all of int8, on the CPU; row i depends on i alone.
+    """Uniform int8 noise (n, 2, side, side), on the CPU; row i does not depend on n.
 
-    Random bytes cost an eighth of random floats, and 256 levels vanish in the smoothing.
+    Random bytes take an eighth of the time of random floats, and the smoothing that follows hides
+    that there are only 256 levels.
 
     >>> elastic_noise(3, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 2, 28, 28])
@@ -37,17 +38,19 @@ def elastic_noise(n: int, generator: Generator, side: int = 28) -> Tensor:
 
 @dataclass(frozen=True)
 class Augment:
-    """Random affine and elastic distortion of training images; every strength of 0 is off.
+    """Random affine and elastic distortion of training images.
 
-    Each image gets draws of its own, uniform within the strengths.
+    Each image gets its own random values, uniform within the given limits; a limit of 0 turns a
+    distortion off.
 
     Args:
-        degrees: Largest rotation to either side, in degrees, 0 to 180.
-        translate: Largest shift in x and in y, as a fraction of the image side, 0 to 1.
-        scale: Largest deviation from 1 of the scale factors of x and of y, 0 to 0.9.
-        shear: Largest slant to either side, as a tangent, 0 to 1.
+        degrees: Maximum rotation in both directions, in degrees, 0 to 180.
+        translate: Maximum shift in x and in y, as a fraction of the image side, 0 to 1.
+        scale: Maximum difference from 1 of the scale factors of x and of y, 0 to 0.9: with 0.1 they
+            are between 0.9 and 1.1.
+        shear: Maximum slant in both directions, as the tangent of the angle, 0 to 1.
         elastic_alpha: Strength of the elastic distortion (Simard et al. 2003), in pixels before
-            smoothing, 0 to 1000; 34 is theirs.
+            smoothing, 0 to 1000; that paper uses 34.
         elastic_sigma: Smoothness of the elastic distortion, in pixels, 0.5 to 100.
 
     Raises:
@@ -62,7 +65,7 @@ class Augment:
     elastic_sigma: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range (and nan, which compares as neither)."""
+        """Check the ranges; nan is out of range too."""
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
@@ -70,44 +73,44 @@ class Augment:
 
     @property
     def active(self) -> bool:
-        """Whether any strength is above 0."""
-        return self._moves or self.elastic_alpha > 0
+        """Whether any distortion is on."""
+        return self._is_affine or self.elastic_alpha > 0
 
     @property
-    def _moves(self) -> bool:
+    def _is_affine(self) -> bool:
         return any((self.degrees, self.translate, self.scale, self.shear))
 
     def __call__(self, images: Tensor, seed: int, rank: int = 0, world_size: int = 1) -> Tensor:
-        """The images (B, C, side, side), floats in [0, 1], distorted as the seed determines.
+        """Distort images.
 
-        Of several processes each holds `global_batch[rank::world_size]`, and image i of the global
-        batch gets draw i whoever holds it. The draws come from the CPU, the same for any device.
+        Image i of the global batch gets the i-th random values, on whichever process it is. The
+        values are drawn on the CPU, so they are the same for any device.
 
         Args:
-            images: This process' part of the batch, on any device.
-            seed: Determines the draws; a new one for every batch, distinct modulo 2**32.
+            images: Floats in [0, 1], (B, C, side, side): `global_batch[rank::world_size]`.
+            seed: Seed of the random values; different for each batch, also modulo 2**32.
             rank: Number of this process.
             world_size: Number of processes.
         """
         generator = torch.Generator().manual_seed(seed)
-        # A stream of its own, so that neither the size of the batch nor a strength disturbs it.
+        # A separate generator: the noise must not depend on the number of affine values.
         elastic = torch.Generator().manual_seed(int(torch.randint(2**32, (), generator=generator)))
-        total, mine = len(images) * world_size, slice(rank, None, world_size)
+        total, own = len(images) * world_size, slice(rank, None, world_size)
         theta = displacement = None
-        if self._moves:
-            theta = self._affine_draws(total, generator)[mine]
-            # Not to wait for the device, which is still busy with the step before.
+        if self._is_affine:
+            theta = self._affine_draws(total, generator)[own]
+            # non_blocking: do not wait for the device, which still computes the previous step.
             theta = theta.to(images.device, non_blocking=True)
         if self.elastic_alpha > 0:
-            noise = elastic_noise(total, elastic, images.shape[-1])[mine]
+            noise = elastic_noise(total, elastic, images.shape[-1])[own]
             noise = noise.to(images.device, non_blocking=True)
             displacement = elastic_field(noise, self.elastic_alpha, self.elastic_sigma)
         return warp(images, theta, displacement) if self.active else images
 
     def _affine_draws(self, n: int, generator: Generator) -> Tensor:
-        """Sampling matrices (n, 2, 3); row i depends on the generator and i alone."""
+        """Random sampling matrices (n, 2, 3); row i does not depend on n."""
         translate, scale = [self.translate] * 2, [self.scale] * 2
-        strengths = torch.tensor([self.degrees, *translate, *scale, self.shear])
-        # torch.rand fills in order; torch.randn does not, and would break that promise.
-        draws = strengths * (2 * torch.rand(n, 6, generator=generator) - 1)
+        limits = torch.tensor([self.degrees, *translate, *scale, self.shear])
+        # torch.rand fills its rows in order; torch.randn does not.
+        draws = limits * (2 * torch.rand(n, 6, generator=generator) - 1)
         return affine_theta(draws[:, 0], draws[:, 1:3], 1 + draws[:, 3:5], draws[:, 5])

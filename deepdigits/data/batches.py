@@ -1,7 +1,6 @@
-"""Batches from memory: one gather per batch, in an order that is a function of the seed.
+"""Batches from memory: one index operation per batch, in an order that the seed determines.
 
-A torchvision dataset behind a DataLoader makes one PIL image per sample and collates them again;
-here a batch is one index operation on the whole set.
+A torchvision dataset with a DataLoader would make a PIL image of each sample and collate them.
 """
 
 from collections.abc import Iterator
@@ -15,12 +14,12 @@ from deepdigits.core.errors import InputError
 
 
 class Batch(NamedTuple):
-    """What a loader yields.
+    """A batch of a loader.
 
     Attributes:
         images: uint8 (B, 28, 28).
         labels: int64 (B,).
-        seed: What the augmentation of this batch draws its randomness from; the same on all ranks.
+        seed: Seed of the augmentation of this batch; the same on all ranks.
     """
 
     images: Tensor
@@ -29,7 +28,7 @@ class Batch(NamedTuple):
 
 
 def derive_seed(*entropy: int) -> int:
-    """A well-mixed 63-bit seed from any non-negative numbers, by numpy's SeedSequence.
+    """Derive a 63-bit seed from non-negative integers, with numpy's SeedSequence.
 
     >>> derive_seed(0, 1) == derive_seed(0, 1), derive_seed(0, 1) == derive_seed(1, 0)
     (True, False)
@@ -38,19 +37,20 @@ def derive_seed(*entropy: int) -> int:
 
 
 class IndexSampler:
-    """Yields the sample indices of each batch; order = f(seed, epoch), share = f(rank).
+    """Yield the sample indices and the augmentation seed of each batch.
 
-    The global batch of ``world_size * batch_size`` samples is dealt out to the ranks in turn, so
-    the ranks together see what one process with the global batch size would see. Shuffled batches
-    are all full (a remainder is left out; which samples these are changes with each epoch). In
-    order, every sample comes exactly once on any number of ranks, without padding.
+    The order depends on seed and epoch only. Each global batch of ``world_size * batch_size``
+    samples is divided among the ranks, so that together they train on the batches of one process
+    with the global batch size. With `shuffle` all batches are full, and the remaining samples are
+    left out (different ones in each epoch). Without it each sample is in exactly one batch of one
+    rank, without padding.
 
     Args:
         num_samples: Number of samples.
         batch_size: Samples per batch and rank.
         shuffle: A new order in each epoch.
         seed: Seed of the order.
-        rank: This process.
+        rank: Number of this process.
         world_size: Number of processes.
     """
 
@@ -70,7 +70,7 @@ class IndexSampler:
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
-        self.position = 0  # batches of this epoch that were handed out
+        self.position = 0  # batches of this epoch that were yielded
         self._resume: tuple[int, int] | None = None
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class IndexSampler:
         return -(-self.num_samples // self.global_batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order; Lightning calls this at the start of each epoch."""
+        """Set the epoch, which determines the order; Lightning calls this before each epoch."""
         if epoch != self.epoch:
             self.epoch, self.position = epoch, 0
 
@@ -98,37 +98,37 @@ class IndexSampler:
             yield indices, derive_seed(self.seed, self.epoch, position)
 
     def state_dict(self) -> dict[str, int]:
-        """Epoch and position, as plain numbers."""
+        """Epoch and number of yielded batches."""
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Make the next pass go on behind the batches that the state counts.
+        """Start the next pass after the batches that were already yielded.
 
         Raises:
-            InputError: It is no count.
+            InputError: The state has no valid epoch and position.
         """
         epoch, position = state.get("epoch"), state.get("position")
         if type(epoch) is not int or type(position) is not int or position < 0:
             raise InputError(
-                f"the checkpoint says that {position!r} batches of epoch {epoch!r} are done: "
-                "name an earlier one"
+                f"checkpoint: the position in the data is epoch {epoch!r}, batch {position!r}, "
+                "expected whole numbers from 0; resume from an earlier checkpoint"
             )
         self.epoch, self.position = self._resume = (epoch, position)
 
 
 class Batches:
-    """An iterable of :class:`Batch` over tensors that lie in memory, on any device.
+    """An iterable of :class:`Batch` over tensors in memory, on any device.
 
     Args:
         images: uint8 (N, 28, 28).
         labels: int64 (N,), on the same device.
-        sampler: Which samples make up each batch.
+        sampler: Selects the samples of each batch.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, sampler: IndexSampler) -> None:
         self.images = images
         self.labels = labels
-        # The names under which Lightning looks for set_epoch in a loader.
+        # Lightning looks for set_epoch in these two attributes.
         self.sampler = sampler
         self.batch_sampler = None
 
@@ -138,14 +138,14 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         for indices, seed in self.sampler:
             indices = indices.to(self.images.device)
-            # images[indices] gives the same, in ten times the time on a CPU.
+            # images[indices] is ten times slower on a CPU.
             images, labels = (t.index_select(0, indices) for t in (self.images, self.labels))
             yield Batch(images, labels, seed)
 
     def state_dict(self) -> dict[str, int]:
-        """The sampler's state; Lightning keeps it in the checkpoint."""
+        """The state of the sampler; Lightning saves it in the checkpoint."""
         return self.sampler.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Resume inside an epoch."""
+        """Resume within an epoch."""
         self.sampler.load_state_dict(state)

@@ -22,13 +22,18 @@ def _expected_sums(dataset: DatasetInfo, folder: Path) -> dict[str, str]:
 
 
 def damaged_files(dataset: DatasetInfo, folder: Path, read: tuple[str, ...] = ()) -> list[str]:
-    """Names of extracted files, all or those to ``read``, that are missing or damaged.
+    """Names of extracted files that are missing or damaged.
 
-    A file whose sum is not known yet must have its full size: it may lie there half extracted.
+    A file without a known checksum is checked by its size: its extraction may have been stopped.
+
+    Args:
+        dataset: The dataset.
+        folder: The folder of its extracted files.
+        read: Check only these files. Empty: all files.
     """
     expected = _expected_sums(dataset, folder)
 
-    def whole(file: str) -> bool:
+    def is_intact(file: str) -> bool:
         path = folder / file
         if not path.is_file():
             return False
@@ -36,11 +41,11 @@ def damaged_files(dataset: DatasetInfo, folder: Path, read: tuple[str, ...] = ()
             return _sha256(path) == expected[file]
         return path.stat().st_size == _num_bytes(dataset, file)
 
-    return [file for file in read or dataset.files if not whole(file)]
+    return [file for file in read or dataset.files if not is_intact(file)]
 
 
 def _num_bytes(dataset: DatasetInfo, file: str) -> int:
-    """Size of an extracted file: a header of 4 bytes and 4 for each axis, then the numbers."""
+    """Size of an extracted IDX file: 4 bytes, 4 bytes per axis, then the values."""
     num = dataset.num_train if file in dataset.files[:2] else dataset.num_test
     if file.endswith("idx3-ubyte"):
         return 16 + num * 28 * 28
@@ -48,7 +53,7 @@ def _num_bytes(dataset: DatasetInfo, file: str) -> int:
 
 
 def record_sums(dataset: DatasetInfo, folder: Path) -> None:
-    """Note the checksums of extracted files that are not known beforehand."""
+    """Write the checksums of extracted files that the catalogue does not list."""
     sums = _expected_sums(dataset, folder)
     unknown = {file: _sha256(folder / file) for file in dataset.files if file not in sums}
     if unknown:

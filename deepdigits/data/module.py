@@ -1,4 +1,4 @@
-"""The data module: a dataset of the catalogue as batches for every stage."""
+"""The data module: batches of a dataset for training, validation, test and prediction."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, IndexSampler
 from deepdigits.data.registry import DATASETS, DatasetName
@@ -18,27 +18,29 @@ Split = Literal["train", "val", "test"]
 
 
 class DigitsDataModule(LightningDataModule):
-    """Feeds MNIST, or a set of the same shape, from memory.
+    """MNIST, or another dataset of 28 x 28 grey images, in batches from memory.
 
-    The set stays uint8; floats are made, and augmented while training, on the device of the net.
-    Order and augmentation are functions of the seed, the epoch and the place in the epoch.
+    The dataset is kept as uint8; a batch is converted to floats, and augmented for training, on the
+    device of the net. Order and augmentation depend only on the seed, the epoch and the position in
+    the epoch.
 
     Args:
-        dataset: Which set. MNIST comes with the package, the others are downloaded.
-        data_dir: Folder of the files. null: the environment variable DEEPDIGITS_DATA, else
+        dataset: Name of the dataset. MNIST comes with the package, the others are downloaded.
+        data_dir: Folder of the dataset files. null: the environment variable DEEPDIGITS_DATA, else
             ~/.cache/deepdigits.
         batch_size: Training images per step and process.
-        eval_batch_size: Images per batch in validation, test and prediction. Changes no figure.
-        val_size: Training images held out for validation, with the class shares of the whole.
-            0 trains on all of them, and there is no validation.
-        split_seed: Seed of the choice of the validation images.
+        eval_batch_size: Images per batch in validation, test and prediction; the results do not
+            depend on it.
+        val_size: Number of training images held out for validation, in the class proportions of the
+            training set. 0: train on all images, without validation.
+        split_seed: Seed of the selection of the validation images.
         seed: Seed of order and augmentation. On the command line this is seed_everything.
         augment: Random distortions of the training images.
-        dataset_device: Where the set lies: on the device that trains, or in the host's memory.
-        test_split: What `test` and `predict` read. train and val are read without augmentation.
+        dataset_device: Keep the dataset in the memory of the training device, or of the host.
+        test_split: The split for `test` and `predict`; never augmented.
 
     Raises:
-        InputError: A size is out of range, or the files cannot be had.
+        InputError: The dataset is unknown, or a size is out of range.
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class DigitsDataModule(LightningDataModule):
                 f"{dataset} has {self.dataset.num_train} training images, and one batch of "
                 f"{batch_size} must be left to train on"
             )
-        self.data_dir = Path(data_dir).expanduser() if data_dir else datasets.default_data_dir()
+        folder = Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
+        self.data_dir = folder.absolute()  # now: the user's code may change the working directory
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size
@@ -95,15 +98,15 @@ class DigitsDataModule(LightningDataModule):
         return self.dataset.classes
 
     def prepare_data(self) -> None:
-        """Verify the files, and put them into place where they are missing or damaged."""
-        datasets.prepare(self.dataset_name, self.data_dir)
+        """Verify the files; download or extract them if they are missing or damaged."""
+        sources.prepare(self.dataset_name, self.data_dir)
 
     def setup(self, stage: str) -> None:
-        """Read what the stage needs into memory."""
+        """Read the images of the stage into memory."""
         split: Split = "val" if stage in ("fit", "validate") else self.test_split
         if split in self._tensors:
             return
-        images, labels = datasets.load(self.dataset_name, self.data_dir, train=split != "test")
+        images, labels = sources.load(self.dataset_name, self.data_dir, train=split != "test")
         if split == "test":
             self._tensors["test"] = images, labels
             return
@@ -112,16 +115,16 @@ class DigitsDataModule(LightningDataModule):
         self._tensors["val"] = images[val], labels[val]
 
     def images_and_labels(self, split: Split) -> tuple[Tensor, Tensor]:
-        """The split as it lies in memory: uint8 (N, 28, 28) and int64 (N,)."""
+        """The images, uint8 (N, 28, 28), and labels, int64 (N,), of a split after `setup`."""
         return self._tensors[split]
 
     def repeat(self, times: int) -> None:
-        """Make the training images so many times as many, to see how cost grows with them."""
+        """Repeat the training images, to measure the cost of a larger dataset."""
         images, labels = self._tensors["train"]
         self._tensors["train"] = images.repeat(times, 1, 1), labels.repeat(times)
 
     def batches(self, split: Split, batch_size: int, shuffle: bool = False) -> Batches:
-        """A loader over a split, dealt out to the processes."""
+        """A loader of this process' part of a split."""
         images, labels = self._tensors[split]
         rank, world_size = 0, 1
         if self.trainer is not None:
@@ -133,12 +136,12 @@ class DigitsDataModule(LightningDataModule):
         return Batches(images, labels, sampler)
 
     def train_dataloader(self) -> Batches:
-        """Full batches in a new order each epoch; the same few with trainer.overfit_batches."""
+        """Full batches in a new order each epoch; in a fixed order with trainer.overfit_batches."""
         overfit = getattr(self.trainer, "overfit_batches", 0)
         return self.batches("train", self.batch_size, shuffle=not overfit)
 
     def val_dataloader(self) -> Batches | list[Batches]:
-        """The validation images in order; no loader where val_size is 0."""
+        """The validation images in order; an empty list if val_size is 0."""
         return self.batches("val", self.eval_batch_size) if self.val_size else []
 
     def test_dataloader(self) -> Batches:
@@ -150,7 +153,7 @@ class DigitsDataModule(LightningDataModule):
         return self.batches(self.test_split, self.eval_batch_size)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Floats (B, 1, 28, 28) in [0, 1] and labels (B,), on the device; augmented in training."""
+        """Images as floats (B, 1, 28, 28) in [0, 1], augmented in training, and labels (B,)."""
         images = to_float(batch.images)
         trainer = self.trainer
         if self.augment.active and trainer is not None and trainer.training:
@@ -159,7 +162,7 @@ class DigitsDataModule(LightningDataModule):
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Pixels as nets take them: uint8 (B, 28, 28) -> float32 (B, 1, 28, 28) in [0, 1].
+    """Convert images for a net: uint8 (B, 28, 28) -> float32 (B, 1, 28, 28) in [0, 1].
 
     >>> to_float(torch.full((1, 28, 28), 255, dtype=torch.uint8)).unique()
     tensor([1.])

@@ -1,4 +1,4 @@
-"""The datasets that can be chosen: classes, counts, files and checksums. No torch."""
+"""The catalogue of datasets: classes, counts, files and checksums."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ class DatasetInfo:
     """One entry of the catalogue.
 
     Attributes:
-        reader: Class in ``torchvision.datasets`` that knows the archives and reads the files.
+        reader: Class in ``torchvision.datasets`` that downloads the archives and reads the files.
         classes: Name of each class, in label order.
         num_train: Number of training images.
         num_test: Number of test images.
         files: The four extracted files: training images and labels, test images and labels.
         options: Further arguments of the reader.
-        sha256: Known checksums of extracted files. For other files the sums are recorded when they
-            are extracted from an archive whose MD5 torchvision has checked.
+        sha256: Known checksums of extracted files. Other checksums are recorded when a file is
+            extracted from an archive whose MD5 torchvision has checked.
         embedded: Whether the archives come with this package.
     """
 

@@ -1,9 +1,8 @@
-"""Files on disk: prepare them, verify them, read them into uint8 tensors.
+"""Dataset files: download or copy, verify, and read into uint8 tensors.
 
-Reading, extracting and the MD5 sums of archives are torchvision's. Added here: MNIST comes from
-the archives in this package and never asks the network; extracted files are verified each time
-(SHA-256); a damaged file is replaced from its archive or named; several processes may prepare at
-once.
+torchvision downloads, checks (MD5), extracts and reads the archives. Added here: MNIST comes from
+the archives in this package, without a network; extracted files are verified each time (SHA-256); a
+damaged file is extracted again; several processes may prepare the same folder.
 """
 
 import gzip
@@ -23,7 +22,7 @@ from deepdigits.core.locks import locked
 from deepdigits.data.checksums import damaged_files, record_sums
 from deepdigits.data.registry import DATASETS, DatasetInfo, DatasetName
 
-# What to do if the data folder cannot be written.
+# Advice if the data folder cannot be written.
 OTHER_FOLDER = (
     "choose another data folder with --data.data_dir or the environment variable DEEPDIGITS_DATA"
 )
@@ -39,10 +38,10 @@ def default_data_dir() -> Path:
 def prepare(name: DatasetName, data_dir: Path) -> None:
     """Put the verified files of a dataset into ``data_dir/<reader>/raw``.
 
-    Does nothing where they lie there already, so the folder may be read-only then.
+    If they are already there, nothing is written: the folder may be read-only.
 
     Raises:
-        InputError: The folder cannot be written, or files are damaged or cannot be had.
+        InputError: The folder cannot be written, a download fails, or a file stays damaged.
     """
     dataset = DATASETS[name]
     folder = data_dir / dataset.reader / "raw"
@@ -61,8 +60,8 @@ def prepare(name: DatasetName, data_dir: Path) -> None:
         record_sums(dataset, folder)
     if damaged := damaged_files(dataset, folder):
         raise InputError(
-            f"{name}: {', '.join(damaged)} in {folder} is damaged and its archive did not mend "
-            "it: delete the file and its archive there, then run again"
+            f"{name}: {', '.join(damaged)} in {folder} is damaged, and its archive does not "
+            "repair it: delete the file and its archive there, then run again"
         )
 
 
@@ -70,11 +69,10 @@ def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor
     """Read the training or the test set of a prepared dataset.
 
     Returns:
-        images: uint8 (N, 28, 28), upright.
-        labels: int64 (N,).
+        Images, uint8 (N, 28, 28), and labels, int64 (N,).
 
     Raises:
-        InputError: A file is missing or damaged, or has not the expected shape.
+        InputError: A file is missing or damaged, or has an unexpected shape.
     """
     dataset = DATASETS[name]
     folder = data_dir / dataset.reader / "raw"
@@ -87,9 +85,9 @@ def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor
     source = _reader(dataset, data_dir, train)
     images, labels = source.data, source.targets.long()
     if dataset.reader == "EMNIST":
-        images = images.transpose(1, 2).contiguous()  # EMNIST's files hold images lying on the side
+        images = images.transpose(1, 2).contiguous()  # EMNIST stores transposed images
     if labels.ndim == 2:
-        labels = labels[:, 0].contiguous()  # QMNIST's further columns name writer and sheet
+        labels = labels[:, 0].contiguous()  # other columns of QMNIST: the writer and more
     expected = (dataset.num_train if train else dataset.num_test, 28, 28)
     if tuple(images.shape) != expected or labels.shape != expected[:1]:
         raise InputError(
@@ -104,15 +102,15 @@ def _reader(dataset: DatasetInfo, data_dir: Path, train: bool, download: bool = 
 
     if (data_dir / dataset.reader / "processed").exists():
         raise InputError(
-            f"{data_dir / dataset.reader / 'processed'} is left by an old torchvision, which would "
-            "read it in place of the verified files: delete that folder"
+            f"{data_dir / dataset.reader / 'processed'} is from an old torchvision, which would "
+            "read it instead of the verified files: delete that folder"
         )
     reader = getattr(torchvision.datasets, dataset.reader)
     return reader(root=data_dir, train=train, download=download, **dataset.options)
 
 
 def archives(dataset: DatasetInfo) -> dict[str, str]:
-    """Name of each archive of a dataset -> its MD5, as torchvision lists them."""
+    """The archives of a dataset in torchvision: name -> MD5."""
     import torchvision.datasets
 
     reader = getattr(torchvision.datasets, dataset.reader)
@@ -137,9 +135,9 @@ def _place_embedded_archives(dataset: DatasetInfo, folder: Path) -> None:
 
 
 def _extract_by_content(dataset: DatasetInfo, folder: Path) -> None:
-    """Extract archives that were packed anew, where the content is known.
+    """Extract archives with a different MD5 if the SHA-256 of the content is as expected.
 
-    Distributions ship Fashion-MNIST in archives of their own: another MD5, the same files.
+    Some Linux distributions repack Fashion-MNIST: the archives differ, the files are the same.
     """
     for file, sum_ in dataset.sha256.items():
         archive = folder / f"{file}.gz"
@@ -148,7 +146,7 @@ def _extract_by_content(dataset: DatasetInfo, folder: Path) -> None:
         try:
             content = gzip.decompress(archive.read_bytes())
         except (OSError, EOFError, zlib.error):
-            continue  # damaged: torchvision fetches it again, or the error below names it
+            continue  # damaged: torchvision downloads it again
         if hashlib.sha256(content).hexdigest() == sum_:
             (folder / file).write_bytes(content)
 
@@ -162,9 +160,9 @@ def _download(name: DatasetName, data_dir: Path, folder: Path) -> None:
         missing = ", ".join(f"{file} (MD5 {md5})" for file, md5 in archives(dataset).items())
         reason = one_line(error, 200)
         raise InputError(
-            f"{name} could not be downloaded ({reason}): put {missing} into {folder} by hand and "
-            "run again"
+            f"{name} could not be downloaded ({reason}): put {missing} into {folder} yourself, "
+            "then run again"
         ) from error
-    if dataset.embedded:  # the package keeps them
+    if dataset.embedded:  # the package has them; a second copy is not needed
         for archive in archives(dataset):
             (folder / archive).unlink(missing_ok=True)

@@ -5,12 +5,12 @@ from torch import Tensor
 
 
 def stratified_split(labels: Tensor, val_size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Divide sample indices into training and validation, with the class shares of the whole.
+    """Divide sample indices into training and validation, with the class proportions of the whole.
 
     Args:
         labels: int64 (N,).
         val_size: Number of validation samples, 0 <= val_size < N.
-        seed: Seed of the choice.
+        seed: Seed of the selection.
 
     Returns:
         Sorted training indices and sorted validation indices, int64.
@@ -23,7 +23,7 @@ def stratified_split(labels: Tensor, val_size: int, seed: int) -> tuple[Tensor, 
     counts = torch.bincount(labels)
     share = counts * val_size / len(labels)
     quota = share.floor().long()
-    # The largest remainders get the samples that rounding down left over.
+    # Largest remainder method: these classes get the samples that rounding down left over.
     for label in (quota - share).argsort(stable=True)[: val_size - int(quota.sum())]:
         quota[label] += 1
     generator = torch.Generator().manual_seed(seed)

@@ -1,6 +1,6 @@
 """The geometry of a batch of square images: affine and elastic distortion in one interpolation.
 
-Nothing here is random. x points right and y down; all beyond the border is background (0).
+Nothing here is random. x points right and y down; pixels outside the image are background (0).
 """
 
 import torch
@@ -9,19 +9,19 @@ from torch import Tensor
 
 
 def affine_theta(degrees: Tensor, translate: Tensor, scale: Tensor, shear: Tensor) -> Tensor:
-    """The sampling matrices of given movements, as `torch.nn.functional.affine_grid` takes them.
+    """Sampling matrices of affine transforms, in the form of `torch.nn.functional.affine_grid`.
 
-    A picture is zoomed, then sheared, then rotated about its centre, then shifted. The matrices
-    hold the inverse of that, since sampling asks where each output pixel comes from.
+    The transform scales an image, then shears it, rotates it about its centre and translates it.
+    The matrices are the inverse of it: they map each output pixel to its place in the input.
 
     Args:
-        degrees: Rotation, counter-clockwise as seen on the screen, shape (n,).
-        translate: Shift to the right and down in fractions of the side, shape (n, 2).
-        scale: Factors for x and y, above 1 enlarges, shape (n, 2).
-        shear: Shift to the right per step down, the tangent of the slant, shape (n,).
+        degrees: Rotation, counter-clockwise on the screen, (n,).
+        translate: Shift to the right and down, in fractions of the side, (n, 2).
+        scale: Factors of x and y; above 1 enlarges, (n, 2).
+        shear: Shift to the right per pixel downwards (the tangent of the slant), (n,).
 
     Returns:
-        Matrices of shape (n, 2, 3), in coordinates that run from -1 to 1 across the image.
+        Matrices (n, 2, 3), in coordinates from -1 to 1 across the image.
 
     >>> one = torch.ones(1)
     >>> affine_theta(0 * one, torch.tensor([[0.25, 0.5]]), torch.tensor([[2.0, 1.0]]), one)
@@ -39,12 +39,12 @@ def elastic_field(noise: Tensor, alpha: float, sigma: float) -> Tensor:
     """The displacement field of Simard, Steinkraus and Platt (2003), in pixels.
 
     The noise is scaled to [-1, 1], smoothed by a Gaussian whose weights add up to 1 (cut off at 4
-    sigma, zeros beyond the border), and multiplied by alpha. Away from the border a displacement
-    thus has a standard deviation near alpha / (6.1 * sigma): 1.4 pixels at alpha 34, sigma 4.
+    sigma, with zeros outside the image), and multiplied by alpha. Away from the border the standard
+    deviation of a displacement is about alpha / (6.1 * sigma): 1.4 pixels at alpha 34, sigma 4.
 
     Args:
-        noise: Uniform bytes, int8 of shape (n, 2, side, side); [:, 0] becomes x and [:, 1] y.
-        alpha: Factor after smoothing, in pixels.
+        noise: Uniform int8 (n, 2, side, side); [:, 0] becomes x and [:, 1] y.
+        alpha: Factor of the smoothed noise, in pixels.
         sigma: Standard deviation of the Gaussian, in pixels.
 
     >>> full = torch.full((1, 2, 9, 9), 127, dtype=torch.int8)
@@ -56,20 +56,20 @@ def elastic_field(noise: Tensor, alpha: float, sigma: float) -> Tensor:
     pixel = torch.arange(noise.shape[-1], device=noise.device)
     steps = pixel - pixel.unsqueeze(1)
     weights = torch.exp(-0.5 * (steps / sigma) ** 2) * (steps.abs() <= reach)
-    # Smoothing as two products with a banded matrix: ten times faster here than convolutions.
+    # Two products with a band matrix: ten times faster here than convolutions.
     smooth = weights / torch.exp(-0.5 * (taps / sigma) ** 2).sum()
-    # The bytes -128 .. 127 are centred by 0.5, lest every field drift up and to the left.
+    # The mean of -128 to 127 is -0.5: without the 0.5 every image would drift in one direction.
     return smooth @ (noise.float().add_(0.5) @ (smooth * (alpha / 127.5)))
 
 
 def warp(images: Tensor, theta: Tensor | None = None, displacement: Tensor | None = None) -> Tensor:
-    """The images resampled bilinearly, once: output pixel p shows the input at theta(p) + d(p).
+    """Resample images bilinearly: output pixel p is the input at theta(p) + displacement(p).
 
     Args:
-        images: Floats of shape (B, C, side, side), kept in dtype and range.
-        theta: Sampling matrices (B, 2, 3) as of `affine_theta`; none means the identity.
-        displacement: Pixels to look right (x) and down (y) of theta(p), shape (B, 2, side, side);
-            what is seen moves the other way.
+        images: Floats (B, C, side, side); dtype and range stay the same.
+        theta: Sampling matrices (B, 2, 3) of `affine_theta`. None: the identity.
+        displacement: Displacement of the sampled place to the right (x) and down (y), in pixels,
+            (B, 2, side, side); the content moves the opposite way. None: no displacement.
 
     >>> images = torch.eye(4).view(1, 1, 4, 4)
     >>> one_pixel_right = torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4)
@@ -85,8 +85,8 @@ def warp(images: Tensor, theta: Tensor | None = None, displacement: Tensor | Non
     centres = (2 * torch.arange(side, device=images.device) + 1) / side - 1
     columns = theta[:, :, 0:1] * centres
     rows = theta[:, :, 1:2] * centres + theta[:, :, 2:3]
-    # A sum of rows and columns, x and y in planes: 14 times faster than affine_grid on a CPU, and
-    # free of matrix products, which may round coarsely on a GPU.
+    # A sum over rows and columns is 14 times faster than affine_grid on a CPU, and has no matrix
+    # product, whose precision may be reduced on a GPU.
     grid = rows.unsqueeze(3) + columns.unsqueeze(2)
     if displacement is not None:
         grid = grid.add_(displacement, alpha=2 / side)

@@ -1,4 +1,4 @@
-"""One state, many views: a stage counts a confusion matrix, all figures are functions of it."""
+"""The report of a classification: each figure is a function of its confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,38 +6,9 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from deepdigits.core import tables
-
-
-class StageMetrics(MulticlassConfusionMatrix):
-    """The counts of one stage over an epoch: confusion matrix and sum of losses.
-
-    A torchmetrics metric: one update per batch, summed over all processes in ``compute``.
-
-    Args:
-        num_classes: Number of classes.
-    """
-
-    loss_sum: Tensor
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__(num_classes, validate_args=False)
-        self.add_state("loss_sum", torch.zeros(()), dist_reduce_fx="sum")
-
-    def update(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:  # type: ignore[override]
-        """Count a batch: logits (B, C), labels (B,), its mean loss ()."""
-        super().update(logits, labels)
-        if len(labels):  # the mean loss of a rank's empty share of the last batch is nan
-            self.loss_sum += loss * len(labels)
-
-    def compute(self) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """The confusion matrix (C, C), rows true and columns predicted, and the mean loss ()."""
-        return self.confmat, self.loss_sum / self.confmat.sum()
 
 
 @dataclass(frozen=True)
@@ -148,20 +119,6 @@ class Report:
             "loss": self.loss,
             "errors": self.errors,
             "confusion_matrix": self._counts.tolist(),
-        }
-
-    def figures(self) -> dict[str, float | None]:
-        """What a logger shows: the whole, and each class under its number, as ``f1/7``."""
-        classes = {
-            f"{name}/{label}": getattr(scores, name)
-            for name in ("precision", "recall", "f1")
-            for label, scores in enumerate(self.classes)
-        }
-        return {
-            "loss": self.loss,
-            "accuracy": self.accuracy,
-            "f1_macro": self.f1_macro,
-            **classes,
         }
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A small convolutional net."""
+"""A convolutional neural network."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -12,30 +12,30 @@ Downsample = Literal["pool", "stride", "keep"]
 
 
 class CNN(nn.Module):
-    """Convolutions with batch normalisation, one hidden linear layer, logits: 1,056,178 parameters.
+    """Stages of convolutions, one hidden linear layer and a linear output layer.
 
-    Each stage is a convolution, batch normalisation and ReLU. A stage that shrinks the map is not
-    padded and halves it, by a 2x2 max-pool or a stride of 2; one that does not keeps the size (it
-    is padded). Pooling comes before normalisation and ReLU: the result differs little, the work is
-    a quarter.
+    A stage is a convolution, batch normalisation and ReLU. It halves the feature map, by 2x2 max
+    pooling or by a stride of 2, without padding; or it keeps the size, with padding. Pooling comes
+    before normalisation and ReLU, which then process a quarter of the values. The default net has
+    1,056,178 parameters.
 
     Args:
         channels: Output channels of each stage.
-        kernel_sizes: Odd kernel size of each stage, as many as ``channels``.
-        hidden_size: Width of the hidden linear layer. None: there is none, the logits are made of
-            the mean of each map.
-        dropout: Share of what the last layer is given that is set to zero while training.
+        kernel_sizes: Kernel size of each stage, odd; as many as ``channels``.
+        hidden_size: Width of the hidden linear layer. None: no hidden layer; the output layer takes
+            the mean of each feature map.
+        dropout: Dropout probability before the output layer.
         num_classes: Number of logits.
-        downsample: How each stage halves the map, as many as ``channels``: ``pool``, ``stride``
-            or ``keep``. None: ``pool`` in all stages but the last.
-        shift_tta: In evaluation mode, mean logits of the image and of four copies, each shifted
-            by a pixel: a little more accurate, five times the work.
+        downsample: For each stage ``pool``, ``stride`` or ``keep`` (the size stays); as many as
+            ``channels``. None: ``pool`` in all stages but the last.
+        shift_tta: Test-time augmentation: in evaluation mode, average the logits of the image and
+            of four copies shifted by one pixel. A little more accurate, five times slower.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
     Raises:
-        ValueError: ``channels``, ``kernel_sizes`` and ``downsample`` differ in length, a size is
-            below 1, a value of ``downsample`` is unknown, or the map becomes empty.
+        ValueError: ``channels``, ``kernel_sizes`` and ``downsample`` have different lengths, a
+            size is below 1, a value of ``downsample`` is unknown, or the feature map becomes empty.
 
     >>> CNN(channels=[4, 8], kernel_sizes=[5, 3], hidden_size=16)(torch.rand(5, 1, 28, 28)).shape
     torch.Size([5, 10])
@@ -53,16 +53,16 @@ class CNN(nn.Module):
     ) -> None:
         super().__init__()
         pools: list[Downsample] = ["pool"] * (len(channels) - 1)
-        ways = [*pools, "keep"] if downsample is None else downsample
-        _check(channels, kernel_sizes, ways, hidden_size)
+        modes = [*pools, "keep"] if downsample is None else downsample
+        _check(channels, kernel_sizes, modes, hidden_size)
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE
-        for out_channels, kernel_size, way in zip(channels, kernel_sizes, ways, strict=True):
-            stages += _stage(in_channels, out_channels, kernel_size, way)
+        for out_channels, kernel_size, mode in zip(channels, kernel_sizes, modes, strict=True):
+            stages += _stage(in_channels, out_channels, kernel_size, mode)
             in_channels = out_channels
-            if way != "keep":
+            if mode != "keep":
                 size -= kernel_size - 1
-                size = size // 2 if way == "pool" else (size + 1) // 2
+                size = size // 2 if mode == "pool" else (size + 1) // 2
         if size < 1:
             raise ValueError(
                 f"kernel_sizes {list(kernel_sizes)} reduce the {IMAGE_SIZE}x{IMAGE_SIZE} image to "
@@ -87,23 +87,23 @@ class CNN(nn.Module):
 
 
 def _stage(
-    in_channels: int, out_channels: int, kernel_size: int, way: Downsample
+    in_channels: int, out_channels: int, kernel_size: int, mode: Downsample
 ) -> list[nn.Module]:
-    """Convolution, the pool if there is one, batch normalisation, ReLU."""
+    """Convolution, max pooling if the mode is ``pool``, batch normalisation, ReLU."""
     conv = nn.Conv2d(
         in_channels,
         out_channels,
         kernel_size,
-        stride=2 if way == "stride" else 1,
-        padding=kernel_size // 2 if way == "keep" else 0,
+        stride=2 if mode == "stride" else 1,
+        padding=kernel_size // 2 if mode == "keep" else 0,
         bias=False,
     )
-    pool = [nn.MaxPool2d(2)] if way == "pool" else []
+    pool = [nn.MaxPool2d(2)] if mode == "pool" else []
     return [conv, *pool, nn.BatchNorm2d(out_channels), nn.ReLU()]
 
 
 def _hidden(in_channels: int, size: int, hidden_size: int | None) -> list[nn.Module]:
-    """From maps to a vector: a linear layer, or the mean of each map."""
+    """Layers from feature maps to a vector: a hidden linear layer, or the mean of each map."""
     if hidden_size is None:
         return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     linear = nn.Linear(in_channels * size * size, hidden_size, bias=False)
@@ -116,14 +116,14 @@ def _check(
     downsample: Sequence[str],
     hidden_size: int | None,
 ) -> None:
-    """Refuse settings that make no net."""
+    """Raise a ValueError if the settings do not fit together."""
     hidden_sizes = [] if hidden_size is None else [hidden_size]
     check_sizes(channels=channels, kernel_sizes=kernel_sizes, hidden_size=hidden_sizes)
     for name, of_stage in (("kernel_sizes", kernel_sizes), ("downsample", downsample)):
         if not channels or len(channels) != len(of_stage):
             raise ValueError(
-                f"channels {list(channels)} and {name} {list(of_stage)} must name the same stages, "
-                "one or more: give both the same length"
+                f"channels is {list(channels)} and {name} is {list(of_stage)}, expected lists "
+                "of the same length, for one stage or more"
             )
     if any(size % 2 == 0 for size in kernel_sizes):
         raise ValueError(f"kernel_sizes is {list(kernel_sizes)}, expected odd numbers")

@@ -1,4 +1,4 @@
-"""Layers that the nets share."""
+"""Layers and functions for all nets."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,10 +10,9 @@ IMAGE_SIZE = 28
 
 
 class Normalize(nn.Module):
-    """First layer of every net: checks the shape, then gives pixels zero mean and unit variance.
+    """Check the shape of images, and normalize their pixels to zero mean and unit variance.
 
-    Being a layer, it travels with the net into checkpoints and exported files: a net always takes
-    raw pixels.
+    It is the first layer of each net, so that exported nets, too, take pixels in [0, 1].
 
     Args:
         mean: Mean pixel of the training images, in [0, 1]. The default is MNIST's.
@@ -22,7 +21,7 @@ class Normalize(nn.Module):
     Shapes: images (B, 1, 28, 28) in [0, 1] -> (B, 1, 28, 28).
 
     Raises:
-        ValueError: The images have another shape.
+        ValueError: The images have a different shape.
 
     >>> Normalize(mean=0.5, std=0.25)(torch.ones(1, 1, 28, 28)).unique()
     tensor([2.])
@@ -37,26 +36,26 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 1, 28, 28)."""
+        """Normalized images (B, 1, 28, 28)."""
         if images.ndim != 4 or tuple(images.shape[1:]) != (1, IMAGE_SIZE, IMAGE_SIZE):
             raise ValueError(
                 f"images have shape {tuple(images.shape)}, expected (batch, 1, {IMAGE_SIZE}, "
                 f"{IMAGE_SIZE}): one grey channel; add missing axes with images.reshape(-1, 1, "
                 f"{IMAGE_SIZE}, {IMAGE_SIZE})"
             )
-        # In the precision of the net, which Trainer(precision="bf16-true") changes.
+        # In the precision of the net: half precision with Trainer(precision="bf16-true").
         return ((images - self.mean) / self.std).to(self.mean.dtype)
 
 
 def mean_over_shifts(net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Mean logits of images and of their copies shifted by a pixel to each of four sides.
+    """Average the logits of images and of four copies, shifted by one pixel in each direction.
 
     Args:
         net: Images (B, 1, H, W) -> logits (B, C).
-        images: (B, 1, H, W); 0 moves in from the border.
+        images: (B, 1, H, W); the gap at the border of a copy is filled with 0.
 
     >>> corner = torch.tensor([[[[0.0, 5.0], [0.0, 0.0]]]])
-    >>> mean_over_shifts(nn.Flatten(), corner)  # moved left and down, it is still in the picture
+    >>> mean_over_shifts(nn.Flatten(), corner)  # two shifts move it out of the image
     tensor([[1., 1., 0., 1.]])
     """
     height, width = images.shape[-2:]
@@ -68,7 +67,7 @@ def mean_over_shifts(net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:
-    """Refuse layers without units.
+    """Check that each layer has one unit or more.
 
     Raises:
         ValueError: A size is below 1.
@@ -83,10 +82,10 @@ def check_sizes(**sizes: Sequence[int]) -> None:
 
 
 def penultimate(net: nn.Module, images: Tensor) -> Tensor:
-    """The features (B, F) that the last linear layer of a net is given, in evaluation mode.
+    """The input (B, F) of the last linear layer of a net, in evaluation mode.
 
     Args:
-        net: A net whose logits come from a linear layer.
+        net: A net with a linear output layer.
         images: (B, 1, 28, 28) in [0, 1], on the device of the net.
 
     Raises:
@@ -98,12 +97,14 @@ def penultimate(net: nn.Module, images: Tensor) -> Tensor:
     """
     linear = [module for module in net.modules() if isinstance(module, nn.Linear)]
     if not linear:
-        raise ValueError(f"{type(net).__name__} has no linear layer whose input could be shown")
-    seen: list[Tensor] = []
-    hook = linear[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        raise ValueError(
+            f"{type(net).__name__} has no linear layer, expected a linear output layer"
+        )
+    features: list[Tensor] = []
+    hook = linear[-1].register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
     was_training = net.training
     with torch.no_grad():
         net.eval()(images)
     net.train(was_training)
     hook.remove()
-    return seen[0]
+    return features[0]

@@ -1,4 +1,4 @@
-"""A multi-layer perceptron."""
+"""A multilayer perceptron."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ class MLP(nn.Module):
 
     Args:
         hidden_sizes: Width of each hidden layer. ``[]`` is multinomial logistic regression.
-        dropout: Share of hidden activations set to zero while training.
-        norm: Batch normalisation after each hidden linear layer.
+        dropout: Dropout probability after each hidden layer.
+        norm: Use batch normalisation after each hidden linear layer.
         num_classes: Number of logits.
-        shift_tta: In evaluation mode, mean logits of the image and of four copies, each shifted
-            by a pixel: a little more accurate, five times the work.
+        shift_tta: Test-time augmentation: in evaluation mode, average the logits of the image and
+            of four copies shifted by one pixel. A little more accurate, five times slower.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
@@ -41,8 +41,8 @@ class MLP(nn.Module):
         layers: list[nn.Module] = []
         width = IMAGE_SIZE * IMAGE_SIZE
         for size in hidden_sizes:
-            # The bias of a layer that is normalised is subtracted again with the mean; it is kept
-            # so that the net is the textbook 784-128-64-10 whatever `norm` says.
+            # Batch normalisation makes the bias redundant; it stays, so that the net is the usual
+            # 784-128-64-10 with and without `norm`.
             layers.append(nn.Linear(width, size))
             if norm:
                 layers.append(nn.BatchNorm1d(size))

@@ -1,1 +1,1 @@
-"""Every figure there is."""
+"""All figures, in one style (style.py)."""

@@ -1,4 +1,4 @@
-"""Many small images in one figure: digits with titles, mistakes, filters."""
+"""Grids of small images: digits with titles, mistakes, filters."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from deepdigits.plots.evaluation import new_figure
+from deepdigits.plots.style import new_figure
 
-WIDTH, HEADING, LINE_HEIGHT = 5, 0.4, 0.16  # inches: a figure's width, its heading, a line
+# In inches: the width of a figure, the height of its heading, the height of a line of text.
+WIDTH, HEADING, LINE_HEIGHT = 5, 0.4, 0.16
 
 
 def image_grid(
@@ -21,20 +22,22 @@ def image_grid(
     heading: str = "",
     columns: int | None = None,
 ) -> Figure:
-    """Grey images in rows, black for 0, each below its title.
+    """A grid of grey images with titles; 0 is black.
 
     Args:
         images: uint8, or floats in [0, 1], of shape (N, H, W) or (N, 1, H, W).
-        titles: One per image, or none.
-        heading: Title of the whole.
-        columns: Images in a row. None: as many as there are rows, roughly.
+        titles: One per image; or empty.
+        heading: Title of the figure.
+        columns: Images in a row. None: about as many columns as rows.
 
     Raises:
-        ValueError: The images have another shape, or titles another length.
+        ValueError: The images have a different shape, or the number of titles differs.
     """
     tiles = _tiles(images)
     if len(titles) not in (0, len(tiles)):
-        raise ValueError(f"{len(titles)} titles for {len(tiles)} images, expected one each or none")
+        raise ValueError(
+            f"{len(titles)} titles for {len(tiles)} images, expected one per image or none"
+        )
     columns = columns or max(1, math.ceil(math.sqrt(len(tiles))))
     return _draw(tiles, columns, heading, titles, cmap="gray", vmin=0, vmax=1)
 
@@ -47,52 +50,54 @@ def mistakes(
     class_names: Sequence[str] | None = None,
     limit: int = 25,
 ) -> Figure:
-    """The mistakes of which the net was surest, worst first: true -> predicted, and how sure.
+    """The mistakes with the highest confidence, in descending order.
+
+    A title is the true and the predicted class, and the confidence.
 
     Args:
-        images: All images, as `image_grid` takes them; the right ones are left out.
+        images: All images, in a format of `image_grid`; correct predictions are left out.
         labels: True classes, (N,).
         predictions: Predicted classes, (N,).
         confidences: Probability of each predicted class, (N,).
         class_names: Name of each class. None: the numbers.
-        limit: Number of mistakes to show.
+        limit: Show this many mistakes at most.
 
     Raises:
-        ValueError: The four differ in length.
+        ValueError: The four have different lengths.
     """
-    true, predicted, sure = (_array(values) for values in (labels, predictions, confidences))
-    if not true.shape == predicted.shape == sure.shape == (len(images),):
+    true, predicted, confidence = (_array(values) for values in (labels, predictions, confidences))
+    if not true.shape == predicted.shape == confidence.shape == (len(images),):
         raise ValueError(
             f"{len(images)} images, labels {true.shape}, predictions {predicted.shape} and "
-            f"confidences {sure.shape}, expected one of each per image"
+            f"confidences {confidence.shape}, expected one of each per image"
         )
     wrong = np.flatnonzero(true != predicted)
-    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:limit]
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:limit]
     names = class_names or [
         str(label) for label in range(int(max(true.max(), predicted.max())) + 1)
     ]
-    short = max(map(len, names)) <= 6  # both names go on one line
+    short = max(map(len, names)) <= 6  # both names fit on one line
     titles = [
-        f"{names[true[i]]} → {names[predicted[i]]}\n{sure[i]:.1%} sure"
+        f"{names[true[i]]} → {names[predicted[i]]}\n{confidence[i]:.1%} sure"
         if short
-        else f"{names[true[i]]} →\n{names[predicted[i]]} {sure[i]:.1%}"
+        else f"{names[true[i]]} →\n{names[predicted[i]]} {confidence[i]:.1%}"
         for i in worst
     ]
-    heading = f"true → predicted: the surest {len(worst)} of {len(wrong):,} mistakes"
+    heading = f"true → predicted: the {len(worst)} most confident of {len(wrong):,} mistakes"
     if not len(wrong):
         heading = f"no mistake in {len(true):,} images"
     return image_grid(images[worst], titles, heading, columns=math.ceil(math.sqrt(limit)))
 
 
 def filters(weight: Tensor | NDArray[Any], limit: int = 144) -> Figure:
-    """What the first layer looks for: positive weights red, negative ones blue, 0 white.
+    """The filters of the first layer: positive weights are red, negative ones blue, 0 is white.
 
     Args:
         weight: Kernels (O, 1, k, k) of a convolution, or rows (O, side * side) of a linear layer.
-        limit: Number of filters to show, from the first.
+        limit: Show this many filters at most.
 
     Raises:
-        ValueError: The weight has another shape.
+        ValueError: The weight has a different shape.
     """
     rows = _array(weight)
     side = math.isqrt(rows.shape[-1])
@@ -111,7 +116,7 @@ def filters(weight: Tensor | NDArray[Any], limit: int = 144) -> Figure:
     figure = _draw(tiles, columns, heading, cmap="RdBu_r", vmin=-reach, vmax=reach)
     (axes,) = figure.axes
     figure.colorbar(axes.images[0], ax=axes, label="weight", shrink=0.8)
-    figure.set_figheight(0.87 * figure.get_figheight())  # as the bar narrows the picture
+    figure.set_figheight(0.87 * figure.get_figheight())  # the colour bar makes the image narrower
     return figure
 
 
@@ -121,7 +126,7 @@ def _array(values: object) -> NDArray[Any]:
 
 
 def _tiles(images: object) -> NDArray[np.float32]:
-    """As (N, H, W); bytes become floats in [0, 1]."""
+    """Images as float32 (N, H, W); uint8 is scaled to [0, 1]."""
     tiles = _array(images)
     if tiles.ndim == 4 and tiles.shape[1] == 1:
         tiles = tiles[:, 0]
@@ -138,7 +143,7 @@ def _draw(
     titles: Sequence[str] = (),
     **colours: Any,
 ) -> Figure:
-    """Draw the tiles as one image: a picture each would take ten times as long."""
+    """Draw all tiles as one image, which is ten times as fast as one image per tile."""
     height, width = tiles.shape[1:]
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     above = math.ceil(lines * LINE_HEIGHT * columns * width / WIDTH)
@@ -151,15 +156,15 @@ def _draw(
     axes = figure.subplots()
     axes.axis("off")
     longest = max((len(line) for title in titles for line in title.split("\n")), default=1)
-    fontsize = min(8.0, 72 * WIDTH / columns / (0.6 * longest))  # a letter is 0.6 of it wide
-    for place, tile in enumerate(tiles):
-        y, x = (place // columns) * step_y + above, (place % columns) * step_x
+    fontsize = min(8.0, 72 * WIDTH / columns / (0.6 * longest))  # a letter is 0.6 font sizes wide
+    for i, tile in enumerate(tiles):
+        y, x = (i // columns) * step_y + above, (i % columns) * step_x
         canvas[y : y + height, x : x + width] = tile
         if titles:
-            where = (x + width / 2, y - 1)
             axes.text(
-                *where,
-                titles[place],
+                x + width / 2,
+                y - 1,
+                titles[i],
                 ha="center",
                 va="bottom",
                 fontsize=fontsize,

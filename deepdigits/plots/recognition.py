@@ -1,6 +1,5 @@
 """The recognition figure: images with boxes, and for each digit its crop, saliency and bars."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,29 +12,33 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepdigits.core.errors import InputError
 from deepdigits.plots import recognition_layout as layout
-from deepdigits.plots.evaluation import BLUE, GREY, new_figure
+from deepdigits.plots.style import (
+    BLUE,
+    GREY,
+    LIGHT_GREY,
+    PALE_BLUE,
+    VERMILLION,
+    new_figure,
+    save_figure,
+)
 
-VERMILLION = "#D55E00"
-FRAME, OTHER_BARS = "#D0D0D0", "#9FB4C4"
-MAX_IMAGES = 12  # the others are left out, and the figure says how many
+MAX_IMAGES = 12  # further images are left out, with a note in the figure
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
 TITLES = ("input of the net", "saliency", "probability")
 
 
 @dataclass(frozen=True, eq=False)
 class DigitPanel:
-    """What is shown of one digit.
+    """The panels of one digit.
 
     Attributes:
         box: Left, top, right and bottom, in pixels of the image.
-        label: Name of the predicted class, or a mark if it was rejected.
+        label: Name of the predicted class, or "?" if it was rejected.
         is_digit: False if it was rejected.
         crop: uint8 (28, 28), light on dark.
-        saliency: (28, 28), above 0 where a pixel is evidence for the best class, below 0 where it
-            is evidence against it.
-        probabilities: Of all classes, (C,).
+        saliency: (28, 28); above 0: the pixel is evidence for the best class, below 0: against it.
+        probabilities: The probability of each class, (C,).
     """
 
     box: tuple[int, int, int, int]
@@ -47,18 +50,18 @@ class DigitPanel:
 
     @property
     def colour(self) -> str:
-        """Of its box and its best bar."""
+        """Colour of its box and of the bar of its best class."""
         return VERMILLION if self.is_digit else BLUE
 
 
 @dataclass(frozen=True, eq=False)
 class ImagePanel:
-    """What is shown of one image.
+    """The panels of one image.
 
     Attributes:
         title: Name of the image.
         image: The image itself.
-        text: The number that was read; empty if the image has no digit.
+        text: The recognized number; empty if the image has no digit.
         confidence: In [0, 1]; None if the image has no digit.
         digits: Its digits, in reading order.
         class_names: Name of each class.
@@ -73,17 +76,8 @@ class ImagePanel:
 
 
 def save(panels: Sequence[ImagePanel], path: Path) -> None:
-    """Draw images into a file, in the format of its suffix; see `draw`.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # of a file's name
-            draw(panels).savefig(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--show {path} cannot be written: {error}") from error
+    """Draw images into a file; see `draw` and `save_figure`."""
+    save_figure(draw(panels), path)
 
 
 def draw(panels: Sequence[ImagePanel]) -> Figure:
@@ -110,7 +104,7 @@ def draw(panels: Sequence[ImagePanel]) -> Figure:
 
 
 def _draw_titles(part: SubFigure, panel: ImagePanel, cells: Sequence[Sequence[Axes]]) -> None:
-    """The number and its confidence above the image, and titles of the panels."""
+    """Write the number and its confidence above the image, and the titles of the panels."""
     confidence = "" if panel.confidence is None else f"  confidence {panel.confidence:.1%}"
     cut = f"  (the first {len(cells)} digits)" if len(cells) < len(panel.digits) else ""
     text = f"{panel.text or 'no digit'}{confidence}{cut}"
@@ -128,11 +122,11 @@ def _draw_titles(part: SubFigure, panel: ImagePanel, cells: Sequence[Sequence[Ax
 def _draw_image(axes: Axes, panel: ImagePanel) -> None:
     image = panel.image
     preview = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    extent = (0.0, float(image.width), float(image.height), 0.0)  # pixels, at any size in print
+    extent = (0.0, float(image.width), float(image.height), 0.0)  # axes in pixels of the image
     axes.imshow(preview.reduce(max(1, max(image.size) // 1000)), extent=extent)
     axes.set_anchor("NW")
     axes.set(xticks=(), yticks=())
-    axes.spines[:].set(color=FRAME)
+    axes.spines[:].set(color=LIGHT_GREY)
     title = panel.title if len(panel.title) <= 40 else f"…{panel.title[-39:]}"
     axes.set_xlabel(title, fontsize=8, color=GREY, loc="left", parse_math=False)
     for digit in panel.digits:
@@ -159,11 +153,11 @@ def _draw_digit(cells: Sequence[Axes], digit: DigitPanel, class_names: Sequence[
     for axes in (crop, saliency):
         axes.set_anchor("N")
         axes.set(xticks=(), yticks=())
-        axes.spines[:].set(color=FRAME)
+        axes.spines[:].set(color=LIGHT_GREY)
     best = int(digit.probabilities.argmax())
     classes = range(len(class_names))
-    colours = [digit.colour if label == best else OTHER_BARS for label in classes]
-    bars.axhline(1, color="#E0E0E0", linewidth=0.8)
+    colours = [digit.colour if label == best else PALE_BLUE for label in classes]
+    bars.axhline(1, color=LIGHT_GREY, linewidth=0.8)
     bars.bar(classes, digit.probabilities, color=colours)
     bars.set(ylim=(0, 1.02), yticks=())
     bars.spines[["top", "right", "left"]].set_visible(False)

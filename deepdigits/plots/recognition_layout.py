@@ -3,8 +3,9 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-MAX_DIGITS_SHOWN = 10  # the others are left out
-WIDTH, SIDE, HEADING = 9.0, 2.2, 0.5  # inches: of the figure, of an image in it, of a heading
+MAX_DIGITS_SHOWN = 10  # further digits are left out
+# In inches: the width of the figure, the side of an image in it, the height of a heading.
+WIDTH, SIDE, HEADING = 9.0, 2.2, 0.5
 Size = tuple[int, int]  # width and height of an image in pixels
 
 
@@ -45,13 +46,13 @@ def add(part: SubFigure, image: Size, digits: int) -> tuple[Axes, list[tuple[Axe
 
 
 def _size_above(image: Size) -> tuple[float, float]:
-    """Width and height of an image with its digits below it, in inches."""
+    """Width and height of an image that is above the panels of its digits, in inches."""
     scale = min(SIDE / image[1], WIDTH / image[0])
     return scale * image[0], scale * image[1]
 
 
 def _column(digits: int) -> float:
-    """Width of the panels of one digit of several, in inches."""
+    """Width of the panels of a digit, if the image has several, in inches."""
     return min(1.1, WIDTH / (_shown(digits) + 0.4))
 
 

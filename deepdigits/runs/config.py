@@ -67,12 +67,9 @@ def parse(text: str, name: str) -> dict[str, Any]:
                 f"{name} is no config: {section} is {str(content[section])[:40]}, expected its "
                 "settings"
             )
-    for old, new in RENAMED.items():
-        if _has_renamed_key(content, old):
-            raise InputError(
-                f"config {name} is of deepdigits 0.1: its key {old} is {new} in 0.2; rename it "
-                "(CHANGELOG.md lists all renamed keys)"
-            )
+    if old := [key for key in RENAMED if _has_renamed_key(content, key)]:
+        pairs = ", ".join(f"{key} to {RENAMED[key]}" for key in old)
+        raise InputError(f"config {name} is of deepdigits 0.1: in 0.2, rename {pairs}")
     return content
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.data.registry import DATASETS
 from deepdigits.models import CNN, MLP
-from deepdigits.runs import checkpoint, weights
+from deepdigits.runs import checkpoint, config, weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
 from deepdigits.runs.run import Run
@@ -30,8 +30,8 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     Raises:
         InputError: The run has no checkpoint, a damaged one, or a net of another class.
     """
-    config = run.config
-    net = _class_name(config, run)
+    run_config = run.config
+    net = _class_name(run_config, run)
     content = checkpoint.load(run.checkpoint)
     settings = content.get("hyper_parameters")
     if not isinstance(settings, dict):
@@ -39,6 +39,12 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
             f"checkpoint {run.checkpoint} has no hyper_parameters, which hold the settings of its "
             "net: train anew"
         )
+    for key in settings:
+        if new := config.renamed(f"model.{key}"):
+            raise InputError(
+                f"checkpoint {run.checkpoint} is of deepdigits 0.1: its setting {key} is "
+                f"{new.removeprefix('model.')} in 0.2; train the net again"
+            )
     state: State = content["state_dict"]
     if unknown := [key for key in state if not key.startswith("net.")]:
         raise InputError(
@@ -49,8 +55,8 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     info = ModelInfo(
         net=net,
         settings={key: value for key, value in settings.items() if key in known},
-        data={key: config["data"][key] for key in SPLIT if key in config["data"]},
-        class_names=_class_names(config, run),
+        data={key: run_config["data"][key] for key in SPLIT if key in run_config["data"]},
+        class_names=_class_names(run_config, run),
         report=read_report(run.folder) or {},
     )
     return {key.removeprefix("net."): value for key, value in state.items()}, info

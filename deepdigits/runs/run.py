@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError
-from deepdigits.metrics.report import Report
 from deepdigits.runs import config
 from deepdigits.runs.curves import read_curves
 from deepdigits.runs.report import read_report
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from deepdigits.metrics.report import Report
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the run folders of the bundled nets
 WEIGHTS = "model.safetensors"  # of a bundled net, in place of its checkpoints
@@ -111,12 +112,14 @@ class Run:
         return last
 
     @property
-    def report(self) -> Report:
+    def report(self) -> "Report":
         """The report on the test images.
 
         Raises:
             InputError: The run was not tested yet, or its report is damaged.
         """
+        from deepdigits.metrics.report import Report  # loads torch: only here
+
         content = read_report(self.folder)
         if content is None:
             raise InputError(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,18 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MetricCollection
+from typing_extensions import override
 
 from deepdigits.core.errors import InputError
-from deepdigits.metrics.report import Report, StageMetrics
+from deepdigits.metrics.report import Report
+from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_scalars
 from deepdigits.models.cnn import CNN, Downsample
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
 from deepdigits.training.optimizer import adamw, one_cycle
+
+Stage = Literal["train", "val", "test"]
 
 
 class LitClassifier(LightningModule):
@@ -55,9 +60,10 @@ class LitClassifier(LightningModule):
         self.label_smoothing = label_smoothing
         self.warmup = warmup
         self.compile_net = compile
-        self.train_metrics = StageMetrics(num_classes)
-        self.val_metrics = StageMetrics(num_classes)
-        self.test_metrics = StageMetrics(num_classes)
+        self.train_metrics = TrainingMetrics()
+        metrics = evaluation_metrics(num_classes)
+        self.val_metrics = metrics.clone(prefix="val/")
+        self.test_metrics = metrics.clone(prefix="test/")
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, 1, 28, 28)."""
@@ -80,43 +86,43 @@ class LitClassifier(LightningModule):
         if stage == "fit" and self.compile_net:
             self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
 
+    @override
     def on_train_epoch_start(self) -> None:
-        """Count anew."""
         self.train_metrics.reset()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        loss, _ = self._step(batch, "train", self.label_smoothing)
+        loss, _ = self._step(batch, self.train_metrics, self.label_smoothing)
         return loss
 
+    @override
     def on_train_epoch_end(self) -> None:
-        """Log loss and accuracy over the epoch."""
         self._log("train")
 
+    @override
     def on_validation_epoch_start(self) -> None:
-        """Count anew."""
         self.val_metrics.reset()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Count a batch; its logits (B, C) are for callbacks."""
-        _, logits = self._step(batch, "val")
+        """The logits (B, C) of a batch, for callbacks."""
+        _, logits = self._step(batch, self.val_metrics)
         return logits
 
+    @override
     def on_validation_epoch_end(self) -> None:
-        """Log every figure of the validation images."""
         self._log("val")
 
+    @override
     def on_test_epoch_start(self) -> None:
-        """Count anew."""
         self.test_metrics.reset()
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Count a batch; its logits (B, C) are for callbacks."""
-        _, logits = self._step(batch, "test")
+        """The logits (B, C) of a batch, for callbacks."""
+        _, logits = self._step(batch, self.test_metrics)
         return logits
 
+    @override
     def on_test_epoch_end(self) -> None:
-        """Log every figure of the test images."""
         self._log("test")
 
     def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -133,40 +139,42 @@ class LitClassifier(LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def report(self, stage: str) -> Report:
-        """The figures of what a stage has counted in this epoch, over all processes."""
-        confusion, loss = self._metrics(stage).compute()
+    def report(self, stage: Literal["val", "test"]) -> Report:
+        """The report of an evaluation in this epoch, over all processes."""
+        values = self._evaluation(stage).compute()
+        confusion = values[f"{stage}/confusion_matrix"].cpu().numpy()
         names = [str(label) for label in range(self.num_classes)]
-        return Report(confusion.cpu().numpy(), names, loss.item())
+        return Report(confusion, names, values[f"{stage}/loss"].item())
 
-    def scalars(self, stage: str) -> dict[str, float | None]:
-        """The scalars to log of a stage in this epoch, over all processes.
+    def scalars(self, stage: Stage) -> dict[str, float]:
+        """The metrics of a stage in this epoch, over all processes, under their tags in the log.
 
-        Training has loss and accuracy only; validation and test also have the figures of each
-        class, such as ``f1/7``.
+        Training has ``train/loss`` and ``train/accuracy``. Validation and test also have
+        ``f1_macro`` and precision, recall and F1 of each class, such as ``val/f1/7``.
         """
-        report = self.report(stage)
         if stage == "train":
-            return {"loss": report.loss, "accuracy": report.accuracy}
-        return report.figures()
+            values = self.train_metrics.compute()
+            return to_scalars({f"train/{name}": value for name, value in values.items()}, "train/")
+        return to_scalars(self._evaluation(stage).compute(), f"{stage}/")
 
     def _step(
-        self, batch: tuple[Tensor, Tensor], stage: str, label_smoothing: float = 0.0
+        self,
+        batch: tuple[Tensor, Tensor],
+        metrics: TrainingMetrics | MetricCollection,
+        label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         images, labels = batch
         logits = self(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-        self._metrics(stage).update(logits.detach(), labels, loss.detach())
+        if len(labels):  # a process may have no share of the last batch
+            metrics.update(preds=logits.detach(), target=labels, loss=loss.detach())
         return loss, logits
 
-    def _metrics(self, stage: str) -> StageMetrics:
-        return {"train": self.train_metrics, "val": self.val_metrics, "test": self.test_metrics}[
-            stage
-        ]
+    def _evaluation(self, stage: Literal["val", "test"]) -> MetricCollection:
+        return self.val_metrics if stage == "val" else self.test_metrics
 
-    def _log(self, stage: str) -> None:
-        scalars: dict[str, Any] = self.scalars(stage)
-        self.log_dict({f"{stage}/{name}": value for name, value in scalars.items()}, sync_dist=True)
+    def _log(self, stage: Stage) -> None:
+        self.log_dict(dict(self.scalars(stage)), sync_dist=True)
 
     def _lr_factor(self, step: int) -> float:
         # Asking for the length before the loaders exist would make Lightning drop the position

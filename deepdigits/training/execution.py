@@ -69,7 +69,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: A flag or a config is wrong.
     """
-    with isolated():
+    with filtered_messages(), isolated():
         cli = _Unbuilt("fit", args)
         content = yaml.safe_load(cli.parser.dump(cli.config))
     assert isinstance(content, dict)
@@ -78,7 +78,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
 
 def option_names(command: str) -> list[str]:
     """The long options of a command, sorted; those of a net's class are not among them."""
-    with isolated():
+    with filtered_messages(), isolated():
         parser = _Unbuilt(STAGES[command], ["--model=LitMLP"]).parser
     assert isinstance(parser, Parser)
     return parser.option_names()

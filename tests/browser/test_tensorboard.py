@@ -10,7 +10,7 @@ from browsing import ask, open_tab, started_tensorboard, texts, wait_for_texts
 from PIL import Image
 
 from deepdigits.__main__ import run
-from deepdigits.plots.sprite import COLOURS
+from deepdigits.plots.style import CLASS_COLORS
 from deepdigits.training.callbacks.hyperparameters import FINAL_METRICS, FIRST_COLUMNS
 
 pytestmark = pytest.mark.browser
@@ -173,7 +173,7 @@ def test_projector(page, tab, screenshot):
     canvas = inside.locator("canvas").first
     for _ in range(50):  # until the digits have come and the camera stands still
         pixels = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB"))
-        counts = [(pixels == rgb(colour)).all(axis=-1).sum() for colour in COLOURS]
+        counts = [(pixels == rgb(colour)).all(axis=-1).sum() for colour in CLASS_COLORS]
         if min(counts) > 20:
             break
         page.wait_for_timeout(200)

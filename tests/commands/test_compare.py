@@ -1,4 +1,4 @@
-"""``deepdigits compare``: the figures, the groups, the verdict, and damaged runs."""
+"""``deepdigits compare`` and `compare`: rows, groups, sentences, and damaged runs."""
 
 import csv
 import io
@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdigits.commands import compare
+from deepdigits.commands import compare as compare_module
 from deepdigits.core.errors import InputError
+from deepdigits.runs.run import Run
 
 LOGS = Path("lightning_logs")
 
 
 @pytest.fixture
 def seeds(make_run):
-    """Two configs in the logs: mlp errs on 30, 32 and 34 digits of 1,000, cnn on 10, 11 and 12."""
+    """Two configs: mlp gets 30, 32 and 34 digits of 1,000 wrong, cnn 10, 11 and 12."""
     for seed in range(3):
         make_run(
             LOGS / f"mlp/seed_{seed}", range(30 + 2 * seed), seed, training_seconds=10.0 + seed
@@ -27,8 +28,8 @@ def seeds(make_run):
 
 
 def run(capsys, *args):
-    """The text on stdout, and the lines on stderr."""
-    compare.main(args)
+    """Run the command; returns the text on stdout and the lines on stderr."""
+    compare_module.main(args)
     out, err = capsys.readouterr()
     return out, err.splitlines()
 
@@ -48,17 +49,18 @@ def test_a_row_for_each_config_best_first(capsys, seeds):
 
 
 def test_the_weakest_class_is_that_of_the_lowest_mean_f1(capsys, make_run):
-    make_run("runs/mlp/seed_0", range(3, 1000, 50), 0)  # twenty threes, taken for fours
+    make_run("runs/mlp/seed_0", range(3, 1000, 50), 0)  # twenty threes are predicted as fours
     [row] = rows(capsys, "runs")
     assert row["weakest_class"] == "3"
-    assert row["weakest_f1"] == pytest.approx(2 * 80 / (80 + 100))  # none taken for a three
+    assert row["weakest_f1"] == pytest.approx(2 * 80 / (80 + 100))  # no other digit predicted as 3
     # F1 of the fours: all 100 right, 120 predicted
     assert row["f1_macro"] == pytest.approx((8 + 160 / 180 + 200 / 220) / 10)
 
 
-def test_markdown_is_this_text(capsys, seeds):
-    # Ones of mlp: 3, 4, 4 missed and 3, 4, 4 taken for ones, so F1 is 0.97, 0.96, 0.96.
-    # Of cnn: 1, 1, 2 missed and 1, 2, 2 taken for ones: 198/200, 198/201, 196/200.
+def test_markdown_output(capsys, seeds):
+    # Class 1 of mlp: 3, 4, 4 false negatives and 3, 4, 4 false positives: F1 0.97, 0.96, 0.96.
+    # Class 1 of cnn: 1, 1, 2 false negatives and 1, 2, 2 false positives: F1 198/200, 198/201,
+    # 196/200.
     text, _ = run(capsys, "--format", "markdown")
     assert text.splitlines()[:4] == [
         "| config | parameters | epochs | training seconds | test accuracy | errors per 10,000 "
@@ -71,26 +73,26 @@ def test_markdown_is_this_text(capsys, seeds):
 
 
 def test_csv_has_the_values_of_json(capsys, seeds):
-    text, said = run(capsys, "--format", "csv")
+    text, notes = run(capsys, "--format", "csv")
     table = list(csv.DictReader(io.StringIO(text)))
     assert [row["config"] for row in table] == ["cnn", "mlp"]
     assert float(table[1]["accuracy_sd"]) == rows(capsys)[1]["accuracy_sd"]
-    assert any("The recipe cnn is better than mlp" in line for line in said)
+    assert any("The recipe cnn is better than mlp" in line for line in notes)
 
 
-def test_the_table_shows_every_cell_whole(capsys, seeds):
+def test_no_cell_of_the_table_is_cut(capsys, seeds):
     text, _ = run(capsys)
     assert "96.80 ± 0.20 % (n=3)" in text and "errors per 10,000" in text
 
 
-def test_of_two_configs_it_says_which_is_better(capsys, seeds):
+def test_for_two_configs_the_better_one_is_named(capsys, seeds):
     text, _ = run(capsys)
     assert "The recipe cnn is better than mlp: its mean accuracy is 2.10 points higher" in text
     assert "the trained net cnn/seed_0 gets 30 right that mlp/seed_0 gets wrong" in text
     assert "and mlp/seed_0 10 that cnn/seed_0 gets wrong: of these two nets cnn/seed_0 is" in text
 
 
-def test_of_the_same_config_twice_it_claims_no_difference(capsys, make_run):
+def test_no_difference_is_claimed_between_equal_configs(capsys, make_run):
     rng = np.random.default_rng(0)
     for name, seed in [("one", 0), ("one", 1), ("one", 2), ("two", 3), ("two", 4), ("two", 5)]:
         make_run(LOGS / f"{name}/seed_{seed}", rng.permutation(1000)[: 30 + seed % 3], seed)
@@ -99,7 +101,7 @@ def test_of_the_same_config_twice_it_claims_no_difference(capsys, make_run):
     assert text.count("cannot be told apart") == 2
 
 
-def test_mcnemar_takes_the_lowest_seed_that_both_have(capsys, make_run):
+def test_mcnemar_uses_the_lowest_seed_of_both_configs(capsys, make_run):
     for seed in (0, 2, 1):
         make_run(LOGS / f"mlp/version_{seed}", range(20), seed)
     for seed in (2, 3):
@@ -120,20 +122,20 @@ def test_damaged_predictions_are_named(capsys, seeds):
     assert "mlp/seed_0/predictions.npz is damaged" in run(capsys)[0]
 
 
-def test_two_configs_of_one_name_are_two_rows_with_the_difference_named(capsys, make_run):
+def test_two_configs_in_one_folder_are_two_rows_named_by_their_difference(capsys, make_run):
     make_run(LOGS / "mlp/version_0", range(10), lr=0.1)
     make_run(LOGS / "mlp/version_1", range(20), lr=0.2)
     assert [row["config"] for row in rows(capsys)] == ["mlp (lr=0.1)", "mlp (lr=0.2)"]
 
 
-def test_two_folders_of_one_name_are_told_apart(capsys, make_run):
+def test_two_folders_of_one_name_get_different_names(capsys, make_run):
     make_run(LOGS / "mlp/seed_0", range(10))
     make_run(LOGS / "reference/mlp/seed_0", range(20))
     names = [row["config"] for row in rows(capsys, str(LOGS))]
     assert names == ["lightning_logs/mlp", "reference/mlp"]
 
 
-def test_without_runs_it_takes_all_but_the_reference(capsys, seeds, make_run):
+def test_the_default_is_all_runs_but_the_reference(capsys, seeds, make_run):
     make_run(LOGS / "reference/record/seed_0", range(2))
     assert [row["config"] for row in rows(capsys)] == ["cnn", "mlp"]
     [row] = rows(capsys, "lightning_logs/reference")
@@ -145,28 +147,30 @@ def test_a_run_named_twice_counts_once(capsys, seeds):
     assert row["n"] == 3
 
 
-def test_a_repeated_seed_is_no_second_sample(capsys, make_run):
+def test_a_repeated_seed_counts_once(capsys, make_run):
     for version in (9, 10):
         make_run(LOGS / f"mlp/version_{version}", range(version), seed=4)
-    out, said = run(capsys, "--format", "json")
+    out, notes = run(capsys, "--format", "json")
     [row] = json.loads(out)["configs"]
     assert (row["n"], row["accuracy_mean"], row["accuracy_sd"]) == (1, 0.99, None)
-    assert any("version_9 is left out: version_10 repeats its config and seed 4" in x for x in said)
+    assert any(
+        "version_9 is left out: version_10 repeats its config and seed 4" in x for x in notes
+    )
 
 
-def test_datasets_are_never_averaged(capsys, make_run):
+def test_results_on_different_datasets_are_never_averaged(capsys, make_run):
     make_run(LOGS / "mlp/seed_0", range(10), 0)
     make_run(LOGS / "mlp/seed_1", range(20), 1)
     make_run(LOGS / "mlp/seed_2", range(300), 2, dataset="fashion_mnist")
-    text, said = run(capsys, "--format", "markdown")
+    text, notes = run(capsys, "--format", "markdown")
     assert "fashion_mnist, test: 1,000 digits\n\n| config |" in text
     assert "| mlp (dataset=mnist) |" in text and "98.50 ± 0.71 % (n=2)" in text
     assert "70.00 % (n=1)" in text
-    assert any("never averaged" in line for line in said)
+    assert any("never averaged" in line for line in notes)
     assert "better" not in text.replace("neither is called better", "")
 
 
-def test_one_config_tested_on_other_digits_is_a_row_of_its_own(capsys, make_run):
+def test_one_config_evaluated_on_different_digits_is_two_rows(capsys, make_run):
     make_run(LOGS / "mlp/seed_0", range(10), 0)
     half = {"overall": {"num_samples": 500}, "confusion_matrix": np.diag([50] * 10).tolist()}
     make_run(LOGS / "mlp/seed_1", range(10), 1, **half)
@@ -181,7 +185,7 @@ def test_diff_shows_only_what_differs(capsys, seeds):
     assert text == "| setting | cnn | mlp |\n|---|--:|--:|\n| model.init_args.lr | 0.2 | 0.1 |\n"
 
 
-def test_diff_of_equal_configs_says_so(capsys, make_run):
+def test_diff_of_equal_configs_prints_no_table(capsys, make_run):
     make_run(LOGS / "mlp/seed_0", range(10))
     assert run(capsys, "--diff") == ("", ["deepdigits: no setting differs"])
 
@@ -193,7 +197,7 @@ def test_diff_of_equal_configs_says_so(capsys, make_run):
         ("report.json", b"\xff\xfe", "report.json cannot be read"),
         ("report.json", "{}", "report.json is damaged ('accuracy' is missing)"),
         ("report.json", '{"accuracy": NaN}', "report.json is damaged ('f1_macro' is missing)"),
-        ("report.json", None, "has no report.json: its training has not ended, or it was not"),
+        ("report.json", None, "has no report.json: its training has not finished, or it was not"),
         ("config.yaml", "seed_everything: [", "config.yaml cannot be read"),
         ("config.yaml", "", "config.yaml is no config"),
         ("config.yaml", None, "config.yaml cannot be read"),
@@ -204,27 +208,27 @@ def test_a_damaged_run_is_one_line_and_the_rest_is_shown(capsys, seeds, file, co
     path.unlink()
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    out, said = run(capsys, "--format", "json")
+    out, notes = run(capsys, "--format", "json")
     assert [row["n"] for row in json.loads(out)["configs"]] == [3, 2]
-    [line] = said
+    [line] = notes
     assert "mlp/seed_1" in line and problem in line
 
 
 @pytest.mark.parametrize("figure", ["accuracy", "f1_macro", "training_seconds", "dataset"])
 @pytest.mark.parametrize("value", [float("nan"), [1], {}])
-def test_impossible_figures_are_named(capsys, seeds, figure, value):
+def test_invalid_values_in_a_report_are_named(capsys, seeds, figure, value):
     path = LOGS / "mlp/seed_1/report.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {figure: value}))
-    out, said = run(capsys, "--format", "json")
+    out, notes = run(capsys, "--format", "json")
     assert [row["n"] for row in json.loads(out)["configs"]] == [3, 2]
-    assert len(said) == 1 and "mlp/seed_1/report.json" in said[0]
+    assert len(notes) == 1 and "mlp/seed_1/report.json" in notes[0]
 
 
-def test_a_folder_without_runs_is_one_line_beside_the_rest(capsys, seeds, tmp_path):
+def test_a_folder_without_runs_is_one_line_and_the_rest_is_shown(capsys, seeds, tmp_path):
     (tmp_path / "empty").mkdir()
-    out, said = run(capsys, "lightning_logs/cnn", "empty", "nowhere", "--format", "json")
+    out, notes = run(capsys, "lightning_logs/cnn", "empty", "nowhere", "--format", "json")
     assert len(json.loads(out)["configs"]) == 1
-    assert ["no run in empty" in said[0], "nowhere does not exist" in said[1]] == [True, True]
+    assert ["no run in empty" in notes[0], "nowhere does not exist" in notes[1]] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -236,46 +240,46 @@ def test_a_folder_without_runs_is_one_line_beside_the_rest(capsys, seeds, tmp_pa
         (["--dif"], "unrecognized arguments: --dif"),
     ],
 )
-def test_nothing_to_show_and_wrong_flags_are_input_errors(args, message):
+def test_no_runs_and_wrong_flags_are_input_errors(args, message):
     with pytest.raises(InputError) as error:
-        compare.main(args)
+        compare_module.main(args)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_runs_that_were_not_tested_on_the_split_are_counted(capsys, seeds):
+def test_runs_without_a_report_of_the_split_are_counted(capsys, seeds):
     with pytest.raises(InputError, match="none of 6 runs has a report of split val"):
-        compare.main(["--split", "val"])
+        compare_module.main(["--split", "val"])
     for path in LOGS.glob("*/*/report.json"):
         report = json.loads(path.read_text()) | {"split": "val"}
         path.with_name("report-val.json").write_text(json.dumps(report))
     assert "val accuracy" in run(capsys, "--split", "val", "--format", "markdown")[0]
 
 
-def test_other_hardware_is_said(capsys, make_run):
+def test_different_hardware_is_noted(capsys, make_run):
     make_run(LOGS / "mlp/seed_0", range(10), 0, hardware={"cores": 2})
     make_run(LOGS / "mlp/seed_1", range(10), 1, hardware={"cores": 64})
     assert any("same hardware" in line for line in run(capsys)[1])
 
 
-def test_an_ensemble_has_no_seed_and_no_training_facts(capsys, make_run):
+def test_an_ensemble_has_no_seed_and_no_training_time(capsys, make_run):
     facts = dict.fromkeys(["epochs", "training_seconds", "parameters"])
     make_run(LOGS / "ensemble/version_0", range(5), seed=None, **facts)
     text, _ = run(capsys, "--format", "markdown")
     assert "| ensemble | - | - | - | 99.50 % (n=1) |" in text
 
 
-def test_the_picture_is_drawn(capsys, seeds):
-    _, said = run(capsys, "--plot", "comparison.png")
+def test_the_plot_is_written(capsys, seeds):
+    _, notes = run(capsys, "--plot", "comparison.png")
     assert Path("comparison.png").read_bytes().startswith(b"\x89PNG")
-    assert said == ["deepdigits: picture: comparison.png"]
+    assert notes == ["deepdigits: plot: comparison.png"]
 
 
-def test_a_table_waits_for_neither_torch_nor_matplotlib():
+def test_a_table_loads_neither_torch_nor_matplotlib():
     code = (
         "import sys, deepdigits.commands.compare\n"
         "print({'torch', 'scipy', 'matplotlib', 'lightning'} & {*sys.modules})"
     )
-    home = Path(compare.__file__).parents[2]
+    home = Path(compare_module.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=home
     )
@@ -287,4 +291,40 @@ def test_bundled_nets_are_compared_digit_by_digit_under_their_names(capsys):
     found = json.loads(out)
     assert [row["config"] for row in found["configs"]] == ["cnn", "mlp"]
     assert found["evidence"]["mcnemar"] is not None
-    assert any("the trained net cnn gets" in words for words in found["evidence"]["words"])
+    assert any("the trained net cnn gets" in line for line in found["evidence"]["sentences"])
+
+
+def test_compare_from_python(seeds):
+    comparison = compare_module.compare()
+    assert [group.name for group in comparison.groups] == ["cnn", "mlp"]
+    assert [row["errors_per_10000"] for row in comparison.rows] == pytest.approx([110, 320])
+    assert comparison.notes == ()
+    assert comparison.differences() == {"model.init_args.lr": {"cnn": 0.2, "mlp": 0.1}}
+    assert comparison.evidence.welch.difference == pytest.approx(0.021)
+    assert comparison.evidence.mcnemar.first_only == 30
+    text = comparison.to_markdown()
+    assert text.startswith("| config |") and text.endswith(comparison.evidence.sentences[-1])
+    comparison.plot("comparison.svg")
+    assert "<svg" in Path("comparison.svg").read_text()
+
+
+def test_python_takes_runs_paths_and_names(seeds):
+    runs = [Run(LOGS / "cnn/seed_0"), LOGS / "mlp", "lightning_logs/cnn/seed_1"]
+    comparison = compare_module.compare(runs)
+    assert [row["n"] for row in comparison.rows] == [2, 3]
+    alone = compare_module.compare("lightning_logs/mlp")
+    assert len(alone.groups) == 1 and alone.evidence is None
+
+
+def test_the_error_of_python_carries_the_notes(seeds):
+    with pytest.raises(InputError, match="nothing to compare") as error:
+        compare_module.compare(LOGS / "mlp", split="val")
+    assert len(error.value.__notes__) == 3
+    assert "has no report-val.json" in error.value.__notes__[0]
+
+
+def test_tables_of_several_datasets_are_separate_in_markdown(make_run):
+    make_run(LOGS / "mlp/seed_0", range(10), 0)
+    make_run(LOGS / "cnn/seed_0", range(300), 2, dataset="fashion_mnist")
+    text = compare_module.compare().to_markdown()
+    assert "|\n\nmnist, test: 1,000 digits\n\n| config |" in text

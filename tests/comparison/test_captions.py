@@ -1,4 +1,4 @@
-"""Labels lie on nothing, as long as there is room."""
+"""Captions cover nothing if there is room."""
 
 from itertools import combinations
 
@@ -16,7 +16,7 @@ def inside(box):
 
 
 @given(points)
-def test_no_label_lies_on_another_nor_outside(points):
+def test_captions_do_not_overlap_and_are_inside_the_frame(points):
     boxes = place(points, [(80, 12)] * len(points), FRAME)
     assert all(inside(box) for box in boxes)
     assert all(overlap(one, other) == 0 for one, other in combinations(boxes, 2))
@@ -25,16 +25,16 @@ def test_no_label_lies_on_another_nor_outside(points):
 
 
 @given(points)
-def test_no_label_lies_on_an_obstacle(points):
+def test_captions_do_not_overlap_obstacles(points):
     obstacles = [(x - 6, y - 30, x + 6, y + 30) for x, y in points]
     boxes = place(points, [(80, 12)] * len(points), FRAME, obstacles)
     assert all(overlap(box, obstacle) == 0 for box in boxes for obstacle in obstacles)
 
 
-def test_at_the_right_edge_the_label_is_on_the_left():
+def test_at_the_right_edge_the_caption_is_on_the_left():
     [box] = place([(790, 250)], [(80, 12)], FRAME)
     assert box[2] < 790 and inside(box)
 
 
-def test_where_there_is_no_room_each_label_still_gets_a_place():
+def test_without_room_each_caption_still_gets_a_place():
     assert len(place([(5, 5)] * 9, [(20, 5)] * 9, frame=(0, 0, 10, 10))) == 9

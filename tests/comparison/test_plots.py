@@ -1,4 +1,4 @@
-"""The comparison as a picture: what is drawn where, and that it can be read."""
+"""The plot of a comparison: data, axes, captions and formats."""
 
 from itertools import combinations
 
@@ -47,11 +47,11 @@ def test_a_point_is_the_mean_and_a_bar_one_sd():
     assert left.get_xscale() == right.get_xscale() == "log"
 
 
-def test_names_lie_on_nothing():
+def test_captions_cover_nothing():
     figure = draw_comparison(GROUPS)
     figure.draw_without_rendering()
     for ax in figure.axes:
-        boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the line to the point
+        boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the line to its point
         assert [text.get_text() for text in ax.texts] == ["cnn", "cnn wide", "mlp"]
         assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
         points = [ax.transData.transform(c[0].get_xydata()[0]) for c in ax.containers]
@@ -66,18 +66,18 @@ def test_datasets_have_axes_of_their_own():
     assert [len(ax.containers) for ax in figure.axes] == [1, 1, 3, 3]
 
 
-def test_what_has_no_training_seconds_is_left_out_there():
+def test_groups_without_training_seconds_are_left_out_of_that_plot():
     left, right = draw_comparison([group("ensemble", [0.998], None, 5_000_000), *GROUPS]).axes
     assert (len(left.containers), len(right.containers)) == (3, 4)
 
 
 @pytest.mark.parametrize("name", ["comparison.png", "comparison.svg", "comparison.pdf"])
-def test_the_ending_says_the_format(tmp_path, name):
+def test_the_suffix_sets_the_format(tmp_path, name):
     save_comparison(GROUPS, tmp_path / name)
     assert (tmp_path / name).stat().st_size > 1000
 
 
 @pytest.mark.parametrize("name", ["comparison.xyz", "no/such/folder/comparison.png"])
-def test_what_cannot_be_written_is_named(tmp_path, name):
-    with pytest.raises(InputError, match=r"--plot .* cannot be written"):
+def test_an_error_names_the_file_that_cannot_be_written(tmp_path, name):
+    with pytest.raises(InputError, match=r"figure .* cannot be written"):
         save_comparison(GROUPS, tmp_path / name)

@@ -1,4 +1,4 @@
-"""The augmentation: a pure function of the seed, however the batch is dealt out."""
+"""The augmentation: a pure function of the seed, on any number of processes."""
 
 import math
 
@@ -15,7 +15,7 @@ ALL = pytest.mark.parametrize("augment", [AFFINE, ELASTIC, BOTH], ids=["affine",
 
 
 def strokes(n: int, side: int = 28) -> Tensor:
-    """An arc and a bar in each image, of another radius and place in each: (n, 1, side, side)."""
+    """Images (n, 1, side, side) of an arc and a bar, each of a different radius and place."""
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     which = torch.arange(n).view(-1, 1, 1)
     radius = ((x - 13) ** 2 + (y - 12) ** 2).sqrt() - 5 - which % 4
@@ -24,7 +24,7 @@ def strokes(n: int, side: int = 28) -> Tensor:
 
 
 @ALL
-def test_same_seed_same_images_and_another_seed_others(augment: Augment) -> None:
+def test_a_seed_determines_the_images(augment: Augment) -> None:
     images = strokes(16)
     torch.testing.assert_close(augment(images, seed=3), augment(images, seed=3), rtol=0, atol=0)
     changed = (augment(images, seed=3) - augment(images, seed=4)).abs().amax(dim=(1, 2, 3))
@@ -40,7 +40,7 @@ def test_copies_of_one_image_come_out_different(augment: Augment) -> None:
 
 @ALL
 @pytest.mark.parametrize(("batch", "world_size"), [(64, 2), (63, 2), (65, 4), (3, 2)])
-def test_processes_together_see_what_one_would(
+def test_several_processes_get_the_images_of_one(
     augment: Augment, batch: int, world_size: int
 ) -> None:
     images = strokes(batch)
@@ -51,14 +51,14 @@ def test_processes_together_see_what_one_would(
 
 
 @ALL
-def test_draw_of_an_image_does_not_depend_on_the_size_of_its_batch(augment: Augment) -> None:
+def test_an_image_does_not_depend_on_the_batch_size(augment: Augment) -> None:
     images = strokes(50)
     torch.testing.assert_close(
         augment(images, seed=1)[:20], augment(images[:20], seed=1), rtol=0, atol=1e-5
     )
 
 
-def test_elastic_draws_do_not_depend_on_the_affine_strengths() -> None:
+def test_elastic_noise_does_not_depend_on_the_affine_limits() -> None:
     images, faint = strokes(8), Augment(degrees=1e-6, elastic_alpha=34)
     torch.testing.assert_close(faint(images, seed=5), ELASTIC(images, seed=5), rtol=0, atol=1e-5)
 
@@ -85,22 +85,22 @@ def test_global_random_state_is_neither_read_nor_changed(augment: Augment) -> No
     assert torch.equal(augment(strokes(4), seed=9), out)
 
 
-def test_without_strength_the_images_pass_untouched() -> None:
+def test_without_distortions_the_images_stay_the_same() -> None:
     images = strokes(4)
     assert not Augment(elastic_sigma=2).active
     assert Augment()(images, seed=0) is images
 
 
 @pytest.mark.parametrize("name", ["degrees", "translate", "scale", "shear", "elastic_alpha"])
-def test_each_strength_alone_is_active_and_moves_the_images(name: str) -> None:
+def test_each_distortion_alone_changes_the_images(name: str) -> None:
     augment = Augment(**{name: 20.0 if name in ("degrees", "elastic_alpha") else 0.2})
     images = strokes(8)
     assert augment.active
     assert ((augment(images, seed=0) - images).abs().amax(dim=(1, 2, 3)) > 0.02).all()
 
 
-def test_draws_fill_their_ranges() -> None:
-    """Centres of mass of one dot: the translate is uniform within the strength, in x as in y."""
+def test_translations_fill_their_range() -> None:
+    """The centre of mass of one dot: the shift is uniform within the limit, in x and in y."""
     images = torch.zeros(2000, 1, 28, 28)
     images[:, :, 13:15, 13:15] = 1
     out = Augment(translate=0.1)(images, seed=0)[:, 0]
@@ -138,6 +138,6 @@ def test_noise_is_uniform_over_all_bytes(side: int) -> None:
         ("elastic_sigma", 0.0),
     ],
 )
-def test_value_out_of_range_is_refused_by_name(name: str, value: float) -> None:
+def test_a_value_out_of_range_is_an_error_with_its_name(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"{name} is {value}, expected \S+ to \S+$"):
         Augment(**{name: value})

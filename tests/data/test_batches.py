@@ -1,4 +1,4 @@
-"""The order of samples: a function of seed and epoch, dealt out to ranks, resumable."""
+"""The order of samples: it depends on seed and epoch, is divided among ranks, and resumes."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from deepdigits.data.batches import Batches, IndexSampler, derive_seed
 
 
 def batches(n: int = 103, batch_size: int = 10, **settings: object) -> Batches:
-    """Samples that can be told apart: image i holds i in its pixels, and so does label i."""
+    """Samples that can be identified: the pixels of image i and its label are i."""
     labels = torch.arange(n)
     images = labels.to(torch.uint8).view(-1, 1, 1).expand(n, 28, 28)
     return Batches(images, labels, IndexSampler(n, batch_size, **settings))  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def test_order_depends_on_seed_and_epoch_and_nothing_else() -> None:
     torch.rand(7)
     loader = batches(shuffle=True, seed=5)
     epoch(loader, 0)
-    next(iter(loader))  # a pass that was broken off, as the sanity check and Lightning's probe do
+    next(iter(loader))  # a stopped pass, as in Lightning's sanity check
     assert epoch(loader, 3) == reference
     assert epoch(loader, 4) != reference
     assert epoch(batches(shuffle=True, seed=6), 3) != reference
@@ -73,7 +73,7 @@ def test_in_order_every_sample_comes_once_on_any_number_of_ranks(
 ) -> None:
     ranks = [batches(n, batch_size, rank=r, world_size=world_size) for r in range(world_size)]
     passed = [epoch(loader) for loader in ranks]
-    # As many steps on each rank, or the processes would wait for each other for ever.
+    # The same number of steps on each rank; otherwise the processes would wait forever.
     assert {len(steps) for steps in passed} == {len(loader) for loader in ranks}
     together = [label for steps in passed for labels, _ in steps for label in labels]
     assert sorted(together) == list(range(n))
@@ -81,7 +81,7 @@ def test_in_order_every_sample_comes_once_on_any_number_of_ranks(
 
 
 @given(n=st.integers(1, 120), batch_size=st.integers(1, 20), world_size=st.integers(2, 4))
-def test_ranks_train_together_on_what_one_process_would(
+def test_ranks_together_train_on_the_batches_of_one_process(
     n: int, batch_size: int, world_size: int
 ) -> None:
     alone = epoch(batches(n, batch_size * world_size, shuffle=True, seed=1), 2)
@@ -98,7 +98,7 @@ def test_ranks_train_together_on_what_one_process_would(
 
 
 @pytest.mark.parametrize("done", [0, 1, 4, 9])
-def test_resumed_pass_goes_on_with_exactly_the_remaining_batches(done: int) -> None:
+def test_a_resumed_pass_has_exactly_the_remaining_batches(done: int) -> None:
     loader = batches(shuffle=True, seed=7)
     loader.sampler.set_epoch(2)
     whole = epoch(loader, 2)
@@ -108,11 +108,11 @@ def test_resumed_pass_goes_on_with_exactly_the_remaining_batches(done: int) -> N
     resumed = batches(shuffle=True, seed=7)
     resumed.load_state_dict(loader.state_dict() if done else {"epoch": 2, "position": 0})
     assert epoch(resumed, 2) == whole[done:]
-    assert epoch(resumed, 3) == epoch(loader, 3)  # only that pass is cut short
+    assert epoch(resumed, 3) == epoch(loader, 3)  # only that pass is shorter
     assert epoch(resumed, 2) == whole
 
 
-def test_state_of_a_finished_epoch_cuts_nothing_from_the_next() -> None:
+def test_the_state_of_a_finished_epoch_leaves_the_next_whole() -> None:
     loader = batches(shuffle=True)
     epoch(loader, 0)
     resumed = batches(shuffle=True)
@@ -139,7 +139,7 @@ def test_interrupted_twice_before_a_new_batch_keeps_the_position() -> None:
     assert resumed.state_dict() == loader.state_dict()
 
 
-def test_asking_for_an_iterator_consumes_nothing() -> None:
+def test_making_an_iterator_consumes_nothing() -> None:
     loader = batches(shuffle=True)
     loader.load_state_dict({"epoch": 0, "position": 4})
     iter(loader)
@@ -168,6 +168,6 @@ def test_unshuffled_order_is_the_datasets_own_in_every_epoch() -> None:
         {"epoch": 0, "position": 1.5},
     ],
 )
-def test_place_in_an_epoch_that_is_none_is_refused(state: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="batches of epoch"):
+def test_an_invalid_position_is_an_error(state: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="the position in the data is epoch"):
         batches().load_state_dict(state)

@@ -1,4 +1,4 @@
-"""The data module: what each stage is fed, and what it refuses."""
+"""The data module: the batches of each stage, and invalid settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch
 from deepdigits.data.module import DigitsDataModule
@@ -34,7 +34,7 @@ def prepared(*stages: str, **settings: Any) -> DigitsDataModule:
 
 
 class Seen(Callback):
-    """Keeps what the net is given in each stage."""
+    """Records the input of the net in each stage."""
 
     def __init__(self) -> None:
         self.batches: dict[str, list[tuple[Tensor, Tensor]]] = {}
@@ -63,7 +63,7 @@ class Seen(Callback):
 
 @pytest.fixture
 def watched(make_trainer: Callable[..., Trainer]) -> Callable[..., Seen]:
-    """Fits and tests on a data module; returns what was fed."""
+    """Fits and tests on a data module; returns the inputs of the net."""
 
     def watch(data: DigitsDataModule, net: LightningModule | None = None, **settings: Any) -> Seen:
         seen = Seen()
@@ -80,7 +80,7 @@ def as_float(images: Tensor) -> Tensor:
     return images.unsqueeze(1) / 255
 
 
-def test_set_is_uint8_until_it_is_on_the_device() -> None:
+def test_images_are_uint8_until_they_are_on_the_device() -> None:
     data = prepared("fit")
     images, labels = data.images_and_labels("train")
     assert (images.dtype, images.shape) == (torch.uint8, (240, 28, 28))
@@ -126,7 +126,7 @@ def test_without_augmentation_the_training_images_are_the_originals(
 
 
 @pytest.mark.parametrize("settings", [{"num_sanity_val_steps": 0}, {"limit_val_batches": 0}])
-def test_what_is_trained_on_is_decided_by_the_seed_alone(
+def test_training_batches_depend_on_the_seed_only(
     watched: Callable[..., Seen], settings: dict[str, Any]
 ) -> None:
     fed = [
@@ -135,7 +135,7 @@ def test_what_is_trained_on_is_decided_by_the_seed_alone(
     ]
     assert torch.equal(fed[0], fed[1])
     assert not torch.equal(fed[0], fed[2])
-    assert not torch.equal(fed[0][:200], fed[0][200:])  # each epoch is another
+    assert not torch.equal(fed[0][:200], fed[0][200:])  # epochs have different orders
 
 
 def test_validation_comes_from_the_training_set_and_test_does_not(tiny_arrays: Any) -> None:
@@ -148,7 +148,7 @@ def test_validation_comes_from_the_training_set_and_test_does_not(tiny_arrays: A
     assert torch.equal(data.images_and_labels("test")[0], test)
 
 
-def test_split_depends_on_its_own_seed_alone() -> None:
+def test_split_depends_on_its_own_seed_only() -> None:
     first, other_order, other_split = (
         prepared("fit", **seeds).images_and_labels("val")[0]
         for seeds in ({}, {"seed": 9}, {"split_seed": 9})
@@ -166,7 +166,7 @@ def test_without_validation_all_images_are_trained_on(watched: Callable[..., See
 
 
 @pytest.mark.parametrize(("split", "size"), [("train", 240), ("val", 60), ("test", 130)])
-def test_any_split_can_be_measured_in_order_and_as_it_is(
+def test_any_split_can_be_tested_in_order_without_augmentation(
     split: Any, size: int, make_trainer: Callable[..., Trainer]
 ) -> None:
     data, seen = module(test_split=split, augment=SHIFTED), Seen()
@@ -177,7 +177,7 @@ def test_any_split_can_be_measured_in_order_and_as_it_is(
     assert torch.equal(labels, data.images_and_labels(split)[1])
 
 
-def test_eval_batch_size_changes_no_figure(make_trainer: Callable[..., Trainer]) -> None:
+def test_results_do_not_depend_on_eval_batch_size(make_trainer: Callable[..., Trainer]) -> None:
     net = LitMLP(hidden_sizes=[16])
     figures = []
     for size in (1, 7, 48, 2000):
@@ -190,7 +190,7 @@ def test_eval_batch_size_changes_no_figure(make_trainer: Callable[..., Trainer])
 
 
 @pytest.mark.parametrize("dataset_device", ["device", "host"])
-def test_images_lie_where_they_should(dataset_device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dataset_device_is_used(dataset_device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The "meta" device stands for a GPU."""
     data = prepared("fit", dataset_device=dataset_device)
     strategy = type("Strategy", (), {"root_device": torch.device("meta")})
@@ -201,20 +201,20 @@ def test_images_lie_where_they_should(dataset_device: Any, monkeypatch: pytest.M
     assert loader.images.device.type == loader.labels.device.type == expected
     batch = next(iter(loader))
     assert batch.images.device.type == expected
-    # A second loader takes what lies there: nothing is copied again.
+    # A second loader uses the same tensors: nothing is copied again.
     assert data.train_dataloader().images is loader.images
 
 
 def test_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, load = [], datasets.load
+    read, load = [], sources.load
     monkeypatch.setattr(
-        datasets, "load", lambda *args, **kw: (read.append(kw["train"]), load(*args, **kw))[1]
+        sources, "load", lambda *args, **kw: (read.append(kw["train"]), load(*args, **kw))[1]
     )
     prepared("fit", "validate", "fit", "test", "predict")
     assert read == [True, False]
 
 
-def test_ranks_share_out_the_training_batch(make_trainer: Callable[..., Trainer]) -> None:
+def test_ranks_divide_the_training_batch(make_trainer: Callable[..., Trainer]) -> None:
     data = prepared("fit", batch_size=20)
     for rank in (0, 1):
         fake = {"global_rank": rank, "world_size": 2, "overfit_batches": 0}
@@ -244,7 +244,9 @@ def test_overfit_batches_feeds_the_same_batch_each_epoch(watched: Callable[..., 
         ({"val_size": 251}, "val_size is 251, expected 0 to 250: mnist has 300 training"),
     ],
 )
-def test_out_of_range_is_refused_with_the_range(settings: dict[str, Any], named: str) -> None:
+def test_values_out_of_range_are_errors_with_the_range(
+    settings: dict[str, Any], named: str
+) -> None:
     with pytest.raises(InputError, match=named) as caught:
         module(**settings)
     assert "\n" not in str(caught.value)
@@ -258,7 +260,7 @@ def test_largest_val_size_leaves_one_batch(watched: Callable[..., Seen]) -> None
     ("name", "num_classes", "seven"),
     [("mnist", 10, "7"), ("fashion_mnist", 10, "Sneaker"), ("emnist_balanced", 47, "7")],
 )
-def test_classes_are_known_before_any_file_is(name: Any, num_classes: int, seven: str) -> None:
+def test_classes_are_known_without_files(name: Any, num_classes: int, seven: str) -> None:
     data = DigitsDataModule(dataset=name, val_size=0, batch_size=1, data_dir="/nowhere")
     assert data.num_classes == num_classes
     assert data.class_names[7] == seven
@@ -267,3 +269,12 @@ def test_classes_are_known_before_any_file_is(name: Any, num_classes: int, seven
 def test_home_is_expanded_in_data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert module(data_dir="~/digits").data_dir == tmp_path / "digits"
+
+
+def test_a_later_change_of_the_working_directory_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = DigitsDataModule(data_dir="digits", batch_size=20, val_size=40)
+    monkeypatch.chdir("/")
+    assert data.data_dir == tmp_path / "digits"

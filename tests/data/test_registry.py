@@ -1,4 +1,4 @@
-"""The catalogue, against what torchvision knows of the same sets."""
+"""The catalogue agrees with torchvision."""
 
 import pytest
 import torchvision.datasets

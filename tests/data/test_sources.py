@@ -1,4 +1,4 @@
-"""Files on disk: prepared without a network, verified, mended, and refused with a way out."""
+"""Dataset files: prepared without a network, verified, repaired; errors with advice."""
 
 import gzip
 import hashlib
@@ -21,19 +21,19 @@ from filelock import FileLock
 
 import deepdigits
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 from deepdigits.data.sources import load, prepare
 
 FILES = DATASETS["mnist"].files
 ARCHIVES = [f"{file}.gz" for file in FILES]
-# Known facts of the training set: digits of each class, mean pixel (of 255).
+# Known values of the training set: digits of each class, mean pixel (of 255).
 COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 MEAN = 33.318421
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """What would change if anything in the folder were written: inode and time of each entry."""
+    """Inode and time of each entry: they change if anything in the folder is written."""
     return {
         str(path): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in (folder, *folder.rglob("*"))
@@ -65,7 +65,7 @@ def one_line(caught: pytest.ExceptionInfo[InputError]) -> str:
 
 @pytest.fixture
 def packed(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """A tiny set in place of the embedded archives of MNIST; archive -> bytes."""
+    """Replaces the embedded archives of MNIST by a tiny dataset; returns archive -> bytes."""
     folder = tmp_path / "package" / "mnist"
     folder.mkdir(parents=True)
     archives = {
@@ -74,7 +74,7 @@ def packed(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }
     for name, content in archives.items():
         (folder / name).write_bytes(content)
-    monkeypatch.setattr(datasets, "files", lambda package: tmp_path / "package")
+    monkeypatch.setattr(sources, "files", lambda package: tmp_path / "package")
     monkeypatch.setattr(torchvision.datasets.MNIST, "resources", md5_sums(archives))
     return archives
 
@@ -105,11 +105,10 @@ def test_mnist_needs_no_network_and_is_mnist(data_folder: Path, no_network: None
 @pytest.mark.distributed
 def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; import torchvision.datasets\n"
-        "from deepdigits.data import sources as datasets\n"
+        "import sys, pathlib; from deepdigits.data import sources; import torchvision.datasets\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
-        "datasets.prepare('mnist', pathlib.Path(sys.argv[1]))\n"
-        "print(*(len(datasets.load('mnist', pathlib.Path(sys.argv[1]), t)[0]) for t in (1, 0)))"
+        "sources.prepare('mnist', pathlib.Path(sys.argv[1]))\n"
+        "print(*(len(sources.load('mnist', pathlib.Path(sys.argv[1]), t)[0]) for t in (1, 0)))"
     )
     root = Path(deepdigits.__file__).parents[1]
     started = [
@@ -126,7 +125,7 @@ def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
     for process in started:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    for process in started:  # all are past their imports: each starts while another extracts
+    for process in started:  # all imports are done: each process starts while another extracts
         time.sleep(0.15)
         assert process.stdin is not None
         process.stdin.write("\n")
@@ -139,7 +138,7 @@ def test_three_processes_prepare_one_folder_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("packed")
-def test_who_finds_another_preparing_waits_and_takes_its_files(
+def test_a_second_process_waits_for_the_first_and_uses_its_files(
     tiny_digits: Path, tmp_path: Path
 ) -> None:
     raw = tmp_path / "MNIST" / "raw"
@@ -174,7 +173,7 @@ def test_damaged_file_is_replaced_from_the_package(
         assert (raw / name).read_bytes() == gzip.decompress(packed[f"{name}.gz"])
 
 
-def test_content_is_what_the_files_hold(
+def test_load_returns_the_content_of_the_files(
     packed: dict[str, bytes], tiny_arrays: dict[str, Any], tmp_path: Path
 ) -> None:
     prepare("mnist", tmp_path)
@@ -196,7 +195,7 @@ def test_damaged_embedded_archive_is_named(
 
 
 @pytest.mark.usefixtures("packed")
-def test_prepared_folder_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prepared_folder_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     prepare("mnist", data)
     before = listing(data)
@@ -211,7 +210,7 @@ def test_prepared_folder_is_only_read(tmp_path: Path, monkeypatch: pytest.Monkey
     assert listing(data) == before
 
 
-def test_folder_that_cannot_be_written_is_refused_with_a_way_out(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written") as caught:
         prepare("mnist", tmp_path / "file" / "data")
@@ -230,7 +229,7 @@ def test_full_disk_is_reported_in_one_line(
         raise OSError(28, "No space left on device")
 
     if failing == "copyfile":
-        monkeypatch.setattr(datasets, "copyfile", refuse)
+        monkeypatch.setattr(sources, "copyfile", refuse)
     else:
         monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", refuse)
     with pytest.raises(InputError, match="No space left on device") as caught:
@@ -238,7 +237,7 @@ def test_full_disk_is_reported_in_one_line(
     assert str(tmp_path / "data") in one_line(caught)
 
 
-def test_stale_folder_of_an_old_torchvision_is_refused(packed: Any, tmp_path: Path) -> None:
+def test_stale_folder_of_an_old_torchvision_is_an_error(packed: Any, tmp_path: Path) -> None:
     prepare("mnist", tmp_path)
     (tmp_path / "MNIST" / "processed").mkdir()
     with pytest.raises(InputError, match="delete that folder") as caught:
@@ -249,14 +248,14 @@ def test_stale_folder_of_an_old_torchvision_is_refused(packed: Any, tmp_path: Pa
 def test_folder_comes_from_the_environment_or_the_users_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert datasets.default_data_dir() == Path(os.environ["DEEPDIGITS_DATA"])
+    assert sources.default_data_dir() == Path(os.environ["DEEPDIGITS_DATA"])
     monkeypatch.delenv("DEEPDIGITS_DATA")
-    assert datasets.default_data_dir() == Path.home() / ".cache" / "deepdigits"
+    assert sources.default_data_dir() == Path.home() / ".cache" / "deepdigits"
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert datasets.default_data_dir() == Path("/elsewhere/deepdigits")
+    assert sources.default_data_dir() == Path("/elsewhere/deepdigits")
 
 
-# ------------------------------------------- sets that are downloaded or put in by hand
+# ------------------------------------------- datasets that are downloaded or copied by the user
 
 
 @pytest.mark.usefixtures("no_network")
@@ -267,7 +266,7 @@ def test_failed_download_names_files_folder_and_sums(name: Any, tmp_path: Path) 
     message = one_line(caught)
     assert name in message
     assert str(tmp_path / DATASETS[name].reader / "raw") in message
-    archives = datasets.archives(DATASETS[name])
+    archives = sources.archives(DATASETS[name])
     assert len(archives) == (1 if name.startswith("emnist") else 4)
     for archive, md5 in archives.items():
         assert f"{archive} (MD5 {md5})" in message
@@ -276,7 +275,7 @@ def test_failed_download_names_files_folder_and_sums(name: Any, tmp_path: Path) 
 
 @pytest.fixture
 def fashion(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny Fashion-MNIST of known content, whose archives were packed by somebody else."""
+    """A tiny Fashion-MNIST of known content in repacked archives."""
     monkeypatch.setitem(
         DATASETS,
         "fashion_mnist",
@@ -291,7 +290,7 @@ def fashion(tiny_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("no_network")
-def test_archives_packed_anew_are_accepted_by_their_content(
+def test_repacked_archives_are_accepted_by_their_content(
     fashion: Path, tmp_path: Path, tiny_arrays: dict[str, Any]
 ) -> None:
     prepare("fashion_mnist", tmp_path)
@@ -301,7 +300,7 @@ def test_archives_packed_anew_are_accepted_by_their_content(
 
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("place", ["header", "block", "checksum", "cut"])
-def test_damaged_archive_packed_anew_is_no_traceback(
+def test_a_damaged_repacked_archive_is_not_a_traceback(
     place: str, fashion: Path, tmp_path: Path
 ) -> None:
     archive = fashion / ARCHIVES[0]
@@ -317,7 +316,7 @@ def test_damaged_archive_packed_anew_is_no_traceback(
 
 
 @pytest.mark.usefixtures("no_network")
-def test_other_content_in_an_archive_packed_anew_is_refused(fashion: Path, tmp_path: Path) -> None:
+def test_other_content_in_a_repacked_archive_is_an_error(fashion: Path, tmp_path: Path) -> None:
     content = bytearray(gzip.decompress((fashion / ARCHIVES[0]).read_bytes()))
     content[-1] ^= 1
     (fashion / ARCHIVES[0]).write_bytes(gzip.compress(content))
@@ -327,7 +326,7 @@ def test_other_content_in_an_archive_packed_anew_is_refused(fashion: Path, tmp_p
 
 @pytest.fixture
 def kuzushiji(packed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny KMNIST, of which only the MD5 sums of its archives are known; they lie in place."""
+    """A tiny KMNIST: its archives are in place, and only their MD5 sums are known."""
     unknown = replace(
         DATASETS["mnist"], reader="KMNIST", embedded=False, sha256=MappingProxyType({})
     )
@@ -352,7 +351,7 @@ def test_sums_of_a_downloaded_set_are_recorded_as_sha256sum_reads_them(
 
 @CORRUPTIONS
 @pytest.mark.usefixtures("no_network")
-def test_later_damage_to_a_downloaded_set_is_found_and_mended(
+def test_later_damage_to_a_downloaded_set_is_found_and_repaired(
     damage: Callable[[Path], None], kuzushiji: Path, packed: dict[str, bytes], tmp_path: Path
 ) -> None:
     prepare("kmnist", tmp_path)
@@ -380,18 +379,18 @@ def test_damaged_file_and_archive_name_the_archive(
 def test_half_extracted_file_without_a_recorded_sum_is_not_trusted(
     kuzushiji: Path, packed: dict[str, bytes], tmp_path: Path
 ) -> None:
-    for file in FILES:  # as an extraction leaves them that was killed, or that is still going on
+    for file in FILES:  # as in an extraction that was killed or is still running
         (kuzushiji / file).write_bytes(gzip.decompress(packed[f"{file}.gz"]))
     truncate(kuzushiji / FILES[2])
     prepare("kmnist", tmp_path)
     assert len(load("kmnist", tmp_path, train=False)[0]) == 130
 
 
-def test_emnist_is_turned_upright(
+def test_emnist_is_transposed(
     tmp_path: Path, idx: Callable[[Any], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upright = np.zeros((3, 28, 28), np.uint8)
-    upright[:, 4:24, 6] = 200  # an L: a long stroke down, then a short one to the right
+    upright[:, 4:24, 6] = 200  # an L: a long line down, then a short one to the right
     upright[:, 23, 6:15] = 200
     labels = np.array([3, 1, 2], np.uint8)
     tiny = replace(DATASETS["emnist_digits"], num_train=3, num_test=3)
@@ -425,7 +424,7 @@ def test_qmnist_labels_are_the_first_column(
     assert labels.is_contiguous()
 
 
-def test_files_of_another_size_than_the_catalogue_says_are_refused(
+def test_files_of_another_size_than_the_catalogue_says_are_errors(
     tiny_digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], num_test=131))

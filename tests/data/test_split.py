@@ -1,4 +1,4 @@
-"""The validation split: sizes, shares, and that nothing is lost or used twice."""
+"""The validation split: sizes, class proportions, no sample lost or used twice."""
 
 import pytest
 import torch
@@ -28,14 +28,14 @@ def test_parts_are_disjoint_and_of_the_right_size_and_shares(
         assert abs(int((truth[val] == label).sum()) - fair) < 1 + 1e-4
 
 
-def test_seed_decides_which_samples() -> None:
+def test_the_seed_selects_the_samples() -> None:
     labels = torch.arange(1000) % 10
     first, again, other = (stratified_split(labels, 100, seed)[1] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert len(set(first.tolist()) & set(other.tolist())) < 40  # 10 by chance
 
 
-def test_choice_within_a_class_is_no_mere_prefix() -> None:
+def test_samples_of_a_class_are_not_just_the_first_ones() -> None:
     labels = torch.zeros(1000, dtype=torch.int64)
     val = stratified_split(labels, 100, seed=0)[1]
     assert val.float().mean().item() == pytest.approx(500, abs=100)

@@ -11,7 +11,7 @@ from deepdigits.data.warp import affine_theta, elastic_field, warp
 
 
 def picture(n: int = 3, side: int = 28) -> Tensor:
-    """Blots up to the very border, where the background matters: (n, 1, side, side)."""
+    """Blots (n, 1, side, side) that reach the border, where the background matters."""
     noise = torch.rand(n, 1, side, side, generator=torch.Generator().manual_seed(0))
     return torch.nn.functional.avg_pool2d(noise, 3, stride=1, padding=1)
 
@@ -23,7 +23,7 @@ def move(
     scale: tuple[float, float] = (1.0, 1.0),
     shear: float = 0.0,
 ) -> Tensor:
-    """The same movement for all images, the translate in pixels."""
+    """The same transform for all images; translate is in pixels."""
     ones = torch.ones(len(images), 1)
     theta = affine_theta(
         degrees * ones[:, 0],
@@ -66,7 +66,7 @@ def test_whole_pixel_shift_is_padding(right: int, down: int) -> None:
     torch.testing.assert_close(warp(images, displacement=away), padded, rtol=0, atol=1e-5)
 
 
-def test_zoom_above_one_enlarges_about_the_centre() -> None:
+def test_scale_above_one_enlarges_about_the_centre() -> None:
     square = torch.zeros(1, 1, 28, 28)
     square[:, :, 11:17, 11:17] = 1
     grown = move(square, scale=(2.0, 1.0))
@@ -84,13 +84,13 @@ def test_matches_torchvision() -> None:
 
 
 def test_matches_scipy_with_all_movements() -> None:
-    """Zoom, then shear, then turn about the centre, then translate, as a product of matrices."""
+    """Scale, shear, rotate about the centre, translate, as a product of matrices."""
     images = picture()
     ours = move(images, degrees=25.0, translate=(1.5, -2.25), scale=(1.2, 0.9), shear=0.3)
     cos, sin = np.cos(np.pi * 25 / 180), np.sin(np.pi * 25 / 180)
     turn = np.array([[cos, sin], [-sin, cos]])  # x right and y down
     forward = turn @ np.array([[1, 0.3], [0, 1]]) @ np.diag([1.2, 0.9])
-    inverse = np.linalg.inv(forward)[::-1, ::-1]  # scipy counts rows first
+    inverse = np.linalg.inv(forward)[::-1, ::-1]  # scipy has rows first
     offset = 13.5 - inverse @ (np.array([-2.25, 1.5]) + 13.5)
     for image, moved in zip(images[:, 0], ours[:, 0], strict=True):
         theirs = ndimage.affine_transform(
@@ -119,7 +119,7 @@ def test_elastic_field_is_linear_in_alpha_and_unbiased() -> None:
     torch.testing.assert_close(still, images, rtol=0, atol=2e-6)
 
 
-def test_both_at_once_reads_the_displaced_place_of_the_turned_one() -> None:
+def test_one_pass_equals_rotation_and_displacement() -> None:
     """With a whole-pixel displacement the single pass equals two passes, inside the border."""
     images = torch.nn.functional.pad(picture(side=16), (6, 6, 6, 6))
     displacement = torch.tensor([2.0, -1.0]).view(1, 2, 1, 1).expand(3, 2, 28, 28)

@@ -18,7 +18,7 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
-from deepdigits.metrics.report import Report, StageMetrics
+from deepdigits.metrics.report import Report
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "seed_cnn_performance.json"
 
@@ -155,59 +155,3 @@ def test_commonest_mistakes_come_first() -> None:
     report = Report([[5, 1, 0], [9, 5, 3], [0, 0, 5]], ["a", "b", "c"])
     assert report.most_confused() == [("b", "a", 9), ("b", "c", 3), ("a", "b", 1)]
     assert report.most_confused(limit=1) == [("b", "a", 9)]
-
-
-def stage_batches(sizes: list[int]) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    batches = []
-    for size in sizes:
-        logits = torch.randn(size, 5, generator=generator)
-        labels = torch.randint(5, (size,), generator=generator)
-        batches.append((logits, labels, torch.nn.functional.cross_entropy(logits, labels)))
-    return batches
-
-
-def test_stage_counts_over_uneven_batches() -> None:
-    batches, metrics = stage_batches([50, 7, 1]), StageMetrics(5)
-    for batch in batches:
-        metrics.update(*batch)
-    confusion, loss = metrics.compute()
-    logits, labels, losses = zip(*batches, strict=True)
-    whole = torch.nn.functional.cross_entropy(torch.cat(logits), torch.cat(labels))
-    torch.testing.assert_close(loss, whole)
-    assert abs(loss - torch.stack(losses).mean()) > 0.01  # what averaging batches would give
-    report = report_of(confusion.numpy())
-    truth, predicted = torch.cat(labels).numpy(), torch.cat(logits).argmax(1).numpy()
-    macro = f1_score(truth, predicted, average="macro")
-    assert report.f1_macro == pytest.approx(macro, abs=1e-12)
-    metrics.reset()
-    metrics.update(*batches[1])
-    assert metrics.compute()[0].sum() == 7
-
-
-def test_rank_without_samples_in_the_last_batch_spoils_nothing() -> None:
-    full, empty = stage_batches([50, 0])
-    metrics = StageMetrics(5)
-    metrics.update(*full)
-    before = [value.clone() for value in metrics.compute()]
-    metrics.update(*empty)
-    for value, expected in zip(metrics.compute(), before, strict=True):
-        torch.testing.assert_close(value, expected, rtol=0, atol=0)
-
-
-def test_loss_that_diverged_is_not_hidden() -> None:
-    logits, labels, _ = stage_batches([50])[0]
-    metrics = StageMetrics(5)
-    metrics.update(logits, labels, torch.tensor(torch.nan))
-    assert metrics.compute()[1].isnan()
-
-
-def test_counts_of_several_processes_are_added() -> None:
-    batches = stage_batches([50, 7])
-    alone, *ranks = StageMetrics(5), StageMetrics(5), StageMetrics(5)
-    for batch, rank in zip(batches, ranks, strict=True):
-        alone.update(*batch)
-        rank.update(*batch)
-    ranks[0].merge_state(ranks[1])  # torchmetrics' own way, by the same reductions
-    for value, expected in zip(ranks[0].compute(), alone.compute(), strict=True):
-        torch.testing.assert_close(value, expected)

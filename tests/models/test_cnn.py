@@ -1,4 +1,4 @@
-"""How the stages of the CNN downsample the map."""
+"""The stages of the CNN and the size of their feature maps."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def test_pool_in_all_stages_but_the_last_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ways", "side"),
+    ("modes", "side"),
     [
         (["keep", "keep"], 28),
         (["pool", "keep"], 12),  # (28 - 4) / 2
@@ -31,11 +31,11 @@ def test_pool_in_all_stages_but_the_last_is_the_default() -> None:
         (["pool", "pool"], 5),
     ],
 )
-def test_each_stage_shrinks_the_map_as_it_is_told(ways: list[str], side: int) -> None:
-    net = CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=ways)  # type: ignore[arg-type]
+def test_each_stage_downsamples_as_set(modes: list[str], side: int) -> None:
+    net = CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=modes)  # type: ignore[arg-type]
     assert features(net) == (2, 4, side, side)
     assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
-    assert sum(isinstance(m, nn.MaxPool2d) for m in net.modules()) == ways.count("pool")
+    assert sum(isinstance(m, nn.MaxPool2d) for m in net.modules()) == modes.count("pool")
 
 
 def test_stride_of_an_odd_map() -> None:
@@ -45,12 +45,12 @@ def test_stride_of_an_odd_map() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ways", "message"),
+    ("modes", "message"),
     [
-        (["pool"], "downsample .*give both the same length"),
+        (["pool"], "downsample .*of the same length"),
         (["pool", "melt"], "downsample has melt, expected any of pool, stride, keep"),
     ],
 )
-def test_impossible_shrink_is_refused(ways: list[str], message: str) -> None:
+def test_invalid_downsample_is_an_error(modes: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=ways)  # type: ignore[arg-type]
+        CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=modes)  # type: ignore[arg-type]

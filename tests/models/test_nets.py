@@ -1,4 +1,4 @@
-"""The nets: their size, their shapes, and what they refuse."""
+"""The nets: size, shapes and invalid settings."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def num_parameters(net: nn.Module) -> int:
 def test_default_nets_have_the_documented_size() -> None:
     assert num_parameters(MLP()) == 109_770
     assert num_parameters(CNN()) == 1_056_178
-    # The textbook net: weights and biases of 784-128-64-10.
+    # The usual net: weights and biases of 784-128-64-10.
     assert num_parameters(MLP(norm=False)) == 785 * 128 + 129 * 64 + 65 * 10
 
 
@@ -34,7 +34,7 @@ def test_one_logit_per_class_for_each_image(make: type[nn.Module], num_classes: 
 
 @NETS
 @pytest.mark.parametrize("shape", [(2, 28, 28), (2, 3, 28, 28), (2, 1, 32, 32), (2, 784)])
-def test_wrong_shape_is_named_with_the_right_one(
+def test_a_wrong_shape_is_an_error_with_the_expected_one(
     make: type[nn.Module], shape: tuple[int, ...]
 ) -> None:
     with pytest.raises(ValueError, match=r"expected \(batch, 1, 28, 28\)") as caught:
@@ -51,7 +51,7 @@ def test_normalised_pixels_of_mnist_have_mean_0_and_deviation_1(tiny_arrays) -> 
 
 
 @NETS
-def test_normalising_is_part_of_the_net_and_not_of_its_weights(make: type[nn.Module]) -> None:
+def test_normalization_is_part_of_the_net_but_not_of_its_weights(make: type[nn.Module]) -> None:
     net = make().eval()
     first = next(m for m in net.modules() if not list(m.children()))
     assert isinstance(first, Normalize)
@@ -70,7 +70,7 @@ def test_mlp_without_hidden_layers_is_linear() -> None:
     torch.testing.assert_close(mean, (net(a) + net(b)) / 2)
 
 
-def test_mlp_obeys_norm_and_dropout() -> None:
+def test_mlp_has_norm_and_dropout() -> None:
     kinds = [type(m) for m in MLP(hidden_sizes=[8], dropout=0.4, norm=False).modules()]
     assert nn.BatchNorm1d not in kinds
     torch.manual_seed(0)
@@ -83,20 +83,20 @@ def test_mlp_obeys_norm_and_dropout() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"channels": [8], "kernel_sizes": [3, 3]}, "give both the same length"),
-        ({"channels": [], "kernel_sizes": []}, "one or more"),
+        ({"channels": [8], "kernel_sizes": [3, 3]}, "of the same length"),
+        ({"channels": [], "kernel_sizes": []}, "one stage or more"),
         ({"channels": [4] * 4, "kernel_sizes": [7, 7, 7, 3]}, "use fewer stages or smaller"),
         ({"channels": [4, 0], "kernel_sizes": [3, 3]}, r"channels is \[4, 0\]"),
         ({"hidden_size": 0}, r"hidden_size is \[0\]"),
         ({"channels": [4, 4], "kernel_sizes": [3, 4]}, "kernel_sizes"),
     ],
 )
-def test_impossible_cnn_is_refused(settings: dict[str, object], message: str) -> None:
+def test_invalid_cnn_settings_are_errors(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CNN(**settings)(torch.rand(2, 1, 28, 28))  # type: ignore[arg-type]
 
 
-def test_impossible_mlp_is_refused() -> None:
+def test_invalid_mlp_settings_are_errors() -> None:
     with pytest.raises(ValueError, match=r"hidden_sizes is \[128, -1\]"):
         MLP(hidden_sizes=[128, -1])
 
@@ -118,7 +118,7 @@ def test_half_precision_net_takes_float_images(make: type[nn.Module]) -> None:
 
 
 @NETS
-def test_shifts_average_five_views_in_evaluation_only(make: type[nn.Module]) -> None:
+def test_shift_tta_averages_five_views_in_evaluation_only(make: type[nn.Module]) -> None:
     torch.manual_seed(0)
     plain = make()
     net = make(shift_tta=True)
@@ -126,7 +126,7 @@ def test_shifts_average_five_views_in_evaluation_only(make: type[nn.Module]) -> 
     images = torch.rand(3, 1, 28, 28)
     views = [images]
     for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-        view = images.roll((down, right), dims=(2, 3))  # what rolls over the border is background
+        view = images.roll((down, right), dims=(2, 3))  # only background rolls over the border
         if down:
             view[:, :, 0 if down == 1 else -1] = 0
         if right:

@@ -1,31 +1,17 @@
-"""What the figures say: texts, labels and the data in their artists."""
+"""Figures of an evaluation: texts, labels and the data in their artists."""
 
 from itertools import pairwise
 
-import matplotlib
 import numpy as np
 import pytest
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from deepdigits.data.registry import DATASETS
 from deepdigits.metrics.calibration import expected_calibration_error
 from deepdigits.metrics.report import Report
-from deepdigits.plots.evaluation import (
-    confusion_matrix,
-    learning_curves,
-    pixels,
-    reliability_diagram,
-)
-
-HISTORY = {
-    "train/loss": [(1, 1.0), (2, 0.5), (3, 0.1)],
-    "val/loss": [(1, 0.9), (2, 0.4), (3, 0.2)],
-    "train/accuracy": [(1, 0.7), (2, 0.9), (3, 0.99)],
-    "val/accuracy": [(1, 0.8), (2, 0.95), (3, 0.95)],
-    "lr": [(1, 0.1)],
-}
+from deepdigits.plots.evaluation import confusion_matrix, reliability_diagram
+from deepdigits.plots.style import pixels
 
 
 def lines(figure: Figure, panel: int) -> dict[str, tuple[list[float], list[float]]]:
@@ -36,54 +22,8 @@ def lines(figure: Figure, panel: int) -> dict[str, tuple[list[float], list[float
     }
 
 
-def settings() -> dict[str, object]:
-    """matplotlib's global ones; the backend settles itself when somebody asks for it."""
-    return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
-
-
 def heading(figure: Figure) -> str:
     return figure.get_suptitle()
-
-
-def test_curves_show_the_history_and_mark_the_first_of_equal_best_epochs() -> None:
-    figure = learning_curves(HISTORY)
-    loss, accuracy = lines(figure, 0), lines(figure, 1)
-    assert loss["training"] == ([1, 2, 3], [1.0, 0.5, 0.1])
-    assert loss["validation"] == ([1, 2, 3], [0.9, 0.4, 0.2])
-    assert accuracy["validation"][1] == pytest.approx([80, 95, 95])
-    assert accuracy["best epoch"][0] == loss["best epoch"][0] == [2, 2]
-    assert heading(figure) == "best epoch 2: validation accuracy 95.00%"
-    assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy (%)"]
-    legend = figure.axes[0].get_legend()
-    assert legend and [text.get_text() for text in legend.get_texts()] == list(loss)
-
-
-def test_best_epoch_can_be_given() -> None:
-    assert heading(learning_curves(HISTORY, best=3)).startswith("best epoch 3:")
-
-
-def test_loss_is_logarithmic_where_it_shrinks_a_lot() -> None:
-    assert learning_curves(HISTORY).axes[0].get_yscale() == "log"
-    flat = {"train/loss": [(1, 1.0), (2, 0.5)]}
-    assert learning_curves(flat).axes[0].get_yscale() == "linear"
-    touching_zero = {"train/loss": [(1, 1.0), (2, 0.0)]}
-    assert learning_curves(touching_zero).axes[0].get_yscale() == "linear"
-
-
-def test_curves_without_validation_with_nan_and_with_one_epoch_are_drawn() -> None:
-    one = {"train/loss": [(1, float("nan"))], "train/accuracy": [(1, 0.5)]}
-    figure = learning_curves(one)
-    assert heading(figure) == ""
-    assert list(lines(figure, 1)) == ["training"]
-    ticks = figure.axes[1].get_xticks()
-    assert all(tick == int(tick) for tick in ticks) and 1 in ticks
-    pixels(figure)
-
-
-def test_history_without_a_curve_is_named() -> None:
-    with pytest.raises(ValueError, match="val/accuracy"):
-        learning_curves({"lr": [(1, 0.1)], "val/loss": []})
 
 
 def test_confusion_matrix_counts_in_text_and_mistakes_in_colour() -> None:
@@ -108,7 +48,7 @@ def test_counts_are_light_on_dark_cells_and_dark_on_light_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "emnist_balanced"])
-def test_names_beside_a_confusion_matrix_do_not_touch(name: str) -> None:
+def test_names_of_a_confusion_matrix_do_not_overlap(name: str) -> None:
     names = DATASETS[name].classes
     figure = confusion_matrix(Report(np.full((len(names), len(names)), 1000), names))
     axes, (width, height) = figure.axes[0], figure.get_size_inches() * figure.dpi
@@ -130,7 +70,7 @@ def test_confusion_matrix_of_nothing_and_without_mistakes_is_drawn() -> None:
         pixels(confusion_matrix(Report(counts, ["0", "1"][: len(counts)])))
 
 
-def test_wrong_shapes_of_a_confusion_matrix_are_named() -> None:
+def test_wrong_shapes_of_a_confusion_matrix_are_errors() -> None:
     with pytest.raises(ValueError, match="2 class names"):
         confusion_matrix(Report(np.ones((3, 3), dtype=int), ["0", "1"]))
 
@@ -142,23 +82,8 @@ def test_reliability_diagram_shows_the_bins_and_their_error() -> None:
     bars = {round(bar.get_x(), 1): bar.get_height() for bar in upper.patches}
     assert bars == {0.2: 0, 0.8: pytest.approx(2 / 3)}  # no bar where there is no prediction
     assert [bar.get_height() for bar in lower.patches] == [1, 3]
-    assert lines(figure, 0)["as sure as right"] == ([0, 1], [0, 1])
+    assert lines(figure, 0)["perfect calibration"] == ([0, 1], [0, 1])
     error = expected_calibration_error(confidences, correct, bins=5)
     assert heading(figure) == f"expected calibration error {error:.4f} (5 bins, 4 images)"
     assert (upper.get_ylabel(), lower.get_xlabel()) == ("accuracy", "confidence")
     assert lower.get_ylabel() == "predictions"
-
-
-def test_pixels_are_an_image_and_the_same_each_time() -> None:
-    image = pixels(learning_curves(HISTORY))
-    assert (image.shape, image.dtype) == ((448, 1008, 3), np.uint8)
-    assert image.std() > 0
-    np.testing.assert_array_equal(image, pixels(learning_curves(HISTORY)))
-
-
-def test_pyplot_and_global_settings_are_left_alone() -> None:
-    before = settings()
-    for figure in (learning_curves(HISTORY), confusion_matrix(Report([[1]], ["0"]))):
-        pixels(figure)
-    assert pyplot.get_fignums() == []
-    assert settings() == before

@@ -1,4 +1,4 @@
-"""What the mosaics show: the images in their places, with their titles."""
+"""Image grids: the place and the title of each image."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from deepdigits.plots.evaluation import pixels
 from deepdigits.plots.image_grid import filters, image_grid, mistakes
+from deepdigits.plots.style import pixels
 
 
 def canvas(figure: Figure) -> NDArray[np.float32]:
@@ -15,7 +15,7 @@ def canvas(figure: Figure) -> NDArray[np.float32]:
 
 
 def tiles(figure: Figure, side: int) -> list[NDArray[np.float32]]:
-    """The images of a mosaic, cut out at its empty rows and columns."""
+    """The images of a grid, cut at its empty rows and columns."""
     there = np.isfinite(canvas(figure))
     starts = [
         np.flatnonzero(np.diff(there.any(axis=a).astype(int), prepend=0) == 1) for a in (1, 0)
@@ -47,7 +47,7 @@ def test_grid_shows_every_image_in_order(kind: str) -> None:
     assert figure.axes[0].images[0].get_clim() == (0, 1)
 
 
-def test_titles_stand_above_their_images_and_do_not_touch_each_other() -> None:
+def test_titles_are_above_their_images_and_do_not_overlap() -> None:
     names = ["Ankle boot →\nT-shirt/top 100.0%"] * 25
     figure = image_grid(torch.zeros(25, 28, 28), names, "heading")
     pixels(figure)
@@ -56,17 +56,17 @@ def test_titles_stand_above_their_images_and_do_not_touch_each_other() -> None:
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])
         x, y = axes.transData.inverted().transform(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2))
-        assert np.isnan(canvas(figure)[round(y), round(x)])  # on no image
+        assert np.isnan(canvas(figure)[round(y), round(x)])  # not on an image
 
 
-def test_grid_names_wrong_shapes() -> None:
+def test_wrong_shapes_are_errors() -> None:
     with pytest.raises(ValueError, match=r"\(N, 1, H, W\)"):
         image_grid(torch.zeros(4, 3, 28, 28))
     with pytest.raises(ValueError, match="2 titles for 4 images"):
         image_grid(torch.zeros(4, 28, 28), ["a", "b"])
 
 
-def test_mistakes_are_the_wrong_ones_surest_first() -> None:
+def test_mistakes_are_sorted_by_confidence() -> None:
     images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1).expand(6, 8, 8) * 40
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     predictions = torch.tensor([0, 2, 2, 1, 0, 0])
@@ -75,30 +75,28 @@ def test_mistakes_are_the_wrong_ones_surest_first() -> None:
     assert titles(figure) == ["1 → 0\n90.0% sure", "0 → 1\n70.0% sure", "2 → 0\n60.0% sure"]
     shown = [round(float(tile.mean() * 255)) for tile in tiles(figure, 8)]
     assert shown == [160, 120, 200]
-    assert figure.get_suptitle() == "true → predicted: the surest 3 of 4 mistakes"
+    assert figure.get_suptitle() == "true → predicted: the 3 most confident of 4 mistakes"
 
 
-def test_long_names_get_a_line_each() -> None:
+def test_each_long_name_gets_a_line() -> None:
     figure = mistakes(torch.zeros(1, 8, 8), [0], [1], [0.75], ["Ankle boot", "T-shirt/top"])
     assert titles(figure) == ["Ankle boot →\nT-shirt/top 75.0%"]
 
 
-def test_no_mistake_is_drawn_too() -> None:
+def test_a_figure_without_mistakes() -> None:
     figure = mistakes(torch.zeros(3, 28, 28), [0, 1, 2], [0, 1, 2], [0.9, 0.9, 0.9])
     assert titles(figure) == []
     assert figure.get_suptitle() == "no mistake in 3 images"
     pixels(figure)
 
 
-def test_mistakes_name_different_lengths() -> None:
+def test_mistakes_of_different_lengths_are_errors() -> None:
     with pytest.raises(ValueError, match="3 images"):
         mistakes(torch.zeros(3, 28, 28), [0, 1], [0, 1, 2], [0.9, 0.9, 0.9])
 
 
 @pytest.mark.parametrize(("shape", "side"), [((5, 1, 3, 3), 3), ((5, 784), 28), ((5, 9), 3)])
-def test_filters_keep_their_values_and_0_is_in_the_middle(
-    shape: tuple[int, ...], side: int
-) -> None:
+def test_filters_keep_their_values_and_0_is_white(shape: tuple[int, ...], side: int) -> None:
     weight = torch.nn.Parameter(
         torch.randn(shape, generator=torch.Generator().manual_seed(1)) - 0.5
     )
@@ -118,6 +116,6 @@ def test_only_the_first_of_many_filters_are_shown() -> None:
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 3, 3), (5, 10), (7,)])
-def test_filters_name_wrong_shapes(shape: tuple[int, ...]) -> None:
+def test_filters_of_wrong_shapes_are_errors(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="kernels"):
         filters(torch.zeros(shape))

@@ -18,7 +18,8 @@ from deepdigits.inference.explanation import explain
 from deepdigits.inference.reader import DigitReader
 from deepdigits.inference.reading import Digit, Reading
 from deepdigits.inference.saliency import occlusion
-from deepdigits.plots.recognition import BLUE, VERMILLION, ImagePanel, draw, save
+from deepdigits.plots.recognition import ImagePanel, draw, save
+from deepdigits.plots.style import BLUE, VERMILLION
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,12 @@ def test_each_digit_has_a_box_its_crop_a_saliency_map_and_bars(reader, row) -> N
     for (left, top, right, bottom), box in zip((d.box for d in reading.digits), boxes, strict=True):
         assert box == (left, top, right - left, bottom - top)
     assert [text.get_text() for text in above.texts] == list(number)
-    assert tuple(above.images[0].get_extent()) == (0, 600, 200, 0)  # its pixels are the unit
+    assert tuple(above.images[0].get_extent()) == (
+        0,
+        600,
+        200,
+        0,
+    )  # in pixels
     assert len(cells) == 9
     for digit, crop, saliency, bars in zip(
         reading.digits, cells[::3], cells[1::3], cells[2::3], strict=True
@@ -86,7 +92,7 @@ def test_a_rejected_digit_is_marked(reader) -> None:
     assert [text.get_text() for text in part.axes[0].texts] == ["3", "?"]
 
 
-def test_an_image_without_a_digit_is_titled_so(reader) -> None:
+def test_an_image_without_a_digit_has_that_title(reader) -> None:
     blank = Image.new("RGB", (300, 100), "beige")
     (part,) = draw([panel("blank.png", blank, reader.read(blank), reader)]).subfigs
     assert {"no digit", "blank.png"} <= set(texts(part))
@@ -108,7 +114,7 @@ def test_of_many_images_and_digits_the_first_are_shown(reader, row) -> None:
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "webp", "svg", "pdf"])
 def test_every_format_is_written_for_any_file_name(kind, row, capsys) -> None:
-    row[0].save("a$b$ \N{SNOWMAN} 漢.png")  # no formula, and glyphs that the font may lack
+    row[0].save("a$b$ \N{SNOWMAN} 漢.png")  # not TeX, and letters that the font may lack
     run(["classify", "a$b$ \N{SNOWMAN} 漢.png", "--show", f"read.{kind}"])
     assert capsys.readouterr().err == f"deepdigits: picture: read.{kind}\n"
     if kind in ("svg", "pdf"):
@@ -118,7 +124,7 @@ def test_every_format_is_written_for_any_file_name(kind, row, capsys) -> None:
         assert min(picture.size) > 400
 
 
-def test_colours_are_shown_and_change_no_prediction(row, capsys) -> None:
+def test_the_figure_has_colours_and_predictions_stay_the_same(row, capsys) -> None:
     """A JPEG is decoded in grey, unless it is shown."""
     image = Image.merge("RGB", [row[0].point(lambda v, c=c: v * c // 255) for c in (255, 240, 180)])
     image.save("colour.jpg")
@@ -131,7 +137,7 @@ def test_colours_are_shown_and_change_no_prediction(row, capsys) -> None:
     assert ((pixels[..., 0] - pixels[..., 2] > 40) & (pixels[..., 1] > 150)).mean() > 0.05
 
 
-def test_a_figure_that_cannot_be_written_is_named(reader, tmp_path) -> None:
+def test_an_error_names_the_figure_that_cannot_be_written(reader, tmp_path) -> None:
     blank = Image.new("L", (100, 100), 255)
-    with pytest.raises(InputError, match=r"--show .*gone/read\.png cannot be written"):
+    with pytest.raises(InputError, match=r"figure .*gone/read\.png cannot be written"):
         save([panel("blank", blank, Reading([], "01"), reader)], tmp_path / "gone" / "read.png")

@@ -1,8 +1,9 @@
-"""The projector's sprite: each digit in its place, in its colour, on nothing."""
+"""The sprite of the projector: place, colour and transparency of each digit."""
 
 import numpy as np
 
-from deepdigits.plots.sprite import COLOURS, sprite
+from deepdigits.plots.sprite import sprite
+from deepdigits.plots.style import CLASS_COLORS
 
 
 def test_each_image_is_in_its_place_in_the_colour_of_its_class():
@@ -14,6 +15,6 @@ def test_each_image_is_in_its_place_in_the_colour_of_its_class():
         y, x = place // 3 * 5, place % 3 * 5
         tile = picture[y : y + 5, x : x + 5]
         np.testing.assert_array_equal(tile[:, :, 3], image)
-        expected = bytes.fromhex(COLOURS[label % 10][1:])
+        expected = bytes.fromhex(CLASS_COLORS[label % 10][1:])
         assert {bytes(pixel) for pixel in tile[:, :, :3].reshape(-1, 3)} == {expected}
     assert not picture[10:, 5:].any()  # no image there

@@ -164,7 +164,7 @@ def test_settings_that_make_no_net_are_refused(kind: str, entry: str, ledger: Le
 
 
 def early_stop(content: Content) -> None:
-    content["unfinished"]["counts"]["confmat"] = torch.ones(3)
+    content["unfinished"]["counts"]["correct"] = torch.ones(3)
 
 
 # What only those read that make a trainer, and go on with it.
@@ -180,6 +180,9 @@ TRAINING = {
     "no schedule": put(lr_schedulers=[3]),
     "empty callbacks": lambda c: c["callbacks"].update({key: {} for key in c["callbacks"]}),
     "counts of another size": early_stop,
+    "counts of version 0.1": lambda c: c["unfinished"].update(
+        counts={"confmat": torch.zeros(10, 10), "loss_sum": torch.zeros(())}
+    ),
     "no random state": put(random_states=[{"torch": torch.ones(3)}]),
 }
 

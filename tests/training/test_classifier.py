@@ -247,6 +247,16 @@ def test_second_test_counts_anew(make_trainer: MakeTrainer) -> None:
     assert net.report("test").num_samples == 130
 
 
+def test_an_empty_share_of_the_last_batch_changes_no_metric() -> None:
+    """With several processes, one may have no sample of the last batch."""
+    net = small(LitMLP).eval()
+    net.validation_step((torch.rand(9, 1, 28, 28), torch.arange(9)), 0)
+    before = net.scalars("val")
+    net.validation_step((torch.zeros(0, 1, 28, 28), torch.zeros(0, dtype=torch.long)), 1)
+    assert net.scalars("val") == before
+    assert net.report("val").num_samples == 9
+
+
 # ---------------------------------------------------------------- schedule and optimizer
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from textwrap import indent
-from typing import Any
+from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from deepdigits.core.timing import Throughput
-from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.training.callbacks import dashboard_images as pictures
 from deepdigits.training.callbacks import hyperparameters
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
@@ -114,7 +114,13 @@ class Dashboard(Callback):
         last = done == trainer.max_epochs or trainer.should_stop
         return last or (self.every_n_epochs > 0 and done % self.every_n_epochs == 0)
 
-    def _draw(self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Any) -> None:
+    def _draw(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        stage: Literal["val", "test"],
+        split: Split,
+    ) -> None:
         probabilities = self._outputs.take(trainer)
         data, writer = trainer.datamodule, _writer(trainer)  # type: ignore[attr-defined]
         if writer is None or not isinstance(data, DigitsDataModule):

@@ -14,6 +14,7 @@ from deepdigits.metrics.report import Report
 from deepdigits.models.layers import penultimate
 from deepdigits.plots import evaluation as figures
 from deepdigits.plots import image_grid as mosaics
+from deepdigits.plots import style
 from deepdigits.plots.sprite import sprite
 
 NUM_EMBEDDED = 2_000
@@ -90,5 +91,5 @@ def embedding(
 
 
 def _add(writer: SummaryWriter, step: int, tag: str, figure: Figure) -> None:
-    pixels = torch.from_numpy(figures.pixels(figure))
+    pixels = torch.from_numpy(style.pixels(figure))
     writer.add_image(tag, pixels, step, dataformats="HWC")

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
+from typing_extensions import override
 
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.lightning_compat import mark_updated
 
 NAME = "last.ckpt"
 FINISHED = "finished.ckpt"
-_COUNTS = ("confmat", "loss_sum")
 
 
 class LastCheckpoint(Checkpoint):
@@ -38,41 +38,47 @@ class LastCheckpoint(Checkpoint):
         self._step = 0  # the last one that was seen
         self._restored: dict[str, Any] | None = None
 
+    @override
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Store the counts of the epoch, over all processes, and whether the end was decided."""
         assert isinstance(pl_module, LitClassifier)
-        counts = {name: getattr(pl_module.train_metrics, name).clone() for name in _COUNTS}
+        counts = {k: state.clone() for k, state in _metric_states(pl_module).items()}
         if trainer.world_size > 1:
             counts = {k: trainer.strategy.reduce(v, reduce_op="sum") for k, v in counts.items()}
         checkpoint["unfinished"] = {"counts": counts, "should_stop": bool(trainer.should_stop)}
 
+    @override
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take them; patience is as it is typed now, not as it was (Lightning restores it)."""
         if trainer.state.fn != "fit":
             return
         if unfinished := checkpoint.get("unfinished"):
             assert isinstance(pl_module, LitClassifier)
-            counts = {name: unfinished["counts"][name] for name in _COUNTS}
-            for name, counted in counts.items():  # what is none ends here, not in training
-                getattr(pl_module.train_metrics, name).clone().copy_(counted)
+            counts, states = unfinished["counts"], _metric_states(pl_module)
+            if set(counts) != set(states):
+                raise ValueError(
+                    f"the metrics of its epoch are {sorted(counts)}, expected {sorted(states)}; "
+                    "those of deepdigits 0.1 cannot be resumed"
+                )
+            for name, state in states.items():  # a wrong type or shape ends here, not in training
+                state.clone().copy_(counts[name])
             self._restored = {"counts": counts, "should_stop": bool(unfinished["should_stop"])}
         for callback in _early_stopping(trainer):
             if state := checkpoint.get("callbacks", {}).get(callback.state_key):
+                # Lightning would restore the patience of the former run.
                 state["patience"] = callback.patience
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore them, and start the clock."""
         self._saved_at, self._step = monotonic(), trainer.global_step
         if self._restored is None:
             return
         assert isinstance(pl_module, LitClassifier)
-        for name, counted in self._restored["counts"].items():
-            state: Tensor = getattr(pl_module.train_metrics, name)
-            # One process goes on with the counts of all: they are summed in the end.
+        for name, state in _metric_states(pl_module).items():
+            counted = self._restored["counts"][name]
+            # The counts of all processes go to the first one: they are summed in the end.
             state.copy_(counted if trainer.is_global_zero else counted * 0)
         mark_updated(pl_module.train_metrics)
         if self._restored["should_stop"] and not _more_patience(trainer):
@@ -138,6 +144,11 @@ def is_over(trainer: Trainer) -> bool:
         or (epochs not in (None, -1) and trainer.current_epoch + 1 >= epochs)
         or (steps != -1 and trainer.global_step >= steps)
     )
+
+
+def _metric_states(pl_module: LitClassifier) -> dict[str, Tensor]:
+    """The sums of the training metrics in this epoch, not copied."""
+    return cast("dict[str, Tensor]", pl_module.train_metrics.metric_state)
 
 
 def _more_patience(trainer: Trainer) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
@@ -11,7 +11,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from deepdigits.core import environment
 from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.metrics.report import Report
-from deepdigits.plots.evaluation import learning_curves
+from deepdigits.plots.training import learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.curves import write_curves
@@ -19,7 +19,7 @@ from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
-from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.classifier import LitClassifier, Stage
 
 
 class ReportWriter(Callback):
@@ -98,17 +98,21 @@ class ReportWriter(Callback):
         split: Split = getattr(data, "test_split", "test")
         self._write(trainer, pl_module, "test", split)
 
-    def _note(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def _note(self, trainer: Trainer, pl_module: LightningModule, stage: Stage) -> None:
         assert isinstance(pl_module, LitClassifier)
         epoch = trainer.current_epoch + 1
-        for name, value in pl_module.scalars(stage).items():
-            curve = self._history.setdefault(f"{stage}/{name}", [])
+        for tag, value in pl_module.scalars(stage).items():
+            curve = self._history.setdefault(tag, [])
             if curve and curve[-1][0] == epoch:  # a further validation within the epoch
                 curve.pop()
-            curve.append((epoch, float(value or 0)))
+            curve.append((epoch, value))
 
     def _write(
-        self, trainer: Trainer, pl_module: LightningModule, stage: str, split: Split
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        stage: Literal["val", "test"],
+        split: Split,
     ) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         probabilities = self._outputs.take(trainer)

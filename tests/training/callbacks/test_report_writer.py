@@ -31,7 +31,7 @@ def fit(
         if state is not None:
             writer.load_state_dict(state)
         logger = TensorBoardLogger(tmp_path, name="a", version="b")
-        trainer = make_trainer(callbacks=[writer], logger=logger, **settings)
+        trainer = make_trainer(callbacks=[writer], logger=logger, log_every_n_steps=5, **settings)
         data = DigitsDataModule(batch_size=50, val_size=50)
         trainer.fit(LitMLP(hidden_sizes=[8]), data, ckpt_path=path, weights_only=True)
         trainer.save_checkpoint(tmp_path / "saved.ckpt")

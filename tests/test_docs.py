@@ -1,0 +1,233 @@
+"""The commands, code and links of the README and the docs work as shown."""
+
+import doctest
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepdigits.__main__ import run
+from deepdigits.commands import train
+from deepdigits.commands.completion import options
+from deepdigits.commands.registry import COMMANDS
+from deepdigits.commands.registry import LIGHTNING as LIGHTNING_COMMANDS
+from deepdigits.data import sources
+from deepdigits.data.registry import DATASETS
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "lightning_logs").glob("*.md")),
+        ROOT / "lightning_logs" / "reference" / "README.md",
+    )
+}
+README = PAGES["README.md"]
+BLOCKS = {
+    page: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for page, text in PAGES.items()
+}
+SHELL = {
+    page: [line for kind, text in blocks if kind == "sh" for line in text.splitlines()]
+    for page, blocks in BLOCKS.items()
+}
+LINES = sorted(
+    {line for lines in SHELL.values() for line in lines if line.startswith("deepdigits ")}
+)
+NEEDS_RUN = re.compile("--ckpt_path|--resume")
+LIGHTNING = [line for line in LINES if line.split()[1] in LIGHTNING_COMMANDS]
+PARSED = [line for line in LIGHTNING if not NEEDS_RUN.search(line)]
+
+
+@pytest.fixture
+def my_net(tmp_path: Path) -> None:
+    """The README's own net, in the working directory."""
+    (code,) = [text for kind, text in BLOCKS["README.md"] if kind == "python"]
+    (tmp_path / "my_net.py").write_text(code)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+
+
+@pytest.fixture
+def photos(data_folder: Path) -> Any:
+    """Photos of the first three test digits, in the working directory; the digits themselves."""
+    sources.prepare("mnist", data_folder)
+    images = sources.load("mnist", data_folder, train=False)[0][:3]
+    large = 255 - images.numpy().repeat(5, axis=1).repeat(5, axis=2)
+    Image.fromarray(large[0]).save("digit.jpg")
+    for name in ("row.jpg", "photo.jpg"):
+        Image.fromarray(np.concatenate(large, axis=1)).save(name)
+    return images
+
+
+def test_there_are_commands() -> None:
+    assert len(LIGHTNING) >= 20
+    assert len(LINES) >= 40
+
+
+@pytest.mark.parametrize("line", PARSED)
+def test_command_is_parsed(line: str, my_net: None, capsys: pytest.CaptureFixture[str]) -> None:
+    args = shlex.split(line)[1:]
+    more = [] if {"--help", "--model.help", "--print_config"} & set(args) else ["--print_config"]
+    with pytest.raises(SystemExit) as ended:
+        run([*args, *more])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line not in PARSED])
+def test_other_command_exists_and_has_the_options(line: str) -> None:
+    command, *args = shlex.split(line)[1:]
+    assert command in COMMANDS
+    known = {*options(command), *(options("train") if command == "repeat" else ())}
+    assert {arg for arg in args if arg.startswith("--")} <= known
+
+
+def test_own_net_trains_without_a_change_to_the_package(my_net: None) -> None:
+    line = next(line for line in LINES if "my_net.LitWide" in line)
+    few = ["--trainer.limit_train_batches", "40", "--trainer.log_every_n_steps", "5"]
+    cli = run([*shlex.split(line)[1:], *few])
+    assert cli.model.net[1].out_features == 256
+    assert cli.model.hparams["width"] == 256
+    assert cli.report_writer.report.accuracy > 0.85
+    assert Path("lightning_logs/wide/version_0/report.json").is_file()
+    again = run(["test", "--ckpt_path", "latest"])
+    assert again.report_writer.report.errors == cli.report_writer.report.errors
+
+
+def test_pycon_blocks_print_what_is_shown(photos: Any) -> None:
+    (lines,) = [text for kind, text in BLOCKS["README.md"] if kind == "pycon"]
+    assert not any(
+        kind == "pycon" for page in PAGES if page != "README.md" for kind, _ in BLOCKS[page]
+    )
+    shown = doctest.DocTestParser().get_doctest(lines, {"images": photos}, "README", None, 0)
+    result = doctest.DocTestRunner().run(shown)
+    assert (result.failed, result.attempted) == (0, len(shown.examples))
+    assert len(shown.examples) >= 7
+
+
+def test_the_experiment_of_docs_python_runs(
+    photos: Any, tiny_digits: Path, my_net: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All blocks in order, in one namespace; only sizes that suit the tiny dataset are added."""
+    as_written = train.override_arguments
+
+    def with_sizes(overrides: Any) -> list[str]:
+        added = {"data.val_size": 40, "data.batch_size": 20, "trainer.log_every_n_steps": 5}
+        return [*as_written(overrides), *as_written(added)]
+
+    monkeypatch.setattr(train, "override_arguments", with_sizes)
+    blocks = [text for kind, text in BLOCKS["docs/python.md"] if kind == "python"]
+    assert len(blocks) >= 9
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert names["reading"].text == "721"
+    assert names["mlp"].report.num_samples == 130
+    assert names["longer"].metrics["epoch"].tolist() == [1, 2, 3]
+    assert [row["n"] for row in names["comparison"].rows] == [1, 1]
+    assert Path("comparison.png").is_file()
+    assert all(path.is_file() for path in names["exported"].files)
+
+
+def test_python_blocks_compile() -> None:
+    for page, blocks in BLOCKS.items():
+        for kind, text in blocks:
+            if kind == "python":
+                compile(text, page, "exec")
+
+
+def test_functions_of_docs_python_are_public_and_have_these_arguments() -> None:
+    from inspect import signature
+
+    import deepdigits
+
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \|", PAGES["docs/python.md"], re.MULTILINE)
+    functions = {name: arguments for name, arguments in rows if name in deepdigits.__all__}
+    shown: Mapping[str, list[str]] = {
+        name: [part for part in arguments.split(", ") if part != "*"]
+        for name, arguments in functions.items()
+        if name != "Run"
+    }
+    assert {"train", "evaluate", "predict", "repeat", "compare", "ensemble"} <= set(shown)
+    assert {"classify", "export", "load"} <= set(shown)
+    for name, arguments in shown.items():
+        assert arguments == list(signature(getattr(deepdigits, name)).parameters)
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    shown = set()
+    for page, text in PAGES.items():
+        shown |= set(re.findall(r"^make ([a-z-]+)", "\n".join(SHELL[page]), re.MULTILINE))
+        shown |= set(re.findall(r"`make ([a-z-]+)", text))
+    assert {"train-cnn", "tensorboard", "test", "test-all", "bench", "demo"} <= shown <= targets
+
+
+def test_the_readme_is_short_and_begins_with_the_two_commands_for_a_newcomer() -> None:
+    assert len(README.splitlines()) <= 200
+    kind, first = BLOCKS["README.md"][0]
+    assert kind == "sh"
+    for command in ("make train-cnn", "make test"):
+        (line,) = [line for line in first.splitlines() if line.split(" #")[0].strip() == command]
+        assert "# " in line
+
+
+def test_every_folder_of_the_package_is_in_the_readme() -> None:
+    folders = {path.name for path in (ROOT / "deepdigits").iterdir() if path.is_dir()}
+    shown = set(re.findall(r"^  (\w+)/ ", README, re.MULTILINE))
+    assert folders - {"__pycache__"} <= shown
+
+
+def test_every_docs_page_is_in_the_readme() -> None:
+    assert {page for page in PAGES if page.startswith("docs/")} <= set(_targets(README))
+
+
+def test_every_dataset_is_named() -> None:
+    assert all(f"`{name}`" in PAGES["docs/data.md"] for name in DATASETS)
+
+
+def test_results_are_those_of_the_reference_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["compare", str(ROOT / "lightning_logs" / "reference"), "--format", "markdown"])
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    begin, end = "--format markdown -->\n", "<!-- end -->"
+    assert README.partition(begin)[2].partition(end)[0].split("\n")[:-1] == table
+    assert len(table) >= 4
+
+
+def _targets(text: str) -> list[str]:
+    """The targets of all links and pictures; code is left out."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"\]\(([^)\s]+)\)", prose)
+
+
+def _anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_relative_links_and_pictures_exist(page: str) -> None:
+    for target in _targets(PAGES[page]):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / path if path else ROOT / page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file.read_text(encoding="utf-8")), target
+
+
+def test_a_wrong_link_is_found() -> None:
+    assert _targets("[a](b.md) ![c](d.png)\n```\n[e](f.md)\n```\n") == ["b.md", "d.png"]
+    assert _anchors("# Speed of the runtimes\n\n## Is B better, or not?") == {
+        "speed-of-the-runtimes",
+        "is-b-better-or-not",
+    }
