@@ -82,13 +82,14 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are built and saved, but left blank: drawing takes half the time of a short run.
+@pytest.fixture(scope="module")
+def blank_figures() -> Iterator[None]:
+    """Build and save figures but draw nothing on them: half the time of a short run.
 
-    For tests of anything but pictures. Processes that a test starts draw as always.
+    For modules that test anything but pictures. Processes that a test starts draw as always.
     """
-    monkeypatch.setattr("matplotlib.figure.Figure.draw", lambda figure, renderer: None)
+    with mock.patch("matplotlib.figure.Figure.draw", lambda figure, renderer: None):
+        yield
 
 
 def _idx(array: NDArray[Any]) -> bytes:

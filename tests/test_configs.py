@@ -12,6 +12,8 @@ from deepdigits.__main__ import run
 from deepdigits.data.registry import DATASETS
 from deepdigits.training import classifier
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNNABLE = sorted([*CONFIGS.glob("*.yaml"), *CONFIGS.glob("recipes/*.yaml")])
 STACKED = sorted([*CONFIGS.glob("data/*.yaml"), *CONFIGS.glob("trainer/*.yaml")])

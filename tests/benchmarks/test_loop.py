@@ -8,6 +8,8 @@ import torch
 from deepdigits.benchmarks.loop import BAREBONES, HAND, OURS, bench_loop, build, fit
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def test_all_loops_are_measured(tiny_config: str, tmp_path: Path) -> None:
     result = bench_loop(tiny_config, epochs=1, repeats=2)

@@ -7,6 +7,8 @@ from torch import nn
 from deepdigits.benchmarks import recipes
 from deepdigits.benchmarks.speedrun import CLASSIC, OURS, SPEED, accuracy, bench_speedrun
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.mark.parametrize(
     ("make", "parameters"), [(recipes.speed_net, 215_194), (recipes.classic_net, 1_199_882)]

@@ -15,6 +15,8 @@ from deepdigits.data import sources as datasets
 from deepdigits.runs import predictions
 from deepdigits.runs.resolve import latest_run
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 TINY = ["-c", MLP, "--trainer.max_epochs=2", "--trainer.enable_progress_bar=false"]
 TINY += ["--trainer.log_every_n_steps=1", "--data.batch_size=32", "--data.val_size=50"]

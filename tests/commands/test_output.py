@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHORT = ["-c", CONFIGS / "mlp.yaml", "-c", CONFIGS / "trainer" / "debug.yaml"]
 HEADER = "epoch  train loss  accuracy  val loss  accuracy  images/s  time left"

@@ -12,6 +12,8 @@ import torch
 import deepdigits
 from deepdigits.core.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 MLP = Path(__file__).parents[2] / "configs" / "mlp.yaml"
 SHORT = {
     "data.val_size": 40,

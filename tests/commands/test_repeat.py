@@ -18,6 +18,8 @@ from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError
 from deepdigits.training.execution import resolve_config
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 QUICK = [
     "--trainer.max_epochs=1",

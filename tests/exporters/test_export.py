@@ -18,6 +18,8 @@ from deepdigits.inference.load import load
 from deepdigits.runs import weights
 from deepdigits.runs.model_info import ModelInfo
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 onnx = pytest.importorskip("onnx", reason="pip install 'deepdigits[export]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'deepdigits[export]'")
 

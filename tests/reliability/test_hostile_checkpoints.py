@@ -28,7 +28,7 @@ from deepdigits.__main__ import run
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 
-pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
+pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
 IGNORED = (
     "hostile hyper-parameters in a checkpoint at an entry point: not obeyed, nothing is imported"
 )

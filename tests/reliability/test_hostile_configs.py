@@ -11,7 +11,7 @@ from tampering import Content, edit_config
 from deepdigits.__main__ import run
 from deepdigits.runs import config_safety
 
-pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
+pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
 PROOF = "hostile config.yaml at an entry point: one line, or not looked at; nothing is imported"
 TEST = BY_CONFIG["test"]
 

@@ -63,7 +63,7 @@ def kill_and_finish(
     killed: Callable[[int], None],
     in_a_save: Callable[[int], None],
 ) -> None:
-    """Kill a run at random moments and in saves, by turns, resume it each time, let it end.
+    """Kill a run in saves and at random moments, by turns, resume it each time, let it end.
 
     Args:
         folder: The run's working directory.
@@ -76,7 +76,7 @@ def kill_and_finish(
     attempt, saves = 0, 0
     while attempt < times or (not saves and attempt < 4 * times):
         process = start(next_command(folder), folder)
-        if attempt % 2:
+        if attempt % 2 == 0:
             running = kill_in_a_save(process, folder, moments.randint(1, 2))
         else:
             running = kill_at(process, moments.uniform(0, 0.7 * seconds))

@@ -13,7 +13,7 @@ from tampering import RUN, edit_config, zip_bomb
 
 from deepdigits.__main__ import run
 
-pytestmark = pytest.mark.usefixtures("downloaded", "photo", "served")
+pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
 PROOF = "rubbish for a config, a report, predictions or a data folder: one line"
 
 

@@ -14,6 +14,8 @@ from deepdigits.runs.resolve import latest_run
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import resolve_config
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 MLP, CNN, DEBUG = (str(CONFIGS / name) for name in ("mlp.yaml", "cnn.yaml", "trainer/debug.yaml"))
 REFERENCE = Path(__file__).parents[1] / "reference" / "seed_cnn_performance.json"

@@ -16,6 +16,8 @@ from deepdigits.data import sources as datasets
 from deepdigits.data.registry import DATASETS
 from deepdigits.runs.predictions import write_probabilities
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TINY = ["--model.hidden_sizes=[8]", "--data.val_size=40", "--data.batch_size=20"]
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.log_every_n_steps=1"]
 FOLDER = Path("lightning_logs/mlp/version_0")

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepdigits.__main__ import run
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 MLP = str(Path(__file__).parents[2] / "configs" / "mlp.yaml")
 SHORT = ["--trainer.max_epochs", "4", "--trainer.limit_train_batches", "40"]

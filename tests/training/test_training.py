@@ -6,6 +6,8 @@ import pytest
 
 from deepdigits.__main__ import run
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 

@@ -17,6 +17,8 @@ from deepdigits.__main__ import run
 from deepdigits.core.errors import Interrupted
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 ROOT = Path(__file__).parents[3]
 BATCHES = 20
 ARGS = ["-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]

@@ -18,6 +18,8 @@ from deepdigits.training.callbacks import last_checkpoint as snapshot
 from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.cli import DigitsCLI
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 ROOT = Path(__file__).parents[3]
 LOGS = Path("lightning_logs/mlp")
 BATCHES = 40

@@ -24,7 +24,7 @@ from deepdigits.training.callbacks.epoch_table import HEADER
 from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.classifier import LitMLP
 
-pytestmark = pytest.mark.usefixtures("tiny_digits")
+pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
 MakeTrainer = Callable[..., Trainer]
 
 

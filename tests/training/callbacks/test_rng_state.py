@@ -9,6 +9,8 @@ import torch
 
 from deepdigits.training.callbacks.rng_state import random_state, set_random_state
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def draw():
     return (

@@ -13,6 +13,8 @@ from deepdigits.__main__ import run
 from deepdigits.core.errors import RunFailed
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite, any_not_finite
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIGS = Path(__file__).parents[3] / "configs"
 POISONED = 3  # number of the batch
 
