@@ -170,7 +170,7 @@ def test_help_and_version_load_no_torch() -> None:
 
 def test_nets_metrics_and_augmentation_load_without_lightning() -> None:
     names = loaded_after(
-        "import deepdigits.models, deepdigits.metrics.report, deepdigits.data.augment\n"
+        "import deepdigits.models, deepdigits.metrics.stage, deepdigits.data.augment\n"
         "import deepdigits.data.batches, deepdigits.data.sources, deepdigits.runs.run\n"
         "from deepdigits import CNN, MLP, Augment"
     )

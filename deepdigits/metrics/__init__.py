@@ -1,1 +1,1 @@
-"""What is measured: reports, calibration, agreement."""
+"""Metrics of a stage, reports, calibration, and agreement of predictions."""

@@ -1,4 +1,4 @@
-"""Whether a net is right as often as it is sure: pure functions of confidences."""
+"""Calibration bins and the expected calibration error: pure functions of confidences."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ class Bins:
         edges: Limits of the bins, from 0 to 1, (bins + 1,).
         counts: Predictions in each bin, (bins,).
         confidence: Their mean confidence, (bins,); 0 in an empty bin.
-        accuracy: Share of them that is right, (bins,); 0 in an empty bin.
+        accuracy: Share of correct ones among them, (bins,); 0 in an empty bin.
     """
 
     edges: NDArray[np.float64]
@@ -35,31 +35,33 @@ def calibration_bins(confidences: ArrayLike, correct: ArrayLike, bins: int = 15)
 
     Args:
         confidences: Probability in [0, 1] of each predicted class, (N,).
-        correct: Whether each prediction is right, (N,).
-        bins: Number of ranges; the last one takes a confidence of 1 too.
+        correct: Whether each prediction is correct, (N,).
+        bins: Number of ranges; the last one includes a confidence of 1.
 
     Raises:
-        ValueError: The two differ in shape, a confidence is outside [0, 1], or bins is below 1.
+        ValueError: Confidences and correct differ in shape, a confidence is outside [0, 1], or bins
+            is below 1.
 
     >>> calibration_bins([0.6, 0.8, 0.9, 0.9], [True, False, True, True], bins=2).counts
     array([0, 4])
     """
-    sure = np.asarray(confidences, dtype=np.float64)
-    right = np.asarray(correct, dtype=np.float64)
-    if sure.ndim != 1 or sure.shape != right.shape:
+    confidences = np.asarray(confidences, dtype=np.float64)
+    hits = np.asarray(correct, dtype=np.float64)
+    if confidences.ndim != 1 or confidences.shape != hits.shape:
         raise ValueError(
-            f"confidences {sure.shape} and correct {right.shape} must be lists of the same length"
+            f"confidences {confidences.shape} and correct {hits.shape}: expected two lists of the "
+            "same length"
         )
     if bins < 1:
         raise ValueError(f"bins is {bins}, expected 1 or more")
-    if not ((sure >= 0) & (sure <= 1)).all():
+    if not ((confidences >= 0) & (confidences <= 1)).all():
         raise ValueError("confidences must be probabilities in [0, 1]: pass a softmax, not logits")
     edges = np.linspace(0, 1, bins + 1)
-    place = np.minimum(np.searchsorted(edges, sure, side="right") - 1, bins - 1)
-    counts = np.bincount(place, minlength=bins)
+    numbers = np.minimum(np.searchsorted(edges, confidences, side="right") - 1, bins - 1)
+    counts = np.bincount(numbers, minlength=bins)
     means = [
-        np.bincount(place, values, minlength=bins) / np.maximum(counts, 1)
-        for values in (sure, right)
+        np.bincount(numbers, values, minlength=bins) / np.maximum(counts, 1)
+        for values in (confidences, hits)
     ]
     return Bins(edges, counts, *means)
 
@@ -67,11 +69,11 @@ def calibration_bins(confidences: ArrayLike, correct: ArrayLike, bins: int = 15)
 def expected_calibration_error(confidences: ArrayLike, correct: ArrayLike, bins: int = 15) -> float:
     """Mean distance of confidence and accuracy over the bins, weighted by their counts.
 
-    Guo et al. (2017), On Calibration of Modern Neural Networks. Arguments and errors are those of
+    Guo et al. (2017), On Calibration of Modern Neural Networks. For arguments and errors see
     `calibration_bins`.
 
     Returns:
-        In [0, 1]; 0 where a net is right as often as it is sure, and where there is no prediction.
+        A value in [0, 1]; 0 if accuracy equals confidence in each bin, or without predictions.
 
     >>> round(expected_calibration_error([0.6, 0.8, 0.9, 0.9], [True, False, True, True]), 3)
     0.35

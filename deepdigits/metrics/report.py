@@ -1,4 +1,4 @@
-"""The report of a classification: each figure is a function of its confusion matrix."""
+"""The report of a classification: each metric is a function of its confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ class Scores:
     num_samples: int
 
     def to_dict(self) -> dict[str, float]:
-        """As in report.json."""
+        """The entries of these scores in report.json."""
         return dict(vars(self))
 
 
 @dataclass(frozen=True)
 class Report:
-    """Every figure of a classification, as views of its confusion matrix.
+    """The metrics of a classification, all computed from its confusion matrix in float64.
 
-    A figure that would be 0/0 is 0, as in scikit-learn and torchmetrics.
+    A metric that would be 0/0 is 0, as in scikit-learn and torchmetrics.
 
     Attributes:
         confusion: Counts (C, C); rows are true classes, columns predicted ones.
         class_names: Name of each class.
-        loss: Mean cross-entropy, where it was measured.
+        loss: Mean cross-entropy; None if it was not measured.
 
     >>> report = Report([[8, 2], [0, 10]], ["cat", "dog"])
     >>> report.accuracy, report.errors, report.classes[0].precision, report.classes[0].recall
@@ -54,11 +54,11 @@ class Report:
     @cached_property
     def classes(self) -> list[Scores]:
         """Precision, recall and F1 of each class."""
-        right = self._counts.diagonal().astype(float)
+        correct = self._counts.diagonal().astype(float)
         predicted, support = self._counts.sum(axis=0), self._counts.sum(axis=1)
-        precision = _ratio(right, predicted)
-        recall = _ratio(right, support)
-        f1 = _ratio(2 * right, predicted + support)
+        precision = _ratio(correct, predicted)
+        recall = _ratio(correct, support)
+        f1 = _ratio(2 * correct, predicted + support)
         return [
             Scores(float(p), float(r), float(f), int(n))
             for p, r, f, n in zip(precision, recall, f1, support, strict=True)
@@ -66,7 +66,7 @@ class Report:
 
     @cached_property
     def overall(self) -> Scores:
-        """The classes' figures averaged by support; recall equals accuracy."""
+        """The scores of the classes, weighted by support; recall equals accuracy."""
         support = self._counts.sum(axis=1)
         table = np.array([(s.precision, s.recall, s.f1) for s in self.classes])
         precision, recall, f1 = _ratio(support @ table, np.full(3, support.sum()))
@@ -84,18 +84,18 @@ class Report:
 
     @property
     def accuracy(self) -> float:
-        """Share of right predictions."""
+        """Share of correct predictions."""
         return float(_ratio(self._counts.trace(), self._counts.sum()))
 
     @property
     def f1_macro(self) -> float:
-        """Plain mean of F1 over the classes that occur or are predicted."""
+        """Unweighted mean of F1 over the classes that occur or are predicted."""
         occurs = self._counts.sum(axis=0) + self._counts.sum(axis=1) > 0
-        f1 = [scores.f1 for scores, there in zip(self.classes, occurs, strict=True) if there]
+        f1 = [scores.f1 for scores, used in zip(self.classes, occurs, strict=True) if used]
         return float(np.mean(f1)) if f1 else 0.0
 
     def most_confused(self, limit: int = 5) -> list[tuple[str, str, int]]:
-        """The commonest mistakes: true class, predicted class, how often.
+        """The most frequent mistakes: true class, predicted class, count.
 
         >>> Report([[8, 2], [1, 9]], ["cat", "dog"]).most_confused()
         [('cat', 'dog', 2), ('dog', 'cat', 1)]
@@ -107,7 +107,7 @@ class Report:
         return [(names[t], names[p], int(wrong[t, p])) for t, p in pairs if wrong[t, p]]
 
     def to_dict(self) -> dict[str, Any]:
-        """As in report.json: overall, each class, and the figures for the whole."""
+        """The content of report.json: overall, each class, and the metrics of the whole split."""
         return {
             "overall": self.overall.to_dict(),
             "class": {
@@ -123,7 +123,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Report":
-        """The inverse of :meth:`to_dict`; further keys are ignored."""
+        """A report from the content of report.json; other keys are ignored."""
         return cls(content["confusion_matrix"], list(content["class"]), content["loss"])
 
     def rows(self) -> list[list[str]]:
@@ -148,6 +148,7 @@ class Report:
 
 
 def _ratio(numerator: Any, denominator: Any) -> NDArray[np.float64]:
+    """Divide element by element; 0 where the denominator is 0."""
     numerator = np.asarray(numerator, dtype=np.float64)
     ratio: NDArray[np.float64] = np.divide(
         numerator, denominator, out=np.zeros_like(numerator), where=np.asarray(denominator) > 0

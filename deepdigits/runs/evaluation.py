@@ -1,4 +1,4 @@
-"""What an evaluation leaves in a run folder: report, predictions and pictures."""
+"""The files of an evaluation in a run folder: report, predictions and figures."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from deepdigits.core.files import write_text
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import confusion_matrix
 from deepdigits.plots.image_grid import mistakes
+from deepdigits.plots.style import save_figure
 from deepdigits.runs import predictions
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.predictions import of_split
@@ -25,30 +27,31 @@ def write(
 ) -> dict[str, Path]:
     """Write report.json, report.md, predictions.npz, confusion.png and mistakes.png.
 
-    Where another split than test was read, the names carry it.
+    Each file is written whole or not at all. The files of another split than test have its name in
+    theirs, such as ``report-val.json``.
 
     Args:
-        run: Where to.
-        report: The figures.
-        facts: What else report.json holds; dataset and split among it.
-        images: uint8 (N, 28, 28), of the split in order.
-        labels: (N,).
+        run: The run whose folder gets the files.
+        report: The metrics of the evaluation.
+        facts: Further entries of report.json; ``dataset`` and ``split`` must be among them.
+        images: Images of the split in order, uint8 (N, 28, 28).
+        labels: True labels (N,).
         probabilities: Class probabilities (N, C).
 
     Returns:
-        What was written for people to look at: kind -> path.
+        Path of ``report``, ``confusion`` and ``mistakes``.
     """
     dataset, split = facts["dataset"], facts["split"]
     path = write_json(run.folder / of_split("report.json", split), report.to_dict() | dict(facts))
     heading = f"# {dataset}, {split}: {report.accuracy:.2%} right\n\n"
-    (run.folder / of_split("report.md", split)).write_text(f"{heading}{report.to_markdown()}\n")
-    sure, predicted = probabilities.max(dim=1)
+    write_text(run.folder / of_split("report.md", split), f"{heading}{report.to_markdown()}\n")
+    confidences, predicted = probabilities.max(dim=1)
     predictions.write(run.folder, split, predicted.numpy(), labels.numpy())
     files = {"report": path}
     for kind, figure in (
         ("confusion", confusion_matrix(report)),
-        ("mistakes", mistakes(images, labels, predicted, sure, report.class_names)),
+        ("mistakes", mistakes(images, labels, predicted, confidences, report.class_names)),
     ):
         files[kind] = run.folder / of_split(f"{kind}.png", split)
-        figure.savefig(files[kind])
+        save_figure(figure, files[kind])
     return files

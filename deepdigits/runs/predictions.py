@@ -1,6 +1,7 @@
-"""The files in which a net leaves what it made of a split, digit by digit.
+"""Write and read the predictions of a split.
 
-A test leaves predictions.npz, small, for `compare`; ``deepdigits predict`` all probabilities.
+A test writes predictions.npz for `compare`: the labels only, so it is small. ``deepdigits predict``
+writes the probabilities of all classes.
 """
 
 import csv
@@ -17,14 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path
 
-MAX_BYTES = 10_000_000  # unpacked; the largest split of the catalogue takes a twentieth
-# What numpy raises for a file that is cut short, changed, or no archive of arrays at all.
+MAX_BYTES = 10_000_000  # unpacked; the largest split of the registry takes a twentieth
+# The errors of numpy for a file that is cut short, was changed, or is not an archive of arrays.
 _DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, ZlibError)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a net made of the digits of a split, in their order.
+    """The predictions of a net for the images of a split, in the order of the split.
 
     Attributes:
         predicted: Predicted labels, uint8 (N,).
@@ -36,7 +37,7 @@ class Predictions:
 
 
 def of_split(file_name: str, split: str) -> str:
-    """Name of the file of a run that holds what concerns a split.
+    """Name of a file of a run folder for a split; for the test split it is the plain name.
 
     >>> of_split("predictions.npz", "test"), of_split("predictions.npz", "val")
     ('predictions.npz', 'predictions-val.npz')
@@ -52,7 +53,7 @@ def write(folder: Path, split: str, predicted: ArrayLike, labels: ArrayLike) -> 
 
     Args:
         folder: The run folder.
-        split: Which digits these are: train, val or test.
+        split: The split that was predicted: train, val or test.
         predicted: Predicted labels (N,), in the order of the split; below 256.
         labels: True labels (N,).
     """
@@ -64,10 +65,10 @@ def write(folder: Path, split: str, predicted: ArrayLike, labels: ArrayLike) -> 
 def write_probabilities(
     path: Path, probabilities: NDArray[np.float32], labels: ArrayLike, class_names: Sequence[str]
 ) -> None:
-    """Write what a net holds possible of each digit, whole or not at all; float32 is kept exactly.
+    """Write the class probabilities of each image, whole or not at all; float32 is kept exactly.
 
     Args:
-        path: The target. A .csv has a row for each digit: index, label, predicted, and the
+        path: The output file. A .csv has a row for each image: index, label, predicted, and the
             probability of each class under its name. A .npz has the arrays ``probabilities``
             (N, C), ``predicted`` and ``labels`` (N,), and ``class_names`` (C,).
         probabilities: float32 (N, C), in the order of the split.
@@ -89,10 +90,10 @@ def write_probabilities(
 
 
 def read(folder: Path, split: str) -> Predictions | None:
-    """The predictions that a run folder holds for a split; None where there are none.
+    """Read predictions.npz of a split from a run folder; None if there is no such file.
 
     Raises:
-        InputError: The file is damaged.
+        InputError: The file is damaged, or larger than any split.
     """
     path = folder / of_split("predictions.npz", split)
     if not path.is_file():
@@ -100,15 +101,15 @@ def read(folder: Path, split: str) -> Predictions | None:
     try:
         with ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise ValueError("it would unpack to more than any split has")
+                raise ValueError("unpacked, it is larger than any split")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Predictions(arrays["predicted"], arrays["labels"])
     except _DAMAGES as error:
-        raise InputError(f"{path} is damaged: test the run again to write it anew") from error
+        raise InputError(f"{path} is damaged: test the run again to write a new one") from error
     if found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
         raise InputError(
             f"{path} holds predictions {found.predicted.shape} and labels {found.labels.shape}, "
-            "expected as many of the one as of the other: test the run again"
+            "expected two lists of the same length: test the run again"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""The training logic, once; a net for it in each thin subclass."""
+"""The training logic of all nets, and a thin subclass for each bundled net."""
 
 import math
 from collections.abc import Sequence
@@ -27,18 +27,19 @@ Stage = Literal["train", "val", "test"]
 class LitClassifier(LightningModule):
     """Trains and tests any net that maps images (B, 1, 28, 28) in [0, 1] to logits (B, C).
 
-    Cross-entropy and AdamW with the one-cycle schedule of Smith and Topin (2018), stepped with each
-    batch over the length of the run. A subclass only builds its net: see LitMLP and LitCNN.
+    The loss is cross-entropy, the optimizer AdamW. The one-cycle schedule of Smith and Topin (2018)
+    steps with each batch over the length of the training. A subclass only builds its net: see
+    LitMLP and LitCNN.
 
     Args:
         net: The net.
-        num_classes: Number of its logits. The command line takes it from the dataset.
+        num_classes: Number of logits of the net. The command line takes it from the dataset.
         lr: Highest learning rate.
         weight_decay: Decay of the weight matrices and kernels (not of biases and norms).
-        label_smoothing: Share of the target spread over all classes, while training.
-        warmup: Share of the run in which the learning rate rises.
-        compile: Compile the net for training. It takes a minute at the start; keys of checkpoints
-            stay as they are.
+        label_smoothing: Share of the target that is spread over all classes in training.
+        warmup: Share of the training in which the learning rate rises.
+        compile: Compile the net for training, which takes a minute at the start. The keys of
+            checkpoints stay the same.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class LitClassifier(LightningModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Check before the first batch that net and dataset fit each other; compile the net."""
+        """Check that the net has a logit for each class of the dataset; compile the net."""
         was_training, dtype = self.net.training, next(self.net.parameters()).dtype
         with torch.no_grad():
             logits = self.net.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
@@ -81,7 +82,7 @@ class LitClassifier(LightningModule):
             raise InputError(
                 f"{type(self.net).__name__} gives logits {tuple(logits.shape)} for 2 images and "
                 f"num_classes is {self.num_classes}, but the dataset has {classes} classes: give "
-                "the net one logit per class (the data module hands num_classes to the model)"
+                "the net one logit per class (the command line sets num_classes from the dataset)"
             )
         if stage == "fit" and self.compile_net:
             self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
@@ -177,8 +178,8 @@ class LitClassifier(LightningModule):
         self.log_dict(dict(self.scalars(stage)), sync_dist=True)
 
     def _lr_factor(self, step: int) -> float:
-        # Asking for the length before the loaders exist would make Lightning drop the position
-        # from which a checkpoint resumes; step 0 does not need it.
+        # Before the loaders exist, reading the length would make Lightning forget the position
+        # from which a checkpoint resumes. Step 0 does not need the length.
         length = self.trainer.estimated_stepping_batches if step else 1
         return 1.0 if math.isinf(length) else one_cycle(step / length, self.warmup)
 
@@ -188,10 +189,11 @@ class LitMLP(LitClassifier):
 
     Args:
         hidden_sizes: Width of each hidden layer.
-        dropout: Share of hidden activations set to zero while training.
+        dropout: Dropout probability after each hidden layer.
         norm: Batch normalisation after each hidden linear layer.
         num_classes: Number of classes. The command line takes it from the dataset.
-        shift_tta: In evaluation, mean logits of the image and of four copies shifted by a pixel.
+        shift_tta: In evaluation, average the logits of the image and of four copies, each shifted
+            by a pixel.
     """
 
     def __init__(
@@ -213,11 +215,13 @@ class LitCNN(LitClassifier):
     Args:
         channels: Output channels of each stage.
         kernel_sizes: Odd kernel size of each stage, as many as channels.
-        hidden_size: Width of the hidden linear layer. null: none, but the mean of each map.
-        dropout: Share of what the last layer is given that is set to zero while training.
+        hidden_size: Width of the hidden linear layer. null: global average pooling instead.
+        dropout: Dropout probability before the last layer.
         num_classes: Number of classes. The command line takes it from the dataset.
-        downsample: How each stage halves its map: pool, stride or keep. null: keep in the last.
-        shift_tta: In evaluation, mean logits of the image and of four copies shifted by a pixel.
+        downsample: Downsampling of each stage: pool, stride or keep (none). null: pool in all
+            stages but the last.
+        shift_tta: In evaluation, average the logits of the image and of four copies, each shifted
+            by a pixel.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How weights are learnt: AdamW, and the schedule of its learning rate. Pure of any engine."""
+"""AdamW and the schedule of its learning rate, in plain PyTorch."""
 
 import math
 from collections.abc import Iterable
@@ -11,27 +11,27 @@ def adamw(parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) ->
     """AdamW (Loshchilov and Hutter, 2019) that decays matrices and kernels only.
 
     Args:
-        parameters: What is learnt; what needs no gradient is left out.
+        parameters: The parameters of a net; those without gradient are left out.
         lr: Highest learning rate.
-        weight_decay: Decay of what has two dimensions or more: biases and norms are spared.
+        weight_decay: Decay of parameters with two dimensions or more: not of biases and norms.
     """
-    learnt = [p for p in parameters if p.requires_grad]
+    trained = [p for p in parameters if p.requires_grad]
     groups = [
-        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    fused = all(p.device.type in ("cpu", "cuda") for p in learnt)
+    fused = all(p.device.type in ("cpu", "cuda") for p in trained)
     return torch.optim.AdamW(groups, lr=lr, fused=fused)
 
 
 def one_cycle(progress: float, warmup: float) -> float:
-    """Factor of the learning rate: from 1/25 up to 1 and down to 0, each along half a cosine.
+    """Factor of the learning rate: a cosine from 1/25 to 1, then a cosine to 0.
 
     The one-cycle schedule of Smith and Topin (2018).
 
     Args:
-        progress: Share of the run that is done, in [0, 1].
-        warmup: Share of the run in which the factor rises, in [0, 1].
+        progress: Share of the training that is done, in [0, 1].
+        warmup: Share of the training in which the factor rises, in [0, 1].
 
     >>> [round(one_cycle(p, warmup=0.5), 2) for p in (0, 0.25, 0.5, 0.75, 1)]
     [0.04, 0.52, 1.0, 0.5, 0.0]

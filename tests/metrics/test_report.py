@@ -1,4 +1,4 @@
-"""The figures, against scikit-learn, torchmetrics, and the table of the project's forerunner."""
+"""The report, against scikit-learn, torchmetrics, and the table of the earlier project."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def report_of(confusion: Any) -> Report:
 
 
 @given(CONFUSIONS)
-def test_figures_are_scikit_learns(confusion: list[list[int]]) -> None:
+def test_metrics_equal_scikit_learn(confusion: list[list[int]]) -> None:
     report, (truth, predicted) = report_of(confusion), samples(confusion)
     expected = precision_recall_fscore_support(
         truth, predicted, labels=range(len(confusion)), zero_division=0
@@ -67,7 +67,7 @@ def test_figures_are_scikit_learns(confusion: list[list[int]]) -> None:
 
 
 @given(CONFUSIONS)
-def test_figures_are_torchmetrics(confusion: list[list[int]]) -> None:
+def test_metrics_equal_torchmetrics(confusion: list[list[int]]) -> None:
     report, num_classes = report_of(confusion), len(confusion)
     truth, predicted = map(torch.from_numpy, samples(confusion))
     arguments = (predicted, truth, num_classes)
@@ -92,7 +92,7 @@ def confusion_with(right: list[int], support: list[int], predicted: list[int]) -
     confusion = np.diag(right)
     missed, wrong = np.subtract(support, right), np.subtract(predicted, right)
     while missed.any():
-        # The class with most left over takes from or gives to others first: so none is stuck.
+        # The class with the most missing samples is served first, so that the loop ends.
         label = int(np.argmax(missed + wrong))
         others = np.delete(np.arange(len(right)), label)
         if missed[label]:
@@ -117,7 +117,7 @@ def reference_counts() -> tuple[dict[str, Any], NDArray[np.int64]]:
     return reference, confusion
 
 
-def test_table_of_the_forerunner_is_reproduced() -> None:
+def test_table_of_the_earlier_project_is_reproduced() -> None:
     reference, confusion = reference_counts()
     assert (confusion.trace(), confusion.sum()) == (59_921, 60_000)
     ours = report_of(confusion).to_dict()
@@ -151,7 +151,7 @@ def test_markdown_has_a_row_for_each_class_and_the_whole() -> None:
     assert cells[-1] == ["overall", "0.9987", "0.9987", "0.9987", "60000"]
 
 
-def test_commonest_mistakes_come_first() -> None:
+def test_most_frequent_mistakes_come_first() -> None:
     report = Report([[5, 1, 0], [9, 5, 3], [0, 0, 5]], ["a", "b", "c"])
     assert report.most_confused() == [("b", "a", 9), ("b", "c", 3), ("a", "b", 1)]
     assert report.most_confused(limit=1) == [("b", "a", 9)]

@@ -1,4 +1,4 @@
-"""The file of predictions: small, whole, and read without running anything in it."""
+"""The file of predictions: small, whole, and read without running code."""
 
 import zipfile
 

@@ -1,4 +1,4 @@
-"""The training logic, the same for both nets: contract, schedule, figures, checkpoints."""
+"""The training logic, the same for both nets: subclasses, metrics, schedule, checkpoints."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +23,12 @@ SMALL: dict[type[LitClassifier], dict[str, Any]] = {
     LitMLP: {"hidden_sizes": [32]},
     LitCNN: {"channels": [4, 8], "kernel_sizes": [5, 3], "hidden_size": 16, "dropout": 0.0},
 }
-BOTH = pytest.mark.parametrize("face", [LitMLP, LitCNN])
+BOTH = pytest.mark.parametrize("net_class", [LitMLP, LitCNN])
 pytestmark = pytest.mark.usefixtures("tiny_digits")
 
 
-def small(face: type[LitClassifier], **settings: Any) -> LitClassifier:
-    return face(**{**SMALL[face], **settings})
+def small(net_class: type[LitClassifier], **settings: Any) -> LitClassifier:
+    return net_class(**{**SMALL[net_class], **settings})
 
 
 def tiny(**settings: Any) -> DigitsDataModule:
@@ -53,7 +53,7 @@ def predictions(
 
 
 class StepLog(Callback):
-    """The learning rate and the weights that each step works with."""
+    """Records the learning rate and the weights of each step."""
 
     def __init__(self) -> None:
         self.rates: list[float] = []
@@ -68,29 +68,31 @@ class StepLog(Callback):
         self.final_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
 
-# ---------------------------------------------------------------- the contract of a face
+# ---------------------------------------------------------------- subclasses
 
 
 @BOTH
-def test_face_builds_a_net_and_defines_nothing_else(face: type[LitClassifier]) -> None:
-    assert {name for name in vars(face) if callable(vars(face)[name])} == {"__init__"}
-    assert face.__bases__ == (LitClassifier,)
+def test_subclass_only_builds_its_net(net_class: type[LitClassifier]) -> None:
+    assert {name for name in vars(net_class) if callable(vars(net_class)[name])} == {"__init__"}
+    assert net_class.__bases__ == (LitClassifier,)
 
 
 @BOTH
-def test_hparams_are_plain_and_build_the_same_net_again(face: type[LitClassifier]) -> None:
-    net = small(face, lr=0.125, num_classes=7)
+def test_hparams_are_plain_and_build_the_same_net_again(net_class: type[LitClassifier]) -> None:
+    net = small(net_class, lr=0.125, num_classes=7)
     plain = (bool, int, float, str, list, tuple, type(None))
     assert all(isinstance(value, plain) for value in net.hparams.values())
     assert "net" not in net.hparams
-    again = face(**net.hparams)
+    again = net_class(**net.hparams)
     assert repr(again) == repr(net)
     assert again.lr == 0.125
 
 
 @BOTH
-def test_backward_reaches_every_parameter(face: type[LitClassifier]) -> None:
-    net = face().eval()  # in training, a norm takes the mean away and with it the bias's gradient
+def test_backward_reaches_every_parameter(net_class: type[LitClassifier]) -> None:
+    net = (
+        net_class().eval()
+    )  # in training, a norm removes the mean, so the bias before it has no gradient
     F.cross_entropy(net(torch.rand(8, 1, 28, 28)), torch.arange(8)).backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
@@ -100,10 +102,10 @@ def test_backward_reaches_every_parameter(face: type[LitClassifier]) -> None:
 
 @pytest.mark.filterwarnings("ignore:You requested to overfit:UserWarning")
 @BOTH
-def test_learns_one_small_batch_by_heart(
-    face: type[LitClassifier], make_trainer: MakeTrainer
+def test_overfits_one_small_batch(
+    net_class: type[LitClassifier], make_trainer: MakeTrainer
 ) -> None:
-    net = small(face, lr=0.01)
+    net = small(net_class, lr=0.01)
     trainer = make_trainer(overfit_batches=1, max_epochs=60, limit_val_batches=0)
     data = tiny(batch_size=20, eval_batch_size=20)
     trainer.fit(net, data)
@@ -113,8 +115,8 @@ def test_learns_one_small_batch_by_heart(
 
 
 @BOTH
-def test_learns_the_classes(face: type[LitClassifier], make_trainer: MakeTrainer) -> None:
-    net, trainer = small(face), make_trainer(max_epochs=8)
+def test_learns_the_classes(net_class: type[LitClassifier], make_trainer: MakeTrainer) -> None:
+    net, trainer = small(net_class), make_trainer(max_epochs=8)
     trainer.fit(net, tiny())
     trainer.test(net, tiny(), verbose=False)
     assert trainer.callback_metrics["test/accuracy"] > 0.95
@@ -122,13 +124,13 @@ def test_learns_the_classes(face: type[LitClassifier], make_trainer: MakeTrainer
 
 @BOTH
 def test_checkpoint_gives_the_same_logits_and_runs_no_code(
-    face: type[LitClassifier], make_trainer: MakeTrainer, tmp_path: Path
+    net_class: type[LitClassifier], make_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
-    net, trainer = small(face, lr=0.01), make_trainer()
+    net, trainer = small(net_class, lr=0.01), make_trainer()
     trainer.fit(net, tiny())
     trainer.save_checkpoint(tmp_path / "net.ckpt")
     torch.load(tmp_path / "net.ckpt", weights_only=True)
-    again = face.load_from_checkpoint(tmp_path / "net.ckpt")
+    again = net_class.load_from_checkpoint(tmp_path / "net.ckpt")
     assert again.hparams == net.hparams
     images = torch.rand(9, 1, 28, 28)
     assert torch.equal(again.eval()(images), net.eval()(images))
@@ -162,85 +164,87 @@ def test_net_is_compiled_for_training_alone(
 
 @BOTH
 def test_predictions_are_probabilities_of_the_test_images_in_order(
-    face: type[LitClassifier], make_trainer: MakeTrainer
+    net_class: type[LitClassifier], make_trainer: MakeTrainer
 ) -> None:
-    net, data = small(face), tiny()
+    net, data = small(net_class), tiny()
     probabilities = torch.cat(make_trainer().predict(net, data))
     expected = net.eval()(whole(data, "test")[0]).softmax(dim=1)
     torch.testing.assert_close(probabilities, expected, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(130))
 
 
-def test_any_net_trains_without_a_face_of_its_own(make_trainer: MakeTrainer) -> None:
+def test_any_net_trains_without_a_subclass(make_trainer: MakeTrainer) -> None:
     net = LitClassifier(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), lr=0.05)
     trainer = make_trainer(max_epochs=8)
     trainer.fit(net, tiny())
     assert trainer.callback_metrics["val/accuracy"] > 0.9
 
 
-# ---------------------------------------------------------------- figures
+# ---------------------------------------------------------------- metrics
 
 
-def check(figures: dict[str, Any], stage: str, truth: Tensor, guess: Tensor, loss: float) -> None:
-    """The figures of a stage are scikit-learn's over all its samples."""
+def check(
+    scalars: dict[str, Any], stage: str, truth: Tensor, predicted: Tensor, loss: float
+) -> None:
+    """Check the metrics of a stage against scikit-learn over all its samples."""
     precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, guess, labels=range(10), zero_division=0
+        truth, predicted, labels=range(10), zero_division=0
     )
     expected = {
         f"{stage}/loss": loss,
-        f"{stage}/accuracy": accuracy_score(truth, guess),
-        f"{stage}/f1_macro": f1_score(truth, guess, average="macro", zero_division=0),
+        f"{stage}/accuracy": accuracy_score(truth, predicted),
+        f"{stage}/f1_macro": f1_score(truth, predicted, average="macro", zero_division=0),
         **{f"{stage}/precision/{label}": value for label, value in enumerate(precision)},
         **{f"{stage}/recall/{label}": value for label, value in enumerate(recall)},
         **{f"{stage}/f1/{label}": value for label, value in enumerate(f1)},
     }
-    ours = {key: value.item() for key, value in figures.items() if key.startswith(f"{stage}/")}
+    ours = {key: value.item() for key, value in scalars.items() if key.startswith(f"{stage}/")}
     assert ours == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-def test_test_figures_are_over_all_samples_and_not_means_of_batches(
+def test_test_metrics_are_over_all_samples_and_not_means_of_batches(
     make_trainer: MakeTrainer,
 ) -> None:
     net, data, trainer = small(LitMLP), tiny(), make_trainer(max_epochs=2)
     trainer.fit(net, data)
-    net.net.head.bias.data[[3, 9]] -= 100  # never says 3 or 9 again
+    net.net.head.bias.data[[3, 9]] -= 100  # never predicts 3 or 9
     trainer.test(net, data, verbose=False)
-    truth, guess, loss = predictions(net, data, "test")
-    check(trainer.callback_metrics, "test", truth, guess, loss)
+    truth, predicted, loss = predictions(net, data, "test")
+    check(trainer.callback_metrics, "test", truth, predicted, loss)
     per_batch = [
-        accuracy_score(t, g) for t, g in zip(truth.split(48), guess.split(48), strict=True)
+        accuracy_score(t, g) for t, g in zip(truth.split(48), predicted.split(48), strict=True)
     ]
     assert len(per_batch) == 3
-    assert abs(np.mean(per_batch) - accuracy_score(truth, guess)) > 1e-3
+    assert abs(np.mean(per_batch) - accuracy_score(truth, predicted)) > 1e-3
     assert net.report("test").num_samples == 130
 
 
-def test_validation_figures_are_of_their_epoch_alone(make_trainer: MakeTrainer) -> None:
+def test_validation_metrics_are_of_their_epoch_alone(make_trainer: MakeTrainer) -> None:
     """Neither the sanity check nor the epoch before is counted in."""
     net, data, trainer = small(LitMLP), tiny(), make_trainer(max_epochs=2)
     trainer.fit(net, data)
     check(trainer.callback_metrics, "val", *predictions(net, data, "val"))
 
 
-def test_training_figures_are_over_the_epoch(make_trainer: MakeTrainer) -> None:
-    net = small(LitMLP, norm=False, lr=0.0, label_smoothing=0.1)  # stands still
+def test_training_metrics_are_over_the_epoch(make_trainer: MakeTrainer) -> None:
+    net = small(LitMLP, norm=False, lr=0.0, label_smoothing=0.1)  # the weights do not change
     data, trainer = tiny(), make_trainer(max_epochs=2)
     trainer.fit(net, data)
     images, labels = whole(data, "train")
     logits = net(images)
-    figures = trainer.callback_metrics
-    assert figures["train/accuracy"].item() == pytest.approx(
+    scalars = trainer.callback_metrics
+    assert scalars["train/accuracy"].item() == pytest.approx(
         accuracy_score(labels, logits.argmax(1)), abs=1e-6
     )
     smoothed = F.cross_entropy(logits, labels, label_smoothing=0.1).item()
-    assert figures["train/loss"].item() == pytest.approx(smoothed, rel=1e-5)
-    # Compared with others, a net is measured by the plain cross-entropy.
+    assert scalars["train/loss"].item() == pytest.approx(smoothed, rel=1e-5)
+    # Validation has no label smoothing, so that nets can be compared.
     plain = predictions(net, data, "val")[2]
-    assert figures["val/loss"].item() == pytest.approx(plain, rel=1e-5)
-    assert {key for key in figures if key.startswith("train/")} == {"train/loss", "train/accuracy"}
+    assert scalars["val/loss"].item() == pytest.approx(plain, rel=1e-5)
+    assert {key for key in scalars if key.startswith("train/")} == {"train/loss", "train/accuracy"}
 
 
-def test_second_test_counts_anew(make_trainer: MakeTrainer) -> None:
+def test_second_test_starts_from_zero(make_trainer: MakeTrainer) -> None:
     net, data, trainer = small(LitMLP), tiny(), make_trainer()
     first, second = (trainer.test(net, data, verbose=False) for _ in range(2))
     assert first == second
@@ -281,7 +285,7 @@ def test_schedule_is_torchs_one_cycle_over_the_length_of_the_run(
     assert all(np.diff(log.rates[: rise + 1]) > 0)
     assert all(np.diff(log.rates[rise:]) < 0)
     assert log.final_rate == pytest.approx(0, abs=1e-9)
-    # torch counts the steps from the first to the last one, we to the end behind it.
+    # torch ends the schedule at the last step, LitClassifier after it.
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
     reference = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
@@ -326,7 +330,7 @@ def test_norms_and_biases_do_not_decay(make_trainer: MakeTrainer) -> None:
     assert decay == expected
 
 
-# ---------------------------------------------------------------- nets that do not fit
+# ---------------------------------------------------------------- nets of another dataset
 
 
 @pytest.mark.parametrize(
@@ -385,16 +389,16 @@ def test_averaged_weights_are_the_exponential_mean_of_the_steps(
 )
 @BOTH
 def test_resumed_run_ends_in_the_same_bits(
-    face: type[LitClassifier], when: dict[str, int], make_trainer: MakeTrainer, tmp_path: Path
+    net_class: type[LitClassifier], when: dict[str, int], make_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
     """In mid-epoch (step 8 of 6 an epoch), between epochs, and behind the validation."""
     data = {"augment": Augment(degrees=10, translate=0.1), "seed": 3}
     checkpoint = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, **when)
-    whole_run = small(face)
+    whole_run = small(net_class)
     trainer = make_trainer(callbacks=[checkpoint], enable_checkpointing=True, max_epochs=3)
     trainer.fit(whole_run, tiny(**data))
     saved = tmp_path / f"step={when.get('every_n_train_steps', 6)}.ckpt"
-    resumed = small(face)
+    resumed = small(net_class)
     make_trainer(max_epochs=3).fit(resumed, tiny(**data), ckpt_path=saved)
     for name, value in whole_run.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name

@@ -8,25 +8,25 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
+from typing_extensions import override
 
 from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule, Split
-from deepdigits.training.callbacks import dashboard_images as pictures
-from deepdigits.training.callbacks import hyperparameters
+from deepdigits.training.callbacks import dashboard_images, hyperparameters
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.classifier import LitClassifier
 
 
 class Dashboard(Callback):
-    """Adds to the curves of the LightningModule what makes them a dashboard.
+    """Adds to the curves that the LightningModule logs: charts, images and tables.
 
     Charts of several curves (custom scalars), loss and learning rate within the epoch, images per
-    second, pictures, PR curves, the embedding of test digits, hyper-parameters with their final
+    second, figures, PR curves, the embedding of test digits, hyperparameters with their final
     metrics, report and config as text.
 
     Args:
-        every_n_epochs: How often to draw the pictures of the validation digits; they are drawn
-            after the last epoch in any case. 0: only then.
+        every_n_epochs: Draw the figures of the validation every so many epochs and after the last
+            one. 0: only after the last one.
     """
 
     def __init__(self, every_n_epochs: int = 10) -> None:
@@ -34,9 +34,9 @@ class Dashboard(Callback):
         self._throughput = Throughput()
         self._outputs = ProbabilityCollector()
 
+    @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write layout, config and hyper-parameters, once a run."""
-        folder = trainer.log_dir  # asked on all processes: the first tells the others, which wait
+        folder = trainer.log_dir  # on all processes: the first one broadcasts it, the others wait
         writer = _writer(trainer)
         if writer is None or trainer.ckpt_path:
             return
@@ -49,14 +49,16 @@ class Dashboard(Callback):
         for summary in hyperparameters.hparams_summaries(trainer, pl_module):
             writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of an epoch that is resumed in its middle."""
+        # An epoch that is resumed in its middle does not call on_train_epoch_start.
         self._throughput.start()
 
+    @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of the epoch."""
         self._throughput.start()
 
+    @override
     def on_train_batch_end(
         self,
         trainer: Trainer,
@@ -65,44 +67,43 @@ class Dashboard(Callback):
         batch: tuple[Tensor, Tensor],
         batch_idx: int,
     ) -> None:
-        """Every log_every_n_steps the loss of the batch and the learning rate; first digits."""
         self._throughput.count(len(batch[0]) * trainer.world_size)
         if batch_idx == 0 and self._due(trainer) and (writer := _writer(trainer)) is not None:
-            pictures.training_digits(writer, trainer.global_step, *batch)
+            dashboard_images.training_digits(writer, trainer.global_step, *batch)
         period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.logger is None or not period or trainer.global_step % period:
             return
-        figures = {
-            # Lightning has divided it for the accumulation.
+        scalars = {
+            # Lightning has divided the loss by the number of accumulated batches.
             "train/loss_step": outputs["loss"].item() * trainer.accumulate_grad_batches,
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "images_per_second": self._throughput.images_per_second,
             "epoch": trainer.current_epoch,
         }
-        trainer.logger.log_metrics(figures, step=trainer.global_step - 1)
+        trainer.logger.log_metrics(scalars, step=trainer.global_step - 1)
 
+    @override
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        """Collect for the pictures."""
         if self._due(trainer):
             self._outputs.add(outputs)
 
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the validation digits."""
         self._throughput.resume()
         if self._due(trainer):
             self._draw(trainer, pl_module, "val", "val")
 
+    @override
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        """Collect for the pictures."""
         if trainer.logger is not None:
             self._outputs.add(outputs)
 
+    @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the test digits and their embedding, and write the report."""
         if trainer.logger is None:
             return
         self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
@@ -127,11 +128,13 @@ class Dashboard(Callback):
             return
         assert isinstance(pl_module, LitClassifier)
         report, step = pl_module.report(stage), trainer.global_step
-        pictures.evaluation(writer, step, stage, report, data, split, probabilities)
-        pictures.first_layer(writer, step, pl_module.net)
+        dashboard_images.evaluation(writer, step, stage, report, data, split, probabilities)
+        dashboard_images.first_layer(writer, step, pl_module.net)
         if stage == "test":
             images, labels = data.images_and_labels(split)
-            pictures.embedding(writer, step, pl_module.net, images, labels, data.class_names)
+            dashboard_images.embedding(
+                writer, step, pl_module.net, images, labels, data.class_names
+            )
             writer.add_text("report", report.to_markdown(), step)
 
 

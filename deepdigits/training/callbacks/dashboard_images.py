@@ -1,4 +1,4 @@
-"""What the dashboard draws into TensorBoard; the figures themselves are pure (figures)."""
+"""Write figures to TensorBoard; they are drawn in the plots room."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +12,17 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from deepdigits.data.module import DigitsDataModule, Split, to_float
 from deepdigits.metrics.report import Report
 from deepdigits.models.layers import penultimate
-from deepdigits.plots import evaluation as figures
-from deepdigits.plots import image_grid as mosaics
-from deepdigits.plots import style
+from deepdigits.plots import image_grid
+from deepdigits.plots.evaluation import confusion_matrix, reliability_diagram
 from deepdigits.plots.sprite import sprite
+from deepdigits.plots.style import pixels
 
 NUM_EMBEDDED = 2_000
 
 
 def training_digits(writer: SummaryWriter, step: int, images: Tensor, labels: Tensor) -> None:
-    """The first digits of a batch as the net sees them, augmented: images (B, 1, 28, 28)."""
-    grid = mosaics.image_grid(images[:64].clamp(0, 1), heading="training digits, augmented")
+    """The first augmented images (B, 1, 28, 28) of a training batch."""
+    grid = image_grid.image_grid(images[:64].clamp(0, 1), heading="training digits, augmented")
     _add(writer, step, "train/digits", grid)
 
 
@@ -38,23 +38,24 @@ def evaluation(
     """Confusion matrix, worst mistakes, reliability and PR curves of an evaluation.
 
     Args:
-        writer: Where to.
+        writer: The TensorBoard writer.
         step: Step of the training.
         stage: First part of the tags.
-        report: The figures.
-        data: Where the images are.
-        split: Which images.
+        report: The metrics of the evaluation.
+        data: The data module with the images.
+        split: The split that was evaluated.
         probabilities: Class probabilities (N, C) of the first N images of the split.
     """
     images, labels = (
         tensor[: len(probabilities)].cpu() for tensor in data.images_and_labels(split)
     )
-    sure, predicted = probabilities.max(dim=1)
+    confidences, predicted = probabilities.max(dim=1)
     named = Report(report.confusion, data.class_names, report.loss)
-    _add(writer, step, f"{stage}/confusion", figures.confusion_matrix(named))
-    worst = mosaics.mistakes(images, labels, predicted, sure, data.class_names)
+    _add(writer, step, f"{stage}/confusion", confusion_matrix(named))
+    worst = image_grid.mistakes(images, labels, predicted, confidences, data.class_names)
     _add(writer, step, f"{stage}/mistakes", worst)
-    diagram = figures.reliability_diagram(sure.clamp(0, 1).numpy(), (predicted == labels).numpy())
+    correct = (predicted == labels).numpy()
+    diagram = reliability_diagram(confidences.clamp(0, 1).numpy(), correct)
     _add(writer, step, f"{stage}/reliability", diagram)
     for label, name in enumerate(data.class_names):
         tag = f"{stage}/{name.replace('/', ' or ')}"
@@ -62,10 +63,10 @@ def evaluation(
 
 
 def first_layer(writer: SummaryWriter, step: int, net: nn.Module) -> None:
-    """The filters of the first layer with weights, where they are pictures."""
+    """The filters of the first layer with weights, if each can be drawn as an image."""
     weight = next((p for p in net.parameters() if p.ndim > 1), None)
     if weight is not None and (weight.ndim == 2 or weight.shape[1] == 1):
-        _add(writer, step, "filters", mosaics.filters(weight))
+        _add(writer, step, "filters", image_grid.filters(weight))
 
 
 def embedding(
@@ -76,20 +77,19 @@ def embedding(
     labels: Tensor,
     class_names: Sequence[str],
 ) -> None:
-    """The features before the last layer of the first 2,000 images (uint8), for the projector.
+    """The input of the last layer for the first 2,000 images (uint8), for the projector.
 
-    Each is shown as its image, in the colour of its class.
+    Each point is drawn as its image, in the color of its class.
     """
     shown = to_float(images[:NUM_EMBEDDED]).to(next(net.parameters()).device)
     features = penultimate(net, shown).float().cpu()
     names = [class_names[label] for label in labels[:NUM_EMBEDDED].tolist()]
     writer.add_embedding(features, names, shown.cpu(), step, "penultimate")
-    # torch has written the digits white on black, each hiding those behind it.
+    # torch has written a sprite of opaque digits, which hide each other: replace it.
     path = Path(writer.log_dir, f"{step:05}", "penultimate", "sprite.png")
     digits = sprite(images[:NUM_EMBEDDED].cpu().numpy(), labels[:NUM_EMBEDDED].cpu().numpy())
     Image.fromarray(digits).save(path)
 
 
 def _add(writer: SummaryWriter, step: int, tag: str, figure: Figure) -> None:
-    pixels = torch.from_numpy(style.pixels(figure))
-    writer.add_image(tag, pixels, step, dataformats="HWC")
+    writer.add_image(tag, torch.from_numpy(pixels(figure)), step, dataformats="HWC")

@@ -1,4 +1,4 @@
-"""What TensorBoard's HPARAMS tab shows of a run: its settings beside its final metrics."""
+"""The row of a run in TensorBoard's HPARAMS tab: its settings and its final metrics."""
 
 from inspect import Parameter, signature
 from typing import Any
@@ -9,17 +9,17 @@ from torch.utils.tensorboard.summary import hparams
 
 from deepdigits.training.classifier import LitClassifier
 
-# The columns that are shown from the start. TensorBoard ticks five, those that differ before the
-# others, in the order of the alphabet.
+# The columns that are shown first. TensorBoard selects five: those that are marked as differing
+# before the others, in alphabetical order.
 FIRST_COLUMNS = ("dataset", "lr", "max_epochs", "model", "seed")
 FINAL_METRICS = ("test/accuracy", "val/accuracy", "test/f1_macro", "val/f1_macro", "val/loss")
 Settings = dict[str, int | float | str]
 
 
 def hparams_summaries(trainer: Trainer, pl_module: LightningModule) -> list[Any]:
-    """The summaries that make a run a row of the table.
+    """The summaries that add a run to the table.
 
-    TensorBoard takes the columns from any one of the runs: so each names those of all nets.
+    TensorBoard takes the columns from any one of the runs: so each run lists those of all nets.
     """
     own = _settings(trainer, pl_module)
     metrics = dict.fromkeys(FINAL_METRICS, 0.0)
@@ -48,7 +48,7 @@ def _settings(trainer: Trainer, pl_module: LightningModule) -> Settings:
 
 
 def _defaults() -> Settings:
-    """Settings of all the nets that are known."""
+    """Default settings of all subclasses of LitClassifier."""
     parameters = {
         name: parameter.default
         for net in LitClassifier.__subclasses__()
@@ -59,7 +59,7 @@ def _defaults() -> Settings:
 
 
 def _plain(settings: dict[str, Any]) -> Settings:
-    """Numbers stay numbers, so that the table sorts by them; all else becomes text."""
+    """Turn all settings but numbers into text; the table can sort by numbers."""
     return {
         name: str(value) if isinstance(value, bool) or not isinstance(value, int | float) else value
         for name, value in settings.items()

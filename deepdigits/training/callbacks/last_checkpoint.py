@@ -1,4 +1,4 @@
-"""What a run goes on from: ``last.ckpt``, after each epoch and every so often within one."""
+"""Save ``last.ckpt`` for resuming, after each epoch and within it."""
 
 from pathlib import Path
 from time import monotonic
@@ -19,15 +19,16 @@ FINISHED = "finished.ckpt"
 class LastCheckpoint(Checkpoint):
     """Saves ``last.ckpt`` after each epoch, and in its middle every so many steps or seconds.
 
-    Lightning's own ``save_last`` only saves it in epochs that are among the best. With the weights
-    go the counts of an epoch that is not over, and that an early stop was due.
+    Lightning's own ``save_last`` saves it only in epochs that are among the best. The checkpoint
+    also has the training metrics of an unfinished epoch, and whether early stopping has decided to
+    stop.
 
     Args:
-        every_n_steps: Optimizer steps between two saves within an epoch. 0: do not go by steps.
-        every_n_seconds: Seconds between two saves within an epoch. 0: do not go by time.
+        every_n_steps: Optimizer steps between two saves within an epoch. 0: do not save by steps.
+        every_n_seconds: Seconds between two saves within an epoch. 0: do not save by time.
 
     Attributes:
-        saved: Whether it has saved something since the run was started or resumed.
+        saved: Whether a checkpoint was saved since the run was started or resumed.
     """
 
     def __init__(self, every_n_steps: int = 0, every_n_seconds: float = 60.0) -> None:
@@ -35,7 +36,7 @@ class LastCheckpoint(Checkpoint):
         self.every_n_seconds = every_n_seconds
         self.saved = False
         self._saved_at = monotonic()
-        self._step = 0  # the last one that was seen
+        self._step = 0  # the last step after which a save was considered
         self._restored: dict[str, Any] | None = None
 
     @override
@@ -85,25 +86,24 @@ class LastCheckpoint(Checkpoint):
             trainer.should_stop = True
         self._restored = None
 
+    @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save where it is time; the end of the epoch is saved when it has been validated."""
         if trainer.global_step == self._step:
-            return  # gradients are being accumulated, and would be lost
+            return  # accumulated gradients are not saved: wait for the optimizer step
         self._step = trainer.global_step
         if self._due(trainer) and not validates_next(trainer, batch_idx):
             self.save(trainer)
 
+    @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the epoch; the very last one under another name, until all else is written.
-
-        A run that was killed in between goes on from the checkpoint before, and writes it.
-        """
+        # The last checkpoint of a training gets its final name after all other files are written.
+        # A run that is killed in between resumes from the epoch before, and writes them then.
         self.save(trainer, FINISHED if is_over(trainer) else NAME)
 
+    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the last one into place."""
         path = _folder(trainer) / FINISHED
         if trainer.is_global_zero and path.is_file():
             path.replace(path.with_name(NAME))
@@ -126,7 +126,7 @@ class LastCheckpoint(Checkpoint):
 def validates_next(trainer: Trainer, batch_idx: int) -> bool:
     """Whether this batch is the last before a validation, or of the epoch.
 
-    What is saved there would resume behind the validation (Lightning 2.6).
+    From a checkpoint that is saved there, Lightning 2.6 resumes after the validation.
     """
     if trainer.is_last_batch:
         return True
@@ -137,7 +137,7 @@ def validates_next(trainer: Trainer, batch_idx: int) -> bool:
 
 
 def is_over(trainer: Trainer) -> bool:
-    """Whether the epoch that ends is the last one."""
+    """Whether the current epoch is the last one."""
     epochs, steps = trainer.max_epochs, trainer.max_steps
     return (
         trainer.should_stop
@@ -152,7 +152,7 @@ def _metric_states(pl_module: LitClassifier) -> dict[str, Tensor]:
 
 
 def _more_patience(trainer: Trainer) -> bool:
-    """Whether a run that stopped early was resumed with more patience."""
+    """Whether a run that had stopped early was resumed with more patience."""
     return any(callback.wait_count < callback.patience for callback in _early_stopping(trainer))
 
 

@@ -1,4 +1,4 @@
-"""What a net said of each image of an evaluation, from all processes, in the order of the split."""
+"""Gather class probabilities from all processes, in the order of the split."""
 
 import torch
 from lightning.pytorch import Trainer
@@ -12,18 +12,18 @@ class ProbabilityCollector:
         self._parts: list[Tensor] = []
 
     def add(self, logits: Tensor) -> None:
-        """Take the logits (B, C) of a batch."""
+        """Add the logits (B, C) of a batch."""
         self.add_probabilities(logits.detach().float().softmax(dim=1))
 
     def add_probabilities(self, probabilities: Tensor) -> None:
-        """Take the class probabilities (B, C) of a batch."""
+        """Add the class probabilities (B, C) of a batch."""
         self._parts.append(probabilities.float())
 
     def take(self, trainer: Trainer) -> Tensor:
-        """All probabilities (N, C) on the CPU, and forget them; to be called on all processes.
+        """Return all probabilities (N, C) on the CPU and start again; call it on all processes.
 
-        Samples are dealt out to the processes in turn (see IndexSampler): each process fills its
-        rows of the whole, and the sum over the processes is the whole.
+        The processes get the samples in turn (see IndexSampler): each process fills its rows of a
+        tensor of zeros, and the sum over the processes has all rows.
         """
         own = torch.cat(self._parts)
         self._parts.clear()

@@ -1,4 +1,4 @@
-"""The files that a run leaves in its folder besides checkpoints and events."""
+"""Write the files of a run folder, except for config, checkpoints and events."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from typing_extensions import override
 
+import deepdigits
 from deepdigits.core import environment
 from deepdigits.data.module import DigitsDataModule, Split
 from deepdigits.metrics.report import Report
+from deepdigits.plots.style import save_figure
 from deepdigits.plots.training import learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
@@ -23,15 +26,16 @@ from deepdigits.training.classifier import LitClassifier, Stage
 
 
 class ReportWriter(Callback):
-    """Writes what a run leaves: the facts and curves of a training, the report of a test.
+    """Writes training.json and the curves after a training, and the report after an evaluation.
 
-    Everything goes into the run folder: the logger's while training, else that of the checkpoint
-    that is tested. A test leaves report.json, report.md, predictions.npz, confusion.png and
-    mistakes.png; where another split is read, the names carry it.
+    The run folder is the logger's folder in training, else the folder of the checkpoint that is
+    evaluated. A training writes training.json, curves.csv and curves.png; a test writes
+    report.json, report.md, predictions.npz, confusion.png and mistakes.png. The files of another
+    split have its name in theirs, such as ``report-val.json``.
 
     Attributes:
-        report: The report of the last evaluation, once there is one.
-        files: What was written: kind -> path.
+        report: The report of the last evaluation; None before.
+        files: Paths of the written files: kind -> path.
     """
 
     def __init__(self) -> None:
@@ -42,26 +46,27 @@ class ReportWriter(Callback):
         self._started: float | None = None
         self._outputs = ProbabilityCollector()
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """Curves and seconds so far; a resumed run goes on with them."""
         return {"history": self._history, "seconds": self._seconds_so_far()}
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with them."""
         curves = state_dict["history"].items()
         self._history = {name: [(int(e), float(v)) for e, v in curve] for name, curve in curves}
         self._seconds = float(state_dict["seconds"])
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock: loading the data is not training."""
+        # The training time excludes the loading of the data.
         self._started = monotonic()
 
+    @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the training curves."""
-        self._note(trainer, pl_module, "train")
+        self._add_to_history(trainer, pl_module, "train")
 
+    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the facts and the curves of the training."""
         self._seconds, self._started = self._seconds_so_far(), None
         run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
@@ -70,40 +75,40 @@ class ReportWriter(Callback):
         if self._history:
             write_curves(run.folder, self._history)
             self.files["curves"] = run.folder / "curves.png"
-            learning_curves(self._history).savefig(self.files["curves"])
+            save_figure(learning_curves(self._history), self.files["curves"])
 
+    @override
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        """Collect, where validation is all that is run."""
         if trainer.state.fn == TrainerFn.VALIDATING:
             self._outputs.add(outputs)
 
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the validation curves; where validation is all that is run, write its report."""
         if trainer.state.fn == TrainerFn.VALIDATING:
             self._write(trainer, pl_module, "val", "val")
         elif not trainer.sanity_checking:
-            self._note(trainer, pl_module, "val")
+            self._add_to_history(trainer, pl_module, "val")
 
+    @override
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        """Collect."""
         self._outputs.add(outputs)
 
+    @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the report of the split that was tested."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         split: Split = getattr(data, "test_split", "test")
         self._write(trainer, pl_module, "test", split)
 
-    def _note(self, trainer: Trainer, pl_module: LightningModule, stage: Stage) -> None:
+    def _add_to_history(self, trainer: Trainer, pl_module: LightningModule, stage: Stage) -> None:
         assert isinstance(pl_module, LitClassifier)
         epoch = trainer.current_epoch + 1
         for tag, value in pl_module.scalars(stage).items():
             curve = self._history.setdefault(tag, [])
-            if curve and curve[-1][0] == epoch:  # a further validation within the epoch
+            if curve and curve[-1][0] == epoch:  # several validations in an epoch: keep the last
                 curve.pop()
             curve.append((epoch, value))
 
@@ -117,15 +122,15 @@ class ReportWriter(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         probabilities = self._outputs.take(trainer)
         if not isinstance(data, DigitsDataModule):
-            return  # loaders of the user's own: which digits these are is not known
+            return  # the user's own loaders: the images of a split are not known
         assert isinstance(pl_module, LitClassifier)
         self.report = replace(pl_module.report(stage), class_names=data.class_names)
         run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
         checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
-        read = {"dataset": data.dataset_name, "split": split} | checkpoint
-        facts = read | read_training(run.folder)
+        source = {"dataset": data.dataset_name, "split": split} | checkpoint
+        facts = source | read_training(run.folder)
         target = Run(output_folder(run))
         target.folder.mkdir(parents=True, exist_ok=True)
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
@@ -138,7 +143,7 @@ class ReportWriter(Callback):
 
 def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict[str, Any]:
     return {
-        "model": f"{type(pl_module).__module__}.{type(pl_module).__qualname__}",
+        "model": _class_path(type(pl_module)),
         "parameters": sum(p.numel() for p in pl_module.parameters()),
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
@@ -148,6 +153,13 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),
     }
+
+
+def _class_path(model: type) -> str:
+    """The class path of a model, as in a config: ``deepdigits.LitCNN`` for a public class."""
+    name = model.__qualname__
+    is_public = getattr(deepdigits, name, None) is model
+    return f"deepdigits.{name}" if is_public else f"{model.__module__}.{name}"
 
 
 def run_folder(trainer: Trainer) -> Run | None:

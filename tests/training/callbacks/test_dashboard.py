@@ -1,4 +1,4 @@
-"""What TensorBoard is given, read back with its own event reader."""
+"""The events of a run, read with TensorBoard's own reader."""
 
 import re
 from itertools import product
@@ -50,7 +50,7 @@ def test_learning_rate_falls_to_zero_at_the_end(trained):
     assert rates[-1] < 1e-6
 
 
-def test_figures_equal_the_report(trained):
+def test_scalars_equal_the_report(trained):
     cli, events = trained
     report = cli.report_writer.report
     assert last(events, "test/accuracy") == pytest.approx(report.accuracy, abs=1e-7)
@@ -61,7 +61,7 @@ def test_figures_equal_the_report(trained):
         assert last(events, f"test/f1/{label}") == pytest.approx(scores.f1, abs=1e-7)
 
 
-def test_hyper_parameters_stand_beside_final_metrics_that_exist(trained):
+def test_hyperparameters_are_shown_with_final_metrics_that_exist(trained):
     cli, events = trained
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
@@ -75,17 +75,17 @@ def test_hyper_parameters_stand_beside_final_metrics_that_exist(trained):
     assert "hp_metric" not in events.Tags()["scalars"]
 
 
-def test_the_table_has_columns_for_all_nets_and_ticks_the_first_ones(trained):
-    _, events = trained  # TensorBoard takes the columns from one run, whichever
+def test_the_table_has_columns_for_all_nets_and_selects_five(trained):
+    _, events = trained  # TensorBoard takes the columns from any one of the runs
     content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
     experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
-    ticked = {info.name: info.differs for info in experiment.hparam_infos}
-    assert {"hidden_sizes", "channels", "kernel_sizes", "dropout", "batch_size"} <= set(ticked)
-    assert {name for name, first in ticked.items() if first} == set(FIRST_COLUMNS)
+    selected = {info.name: info.differs for info in experiment.hparam_infos}
+    assert {"hidden_sizes", "channels", "kernel_sizes", "dropout", "batch_size"} <= set(selected)
+    assert {name for name, first in selected.items() if first} == set(FIRST_COLUMNS)
     assert len(FIRST_COLUMNS) == 5
 
 
-def test_digits_of_the_projector_are_coloured_on_nothing(trained):
+def test_digits_of_the_projector_are_colored_and_transparent(trained):
     _, events = trained
     (path,) = Path(events.path).glob("*/penultimate/sprite.png")
     with Image.open(path) as sprite:

@@ -1,4 +1,4 @@
-"""A run that is killed in the middle of an epoch goes on to the same bytes."""
+"""A run that is killed in the middle of an epoch resumes to the same bytes."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepdigits.__main__ import run
-from deepdigits.training.callbacks import last_checkpoint as snapshot
+from deepdigits.training.callbacks import last_checkpoint
 from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.cli import DigitsCLI
 
@@ -34,7 +34,7 @@ def last(version):
 
 
 def kill_within(version, steps, *more):
-    """Kill a training hard once it has passed so many steps; what it has saved by then counts."""
+    """Kill a training with SIGKILL after its checkpoint has so many steps."""
     command = [sys.executable, "-m", "deepdigits", "train", *ARGS, "--logger.version", version]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([*command, *more], env=environment, stderr=subprocess.DEVNULL) as process:
@@ -46,7 +46,7 @@ def kill_within(version, steps, *more):
 
 
 def saved_step(path):
-    """Whenever one looks the file is whole."""
+    """The step of a checkpoint; the file is whole at any time."""
     return torch.load(path, weights_only=True)["global_step"]
 
 
@@ -85,15 +85,15 @@ def test_killed_within_an_epoch_it_resumes_to_the_same_bytes(steps, unbroken, mo
     for report in reports:
         report.pop("training_seconds")
     assert reports[0] == reports[1]
-    assert curves("unbroken") == curves(version)  # the half epoch's counts too
+    assert curves("unbroken") == curves(version)  # those of the unfinished epoch too
 
 
 class Stop(Exception):
-    """In place of a kill, within this process."""
+    """Raised in place of a kill, within this process."""
 
 
 def broken(monkeypatch, version, steps, *more):
-    """Stop a run at a batch without any ado."""
+    """Stop a run with an error after a batch, as a kill would."""
     save = Trainer.save_checkpoint
 
     def save_and_stop(trainer, path, *args):
@@ -106,22 +106,22 @@ def broken(monkeypatch, version, steps, *more):
         run(["fit", *ARGS, "--logger.version", version, *more])
 
 
-def test_without_the_random_state_dropout_goes_astray(unbroken, monkeypatch):
-    """What the guard mends: everything else resumes, and the weights differ."""
+def test_without_the_random_state_the_weights_differ(unbroken, monkeypatch):
+    """The reason for RNGStateCheckpoint: dropout draws other masks."""
     monkeypatch.chdir(unbroken)
-    broken(monkeypatch, "astray", 14)
-    assert last("astray")["global_step"] == 14
+    broken(monkeypatch, "differs", 14)
+    assert last("differs")["global_step"] == 14
     monkeypatch.setattr(RNGStateCheckpoint, "on_load_checkpoint", lambda *args: None)
-    run(["fit", "--resume", str(LOGS / "astray")])
-    assert last("astray")["global_step"] == 2 * BATCHES
-    assert not same(last("unbroken")["state_dict"], last("astray")["state_dict"])
+    run(["fit", "--resume", str(LOGS / "differs")])
+    assert last("differs")["global_step"] == 2 * BATCHES
+    assert not same(last("unbroken")["state_dict"], last("differs")["state_dict"])
 
 
-def test_before_a_validation_nothing_is_saved_as_it_would_be_left_out(unbroken, monkeypatch):
-    """What the guard mends: Lightning goes on behind the validation that was not made."""
+def test_nothing_is_saved_right_before_a_validation(unbroken, monkeypatch):
+    """The reason: Lightning resumes after the validation, which was not made."""
     monkeypatch.chdir(unbroken)
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "validates_next", lambda *args: False)
+        patch.setattr(last_checkpoint, "validates_next", lambda *args: False)
         broken(monkeypatch, "behind", BATCHES, "--last_checkpoint.every_n_steps", "8")
     assert last("behind")["global_step"] == BATCHES
     run(["fit", "--resume", str(LOGS / "behind")])
@@ -140,11 +140,11 @@ def saved_epochs():
     ]
 
 
-def test_last_is_the_last_epoch_even_where_it_is_not_the_best():
+def test_last_is_the_last_epoch_even_if_it_is_not_the_best():
     assert saved_epochs() == [0, 2]
 
 
-def test_lightnings_own_last_leaves_out_what_is_not_the_best(monkeypatch):
+def test_lightnings_own_last_is_one_of_the_best(monkeypatch):
     monkeypatch.setattr(DigitsCLI, "_resume_callbacks", lambda *args: [])
     assert saved_epochs() == [0, 0]
 
