@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Digits = NDArray[np.uint8]
 Corruption = Callable[[Digits, np.random.Generator], Image.Image]
-LETTERS = "ACEFHKLMNPRUVWXcdefhkmnprtuvwx"  # those that do not look like a digit
+LETTERS = "ACEFHKLMNPRUVWXcdefhkmnprtuvwx"  # letters that do not look like a digit
 FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "DejaVuSans-Oblique")
 
 
 def page(digit: Digits, rng: np.random.Generator, angle: float = 0, size: int = 280) -> Image.Image:
-    """A digit dark on light, enlarged to size x size, at a random place of a page of 400 x 400."""
+    """A dark digit of size x size pixels at a random place of a light page of 400 x 400."""
     ink = Image.fromarray(255 - digit).resize((size, size), Image.Resampling.BICUBIC)
     if angle:
         ink = ink.rotate(angle, Image.Resampling.BICUBIC, fillcolor=255)

@@ -1,4 +1,4 @@
-"""``bench data``: a pass over the training digits, from memory and through torchvision."""
+"""``bench data``: a pass over the training digits, from memory and with torchvision."""
 
 import sys
 from contextlib import redirect_stdout
@@ -16,13 +16,13 @@ OURS = "deepdigits"
 
 
 def bench_data(repeats: int = 3, limit: int | None = None, batch_size: int = 256) -> Result:
-    """Time one pass over MNIST's training digits: batches from memory against torchvision.
+    """Measure one pass over MNIST's training digits: batches from memory, and torchvision.
 
-    Both give normalised float batches (B, 1, 28, 28) and labels, in a new random order.
+    Both yield normalized float batches (B, 1, 28, 28) and labels, in a new random order.
 
     Args:
-        repeats: Passes of each; the two take turns.
-        limit: Use only the first so many digits.
+        repeats: Passes of each, alternately.
+        limit: Number of digits to use, from the first. None: all.
         batch_size: Digits per batch.
     """
     data = DigitsDataModule(batch_size=batch_size, val_size=0)
@@ -44,7 +44,7 @@ def bench_data(repeats: int = 3, limit: int | None = None, batch_size: int = 256
 
 
 def memory_pass(data: DigitsDataModule, num_images: int) -> None:
-    """One pass over the data module's training batches, up to ``num_images``."""
+    """One pass over the training batches of the data module, up to ``num_images``."""
     normalize = Normalize()
     for batch in islice(
         data.batches("train", data.batch_size, shuffle=True), num_images // data.batch_size
@@ -53,7 +53,7 @@ def memory_pass(data: DigitsDataModule, num_images: int) -> None:
 
 
 def torchvision_pass(num_images: int, batch_size: int) -> None:
-    """One pass the way tutorials load MNIST: an image at a time, through PIL."""
+    """One pass as in most tutorials: each image on its own, as a PIL image."""
     from torchvision import datasets, transforms
 
     steps = [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]

@@ -21,12 +21,12 @@ NETS = ("mlp", "cnn")
 
 
 def bench_infer(repeats: int = 3, images: int = 10_000, calls: int = 1000) -> Result:
-    """Time the bundled nets on random pixels.
+    """Measure throughput and latency of the bundled nets on random pixels.
 
     Args:
-        repeats: Measurements of each; nets and batch sizes take turns.
-        images: Images of a measurement; with a batch size of 1 a tenth of it.
-        calls: Single images whose latency is measured.
+        repeats: Measurements of each net and batch size, alternately.
+        images: Images of a measurement; a tenth of it with a batch size of 1.
+        calls: Number of single images for the latency.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     functions = torch_functions(device)
@@ -37,14 +37,14 @@ def bench_infer(repeats: int = 3, images: int = 10_000, calls: int = 1000) -> Re
 
 
 def torch_functions(device: torch.device) -> dict[str, Infer]:
-    """The nets themselves, on a device: functions of images (B, 1, 28, 28)."""
+    """The bundled nets on a device: functions of images (B, 1, 28, 28)."""
     return {f"{name.upper()}, torch": load(name).net.to(device) for name in NETS}
 
 
 def onnx_functions() -> dict[str, Infer]:
     """The exported nets in ONNX Runtime on the CPU, with as many threads as torch.
 
-    There are two of each: as exported, and with linear layers in 8 bits.
+    Each net is exported twice: as it is, and with linear layers in 8 bits.
     """
     functions: dict[str, Infer] = {}
     with TemporaryDirectory() as folder:
@@ -63,7 +63,7 @@ def onnx_functions() -> dict[str, Infer]:
 def compare_functions(
     functions: Mapping[str, Infer], device: torch.device, repeats: int, images: int, calls: int
 ) -> Result:
-    """Throughput at each batch size, and latency, of functions that take the same images."""
+    """Measure throughput at each batch size, and latency, of functions of the same images."""
     pixels = torch.rand(max(BATCH_SIZES), 1, 28, 28, device=device)
     passes = {
         (name, size): throughput(infer, pixels[:size], images if size > 1 else images // 10)
@@ -86,6 +86,6 @@ def compare_functions(
         },
         "latency_ms": milliseconds,
     }
-    head = ["images/s in batches of", *(f"{size}" for size in BATCH_SIZES), "latency", "p99"]
+    columns = ["images/s in batches of", *(f"{size}" for size in BATCH_SIZES), "latency", "p99"]
     task = f"inference on {device.type}, median of {repeats}; latency of one image, {calls} calls"
-    return Result("infer", task, head, rows, figures)
+    return Result("infer", task, columns, rows, figures)

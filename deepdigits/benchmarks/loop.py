@@ -1,4 +1,4 @@
-"""``bench loop``: an epoch of ours with everything on, of Lightning barebones, and by hand."""
+"""``bench loop``: an epoch of `deepdigits fit`, of Lightning barebones and of plain PyTorch."""
 
 import io
 import json
@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
 
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 from deepdigits.benchmarks.timing import Result, check_config, compared, measure
@@ -18,24 +19,23 @@ from deepdigits.runs.report import TRAINING
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import execute
 
-OURS, BAREBONES, HAND = "deepdigits fit, everything on", "Lightning barebones", "PyTorch by hand"
+OURS, BAREBONES, PLAIN = "deepdigits fit, everything on", "Lightning barebones", "plain PyTorch"
 
 
 def bench_loop(
     config: str = "configs/mlp.yaml", epochs: int | None = None, repeats: int = 3
 ) -> Result:
-    """Time an epoch of the same training in three loops, which take turns.
+    """Measure the time of an epoch of the same training in three loops, alternately.
 
     Net, data, order, augmentation, optimizer, schedule and the validation after each epoch are the
-    same in all three. Ours also counts metrics, logs to TensorBoard, draws its pictures, saves
-    checkpoints and looks for the end (early stopping). Lightning barebones runs the same module
-    without logger, checkpoints, callbacks and bar; the loop by hand is plain PyTorch. Reading the
-    data is outside the clock.
+    same in all three. `deepdigits fit` also computes metrics, logs to TensorBoard, draws figures,
+    saves checkpoints and checks for early stopping. Lightning barebones runs the same module
+    without logger, checkpoints, callbacks and progress bar. Reading the data is not measured.
 
     Args:
-        config: A runnable config; must be a subclass of LitClassifier on the DigitsDataModule.
-        epochs: Epochs of each training. None: those of the config.
-        repeats: Trainings of each.
+        config: A runnable config of a LitClassifier and the DigitsDataModule.
+        epochs: Epochs of each training. None: as in the config.
+        repeats: Trainings of each loop.
 
     Raises:
         InputError: The config cannot be read or is wrong.
@@ -48,22 +48,22 @@ def bench_loop(
         {
             OURS: lambda: fit_seconds(args) / epochs,
             BAREBONES: lambda: barebones_seconds(args) / epochs,
-            HAND: lambda: plain_pytorch_seconds(build(args), epochs) / epochs,
+            PLAIN: lambda: plain_pytorch_seconds(build(args), epochs) / epochs,
         },
         repeats,
     )
-    bases = {HAND: "to by hand", BAREBONES: "to barebones"}
+    bases = {PLAIN: "to plain", BAREBONES: "to barebones"}
     return compared("loop", f"one epoch of {config}, mean of {epochs}", seconds, bases)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without what Lightning and a run say; errors are exceptions."""
+    """Hide the output, the log messages and the warnings of a run; errors are raised as usual."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # such as: barebones logs nothing
+            warnings.simplefilter("ignore")  # for example that barebones logs nothing
             for logger in loggers:
                 logger.setLevel(logging.ERROR)
             yield
@@ -73,27 +73,27 @@ def quiet() -> Iterator[None]:
 
 
 class _Clock(Callback):
-    """Takes the time from the first batch to the end of the training."""
+    """Measures the time from the first batch to the end of the training."""
 
     seconds = 0.0
 
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start."""
         self._start = perf_counter()
 
+    @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop."""
         self.seconds = perf_counter() - self._start
 
 
 def fit(args: Sequence[str], folder: str) -> tuple[DigitsCLI, float]:
-    """Run ``deepdigits fit`` as users do, its run folder below a given one, without its lines.
+    """Run ``deepdigits fit`` without output, with its run folder inside `folder`.
 
     Returns:
-        The CLI, and the seconds of training as the run itself notes them.
+        The CLI, and the seconds of training in the run's training.json.
     """
     with quiet():
-        # No early end, which would compare different amounts of work; it is still looked for.
+        # Never stop early, so that all loops do the same work; early stopping still checks.
         patience = ["--early_stopping.patience", "1000000"]
         done = execute("fit", [*args, *patience, "--logger.save_dir", folder])
     facts = json.loads(Path(str(done.trainer.log_dir), TRAINING).read_text())
@@ -101,13 +101,13 @@ def fit(args: Sequence[str], folder: str) -> tuple[DigitsCLI, float]:
 
 
 def fit_seconds(args: Sequence[str]) -> float:
-    """Seconds of training of ``deepdigits fit`` with everything on."""
+    """Seconds of the training of ``deepdigits fit``, with all its features."""
     with TemporaryDirectory() as folder:
         return fit(args, folder)[1]
 
 
 def barebones_seconds(args: Sequence[str]) -> float:
-    """Seconds of the same training by ``Trainer(barebones=True)``, Lightning's measuring floor."""
+    """Seconds of the same training by ``Trainer(barebones=True)``, Lightning's least overhead."""
     clock = _Clock()
     with quiet():
         built = build(args)
@@ -126,11 +126,11 @@ def barebones_seconds(args: Sequence[str]) -> float:
 
 
 def build(args: Sequence[str], folder: str | None = None) -> DigitsCLI:
-    """Net, data and trainer of a fit that is not run.
+    """Build net, data and trainer of a config, without training.
 
     Args:
         args: Config and flags.
-        folder: Where its runs would go. None: it will not be run.
+        folder: Folder of the run, if the caller trains it.
     """
-    with TemporaryDirectory() as passing, quiet():
-        return DigitsCLI("fit", [*args, "--logger.save_dir", folder or passing])
+    with TemporaryDirectory() as unused, quiet():
+        return DigitsCLI("fit", [*args, "--logger.save_dir", folder or unused])

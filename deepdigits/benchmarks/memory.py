@@ -1,4 +1,4 @@
-"""``bench memory``: peak memory of a training, against the bare import of its libraries."""
+"""``bench memory``: peak memory of a training, and of the import of its libraries alone."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from deepdigits.benchmarks.timing import Result, check_config, measure
 from deepdigits.core.errors import InputError
 
 BARE = "import torch, lightning.pytorch"
-# A small process in between: a child counts the memory of the process that starts it as its own.
+# A small process in between: the peak of a child includes the memory of its parent at the start.
 _WATCH = """\
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
@@ -21,15 +21,15 @@ sys.exit(code)
 
 
 def bench_memory(config: str = "configs/cnn.yaml", repeats: int = 3, batches: int = 20) -> Result:
-    """Peak resident memory of a short `deepdigits train` in a process of its own.
+    """Measure the peak resident memory of a short `deepdigits train` in a separate process.
 
-    One epoch of a few batches, with validation, test, pictures and checkpoints in full: a longer
-    training needs no more.
+    One epoch of a few batches, with full validation, test, figures and checkpoints, needs as much
+    memory as a longer training.
 
     Args:
-        config: What to train.
-        repeats: Processes of each.
-        batches: Training batches.
+        config: The config to train.
+        repeats: Number of processes of each kind.
+        batches: Number of training batches.
 
     Raises:
         InputError: The config cannot be read, or a process fails.
@@ -53,19 +53,19 @@ def bench_memory(config: str = "configs/cnn.yaml", repeats: int = 3, batches: in
     ]
     task = f"peak resident memory of a process; {batches} training batches, full validation, test"
     figures = {"repeats": repeats, "peak_mb": peaks, "above_mb": above, "ratio": ratio}
-    return Result("memory", task, ("", "median", "above bare", "ratio"), rows, figures)
+    return Result("memory", task, ("", "median", "above import", "ratio"), rows, figures)
 
 
 def peak_mb(args: Sequence[str]) -> float:
     """Peak resident memory of a Python process with these arguments, in MB (10^6 bytes).
 
     Raises:
-        InputError: The process fails, or the system counts no memory (Windows).
+        InputError: The process fails, or the system does not measure memory (Windows).
     """
     command = [sys.executable, "-c", _WATCH, sys.executable, *args]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise InputError(f"the process `python {' '.join(args)}` failed: {said[-1]}")
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+        lines = done.stderr.strip().splitlines() or ["without a message"]
+        raise InputError(f"the process `python {' '.join(args)}` failed: {lines[-1]}")
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
     return int(done.stdout) * unit / 1e6

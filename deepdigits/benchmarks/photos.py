@@ -1,4 +1,4 @@
-"""``bench photos``: accuracy on photos, against the same digits as tensors."""
+"""``bench photos``: accuracy on photos, compared with the same digits as tensors."""
 
 import sys
 from collections.abc import Iterator
@@ -20,32 +20,33 @@ from deepdigits.data import sources
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
 
-ROWS, CORRUPTED, BLANKS = 1 / 20, 1 / 10, 1 / 50  # of the digits
+# Number of rows, of photos of each corruption and of images without digits, per plain photo.
+ROWS, CORRUPTED, BLANKS = 1 / 20, 1 / 10, 1 / 50
 COLUMNS = ["photos of test digits", "n", "accuracy", "points lost", "rejected"]
 
 
 def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
-    """Read photos of test digits, of rows of them, and images without digits.
+    """Measure accuracy on photos of test digits, of rows of them, and images without digits.
 
     Args:
-        limit: Number of plain photos; there are a tenth as many of each corruption, a twentieth as
-            many rows, and a fiftieth as many of each kind of images without digits.
-        model: The net; see `deepdigits.inference.load.load`.
+        limit: Number of plain photos. Each corruption has a tenth as many, rows are a twentieth as
+            many, and each kind of image without digits has a fiftieth as many.
+        model: The net, as for `deepdigits.load`.
     """
     reader = load(model)
     folder = sources.default_data_dir()
     sources.prepare("mnist", folder)
-    images, labels = (part[:limit].numpy() for part in sources.load("mnist", folder, train=False))
+    images, labels = (array[:limit].numpy() for array in sources.load("mnist", folder, train=False))
     correct = reader(images).argmax(dim=1).numpy() == labels
     figures: dict[str, object] = {"tensors": float(correct.mean())}
     rows = [["tensors", f"{len(correct)}", f"{correct.mean():.2%}", "", ""]]
-    for place, (name, corruption) in enumerate(CORRUPTIONS.items()):
-        share = slice(None if place == 0 else max(1, round(CORRUPTED * len(images))))
-        found = _read(reader, images[share], labels[share], corruption)
+    for i, (name, corruption) in enumerate(CORRUPTIONS.items()):
+        part = slice(None if i == 0 else max(1, round(CORRUPTED * len(images))))
+        found = _read(reader, images[part], labels[part], corruption)
         figures[name] = found
-        lost = 100 * (correct[share].mean() - found["accuracy"])
+        lost = 100 * (correct[part].mean() - found["accuracy"])
         cells = [f"{found['accuracy']:.2%}", f"{lost:.2f}", f"{found['no_digit']:.2%}"]
-        rows.append([name, f"{len(images[share])}", *cells])
+        rows.append([name, f"{len(images[part])}", *cells])
         speed = f"{found['images_per_second']:.0f} images/s"
         print(*rows[-1], speed, sep="  ", file=sys.stderr, flush=True)
     num_rows = max(1, round(ROWS * len(images)))
@@ -66,12 +67,12 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
 def _read(
     reader: DigitReader, images: Digits, labels: NDArray[np.int64], corruption: Corruption
 ) -> dict[str, float]:
-    """Share of correct readings, share of rejected digits, and images per second."""
+    """Fraction of correct readings, fraction of rejected digits, and images per second."""
     rng = np.random.default_rng(0)
     seconds = 0.0
 
     def photos() -> Iterator[Image.Image]:
-        nonlocal seconds  # the time of making the photos is left out
+        nonlocal seconds  # subtract the time to make the photos
         for digit in images:
             start = perf_counter()
             photo = corruption(digit, rng)

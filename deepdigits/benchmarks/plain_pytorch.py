@@ -1,4 +1,4 @@
-"""The training of a config as a loop of plain PyTorch, written by hand."""
+"""The training of a config as a loop of plain PyTorch, without Lightning."""
 
 from time import perf_counter
 
@@ -16,7 +16,7 @@ def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
     """Seconds of the training of a config in a loop of plain PyTorch.
 
     Args:
-        built: Net and data of the config.
+        built: Net, data and trainer of the config.
         epochs: Epochs of the training.
     """
     model, data = built.model, built.datamodule
@@ -37,9 +37,13 @@ def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
 def train_plain_pytorch(
     model: LitClassifier, data: DigitsDataModule, train: Batches, val: Batches | None, epochs: int
 ) -> list[int]:
-    """Train the model's net, and count the right answers in validation after each epoch."""
+    """Train a net.
+
+    Returns:
+        The number of correct validation predictions after each epoch.
+    """
     net, total = model.net, epochs * len(train)
-    right: list[int] = []
+    correct: list[int] = []
     optimizer = adamw(net.parameters(), model.lr, model.weight_decay)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: one_cycle(step / total, model.warmup)
@@ -58,8 +62,8 @@ def train_plain_pytorch(
             net.eval()
             with torch.no_grad():
                 counts = [(net(to_float(b.images)).argmax(1) == b.labels).sum() for b in val]
-            right.append(int(torch.stack(counts).sum()))
-    return right
+            correct.append(int(torch.stack(counts).sum()))
+    return correct
 
 
 def _batches(data: DigitsDataModule, split: Split, device: torch.device) -> Batches:

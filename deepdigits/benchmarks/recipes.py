@@ -1,6 +1,6 @@
-"""Two well-known recipes for MNIST, written from their published descriptions, in plain PyTorch.
+"""Two well-known recipes for MNIST in plain PyTorch, written from their published descriptions.
 
-Each trains as published, to the letter that matters: net, batches, order, optimizer and schedule.
+Net, batches, order, optimizer and schedule are as published.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ CLASSIC_EPOCHS = 14
 
 
 def speed_net() -> nn.Module:
-    """The net of the known speed recipe: 215,194 parameters; pools come before ReLUs."""
+    """The net of the speed recipe: 215,194 parameters; pooling comes before ReLU."""
     return nn.Sequential(
         nn.Conv2d(1, 24, 5),
         nn.MaxPool2d(2),
@@ -32,10 +32,10 @@ def speed_net() -> nn.Module:
 
 
 def train_speed_recipe(images: Tensor, labels: Tensor, seed: int) -> tuple[nn.Module, float]:
-    """The last step of the known speed recipe: one epoch of Adam with OneCycle, from memory.
+    """The final version of the speed recipe: one epoch of Adam with OneCycle, from memory.
 
-    Batches of 256 are slices of the set in its own order; nothing is shuffled. The normalised
-    floats are made for the whole set at once, inside the clock.
+    Batches of 256 are slices of the dataset, without shuffling. The whole dataset is converted to
+    normalized floats at once, and this time is measured too.
 
     Source: T. Oikarinen, github.com/tuomaso/train_mnist_fast, ``8_Final_00s76.ipynb``:
     99.04 +- 0.07 % in 0.76 s on a GTX 1660 Ti, 30 seeds.
@@ -88,19 +88,19 @@ def train_classic(
     epochs: int = CLASSIC_EPOCHS,
     device: torch.device | None = None,
 ) -> tuple[nn.Module, list[float]]:
-    """PyTorch's MNIST example: Adadelta at 1, x0.7 after each epoch, batches of 64 by torchvision.
+    """PyTorch's MNIST example: Adadelta, learning rate 1, x 0.7 after each epoch, batches of 64.
 
-    It is judged after each epoch, outside the clock, and stops when it is good enough: a stop that
-    is chosen by looking, in favour of this recipe.
+    It is evaluated after each epoch, which is not measured, and stops when it is good enough. To
+    stop by the test result is an advantage for this recipe.
 
     Source: github.com/pytorch/examples, ``mnist/main.py``, which runs 14 epochs.
 
     Args:
         root: Folder of torchvision's MNIST files.
         seed: Seed of weights, order and dropout.
-        good_enough: Whether to stop with this net.
-        epochs: At most so many.
-        device: Where to train. None: the CPU.
+        good_enough: Returns True to stop with this net.
+        epochs: Maximum number of epochs.
+        device: Device for training. None: the CPU.
 
     Returns:
         The net and the seconds of each epoch.

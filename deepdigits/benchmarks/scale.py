@@ -1,4 +1,4 @@
-"""``bench scale``: seconds and memory of an epoch, against the size of the set and of the batch."""
+"""``bench scale``: time and memory of an epoch for several dataset sizes and batch sizes."""
 
 import json
 import sys
@@ -12,46 +12,46 @@ from matplotlib.figure import Figure
 from deepdigits.benchmarks.loop import build, quiet
 from deepdigits.benchmarks.memory import peak_mb
 from deepdigits.benchmarks.timing import Result, check_config
-from deepdigits.core.errors import InputError
+from deepdigits.core.files import check_output_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.plots.style import BLUE, ORANGE, add_grid, new_figure, save_figure
 from deepdigits.runs.report import TRAINING
 
 FACTORS = (1, 4, 10)  # EMNIST has 4 and 14 times the digits of MNIST
 BATCH_SIZES = (64, 128, 256, 512, 1024)
-BATCH_SIZE = 256  # where the set grows
-Point = tuple[int, int]  # how often the digits are repeated, batch size
+BATCH_SIZE = 256  # for all dataset sizes
+Point = tuple[int, int]  # repetitions of the digits, batch size
 
 
 def bench_scale(
     config: str = "configs/mlp.yaml", repeats: int = 1, plot: str | None = None
 ) -> Result:
-    """One epoch of a config, everything on, in a process of its own for each point.
+    """Measure one epoch of a config in a separate process for each point.
 
-    The training digits are repeated 1, 4 and 10 times; then the batch size goes from 64 to 1024.
+    The points are the training digits repeated 1, 4 and 10 times, and batch sizes of 64 to 1024.
 
     Args:
-        config: What to train.
-        repeats: Processes of each point; the points take turns.
-        plot: Also draw the lines into this file.
+        config: The config to train.
+        repeats: Number of processes for each point; the points alternate.
+        plot: Also draw a figure into this file: .png, .svg or .pdf.
 
     Raises:
-        InputError: The config cannot be read, a process fails, or the picture cannot be written.
+        InputError: The config cannot be read, a process fails, or the figure cannot be written.
     """
     path = str(Path(check_config(config)).resolve())
-    if plot is not None and not Path(plot).resolve().parent.is_dir():
-        raise InputError(f"{Path(plot).parent} is no folder: {plot} cannot be written into it")
+    if plot is not None:
+        check_output_path("--plot", Path(plot), (".png", ".svg", ".pdf"))
     points = [(factor, BATCH_SIZE) for factor in FACTORS]
     points += [(1, size) for size in BATCH_SIZES if size != BATCH_SIZE]
     found: dict[Point, list[tuple[float, float]]] = {point: [] for point in points}
     for _ in range(repeats):
         for point in points:
-            found[point].append(_in_a_process(path, point))
+            found[point].append(_measure_in_process(path, point))
             print(point, found[point][-1], file=sys.stderr, flush=True)
     seconds = {point: median(s for s, _ in values) for point, values in found.items()}
     peak = {point: median(mb for _, mb in values) for point, values in found.items()}
     if plot is not None:
-        save_figure(scaling(seconds, peak), Path(plot))
+        save_figure(plot_scaling(seconds, peak), Path(plot))
     first = points[0]
     rows = []
     for n, size in points:
@@ -85,23 +85,23 @@ def train_repeated(config: str, factor: int, batch_size: int, folder: str) -> fl
     return float(facts["training_seconds"])
 
 
-def scaling(seconds: Mapping[Point, float], peak: Mapping[Point, float]) -> Figure:
-    """Seconds and peak memory of an epoch: left against the set's size, right the batch's."""
+def plot_scaling(seconds: Mapping[Point, float], peak: Mapping[Point, float]) -> Figure:
+    """Plot time and peak memory of an epoch: left over dataset sizes, right over batch sizes."""
     figure = new_figure(8, 3.4)
     left, right = figure.subplots(1, 2)
     by_size = sorted(point for point in seconds if point[1] == BATCH_SIZE)
     by_batch = sorted(point for point in seconds if point[0] == 1)
-    for axes, points, place, label in (
-        (left, by_size, 0, "training digits, times MNIST's"),
+    for axes, points, axis, label in (
+        (left, by_size, 0, "training digits, in multiples of MNIST"),
         (right, by_batch, 1, "batch size"),
     ):
-        where = [point[place] for point in points]
-        axes.plot(where, [seconds[point] for point in points], "o-", color=BLUE)
+        x = [point[axis] for point in points]
+        axes.plot(x, [seconds[point] for point in points], "o-", color=BLUE)
         axes.set(xlabel=label, ylim=(0, 1.1 * max(seconds[point] for point in points)))
-        axes.set_xticks(where)
+        axes.set_xticks(x)
         axes.set_ylabel("seconds of an epoch", color=BLUE)
         memory = axes.twinx()
-        memory.plot(where, [peak[point] for point in points], "s--", color=ORANGE)
+        memory.plot(x, [peak[point] for point in points], "s--", color=ORANGE)
         memory.set_ylim(0, 1.1 * max(peak[point] for point in points))
         memory.set_ylabel("peak memory (MB)", color=ORANGE)
         add_grid(axes)
@@ -110,8 +110,8 @@ def scaling(seconds: Mapping[Point, float], peak: Mapping[Point, float]) -> Figu
     return figure
 
 
-def _in_a_process(config: str, point: Point) -> tuple[float, float]:
-    """Seconds of the epoch and peak memory of its process, in MB."""
+def _measure_in_process(config: str, point: Point) -> tuple[float, float]:
+    """Seconds of the epoch, and peak memory of its process in MB."""
     with TemporaryDirectory() as folder:
         numbers = [str(number) for number in point]
         peak = peak_mb(["-m", "deepdigits.benchmarks.scale", config, *numbers, folder])
@@ -119,7 +119,7 @@ def _in_a_process(config: str, point: Point) -> tuple[float, float]:
 
 
 def main(args: Sequence[str]) -> None:
-    """What runs in the process: config, factor, batch size and folder."""
+    """Entry point of the process: config, factor, batch size and folder."""
     config, factor, batch_size, folder = args
     seconds = train_repeated(config, int(factor), int(batch_size), folder)
     Path(folder, "seconds").write_text(f"{seconds}")

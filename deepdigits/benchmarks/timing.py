@@ -1,4 +1,4 @@
-"""Measure in turn and compare: what all benchmarks have in common."""
+"""Measure alternately and compare: the parts that all benchmarks share."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,29 +15,29 @@ Figures = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Result:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Attributes:
-        benchmark: Its name.
-        task: What each of those compared did, and how often.
-        head: Names of the columns of the table.
-        rows: Cells of the table; what the others are compared with comes first.
-        figures: All that was measured, for JSON.
+        benchmark: Name of the benchmark.
+        task: The measured task and its size.
+        columns: Headings of the table.
+        rows: Cells of the table; the reference of the ratios is the first row.
+        figures: All measurements, for JSON.
     """
 
     benchmark: str
     task: str
-    head: Sequence[str]
+    columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     figures: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """As in the JSON."""
+        """The content of the JSON output."""
         return {"benchmark": self.benchmark, "task": self.task, **self.figures}
 
 
 def clocked(run: Callable[[], object]) -> Callable[[], float]:
-    """A function that does the same and returns how many seconds it took."""
+    """A function that calls `run` and returns the seconds it took."""
 
     def timed() -> float:
         start = perf_counter()
@@ -48,11 +48,14 @@ def clocked(run: Callable[[], object]) -> Callable[[], float]:
 
 
 def measure(passes: Mapping[str, Callable[[], float]], repeats: int) -> Figures:
-    """What each pass returns, called in turn, so that a noisy minute meets them all.
+    """Call each pass in turn, so that other load on the machine affects all of them alike.
 
     Args:
-        passes: Name -> a function that returns a figure, such as its own seconds.
-        repeats: Calls of each.
+        passes: Name -> a function that returns a measurement, such as its own seconds.
+        repeats: Calls of each pass.
+
+    Returns:
+        Name -> measurements.
     """
     figures: Figures = {name: [] for name in passes}
     for _ in range(repeats):
@@ -63,7 +66,7 @@ def measure(passes: Mapping[str, Callable[[], float]], repeats: int) -> Figures:
 
 
 def compare(figures: Mapping[str, Sequence[float]], base: str) -> dict[str, float]:
-    """How many times the base's each is: the median of the ratios within each turn.
+    """Ratio of each to the base: the median of the ratios within each turn.
 
     >>> compare({"ours": [1.0, 2.0, 1.0], "theirs": [50.0, 120.0, 55.0]}, base="ours")
     {'ours': 1.0, 'theirs': 55.0}
@@ -75,13 +78,13 @@ def compare(figures: Mapping[str, Sequence[float]], base: str) -> dict[str, floa
 
 
 def compared(benchmark: str, task: str, seconds: Figures, bases: Mapping[str, str]) -> Result:
-    """The result of a comparison of seconds: a row each, with median, range and ratios.
+    """The result of a comparison of seconds: rows with median, range and ratios.
 
     Args:
         benchmark: Name of the benchmark.
-        task: What each did.
-        seconds: What was measured, in turn.
-        bases: Whom to compare with: name of a row -> heading of its column of ratios.
+        task: The measured task.
+        seconds: Name -> measurements, from `measure`.
+        bases: Name of a row -> heading of the column of ratios to that row.
     """
     ratios = {base: compare(seconds, base) for base in bases}
     rows = [
@@ -90,20 +93,23 @@ def compared(benchmark: str, task: str, seconds: Figures, bases: Mapping[str, st
         for name, s in seconds.items()
     ]
     repeats = len(next(iter(seconds.values())))
-    head = ["", "median", f"range of {repeats}", *bases.values()]
+    columns = ["", "median", f"range of {repeats}", *bases.values()]
     figures = {"repeats": repeats, "seconds": seconds, "ratio": ratios}
-    return Result(benchmark, task, head, rows, figures)
+    return Result(benchmark, task, columns, rows, figures)
 
 
 def check_config(config: str) -> str:
-    """The config's path, if it is there.
+    """Check that a config file exists; the defaults exist only in a checkout of the project.
+
+    Returns:
+        The path.
 
     Raises:
-        InputError: It is not: the defaults are those of the project's checkout.
+        InputError: There is no such file.
     """
     if not Path(config).is_file():
         raise InputError(
-            f"{config} does not exist here: pass the config that is to be measured with --config, "
-            "or call this in the folder of the project"
+            f"{config} does not exist here: name a config with --config, or start the benchmark in "
+            "the folder of the project"
         )
     return config

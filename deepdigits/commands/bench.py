@@ -1,21 +1,25 @@
-"""``deepdigits bench``: measure speed side by side, in one run on this machine."""
+"""``deepdigits bench``: measure and compare speed, memory and accuracy on this machine."""
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
+from deepdigits.benchmarks.timing import Result
 from deepdigits.commands.parser import ArgumentParser
+from deepdigits.core import environment, tables
 
-WHAT = {
-    "data": "a pass over the training digits, from memory and through torchvision",
-    "loop": "an epoch of fit with everything on, of Lightning barebones, and by hand",
-    "speedrun": "seconds of training to 99 % of the test set, of ours and of known recipes",
-    "infer": "images per second and the latency of one image",
-    "photos": "accuracy of reading photos: rotated, noisy, ruled, in rows, without digits",
-    "memory": "peak memory of a training, against the bare import of torch and lightning",
-    "scale": "seconds and memory of an epoch, against the size of the set and of the batch",
+# Name -> help text. Benchmark NAME is the function bench_NAME of deepdigits.benchmarks.NAME.
+BENCHMARKS = {
+    "data": "time of a pass over the training digits: from memory, and with torchvision",
+    "loop": "time of an epoch: deepdigits fit, Lightning barebones, and plain PyTorch",
+    "speedrun": "training time to 99 % test accuracy: deepdigits, and published recipes",
+    "infer": "images per second, and latency of one image",
+    "photos": "accuracy on photos: rotated, noisy, ruled, in rows, without digits",
+    "memory": "peak memory of a training, and of the import of torch and lightning alone",
+    "scale": "time and memory of an epoch for several dataset sizes and batch sizes",
 }
 
 
@@ -23,36 +27,33 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     """Run a benchmark and print its table, or the same as JSON.
 
     Args:
-        args: What to measure and options; see ``deepdigits bench --help``.
+        args: The benchmark and its options; see ``deepdigits bench --help``.
 
     Returns:
-        The figures, as in the JSON.
+        The measurements, as in the JSON output.
 
     Raises:
-        InputError: An option or a file that it names is wrong, or the data cannot be had.
+        InputError: An option is wrong, a file does not exist, or the data cannot be downloaded.
     """
     parser = build_parser()
     options = vars(parser.parse_args(args))
-    what, form = options.pop("what"), options.pop("format")
-    given = {name: value for name, value in options.items() if value is not None}
-    from deepdigits.core import environment, tables
-
-    measure = getattr(import_module(f"deepdigits.benchmarks.{what}"), f"bench_{what}")
-    accepted = measure.__annotations__
-    for name in given:
-        if name not in accepted:
-            parser.error(f"--{name} is no option of bench {what}")
-    result = measure(**given)
+    name, form = options.pop("benchmark"), options.pop("format")
+    given = {option: value for option, value in options.items() if value is not None}
+    benchmark = _load(name)
+    for option in given:
+        if option not in signature(benchmark).parameters:
+            parser.error(f"--{option} is not an option of bench {name}")
+    result = benchmark(**given)
     hardware, versions = environment.hardware(), environment.versions()
     figures = {**result.to_dict(), "hardware": hardware, "versions": versions}
     if form == "json":
         print(json.dumps(figures, indent=2))
         return figures
     if form == "markdown":
-        print(tables.markdown(result.head, result.rows))
+        print(tables.markdown(result.columns, result.rows))
         return figures
     print(result.task)
-    tables.show(result.head, result.rows)
+    tables.show(result.columns, result.rows)
     print(
         f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores, "
         f"{hardware['threads']} threads; torch {versions['torch']}, lightning "
@@ -64,32 +65,48 @@ def main(args: Sequence[str]) -> dict[str, Any]:
 
 def build_parser() -> ArgumentParser:
     """The parser of the command."""
-    kinds = "\n".join(f"  {name:<10}{text}" for name, text in WHAT.items())
+    benchmarks = "\n".join(f"  {name:<10}{text}" for name, text in BENCHMARKS.items())
     parser = ArgumentParser(
         "bench",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measure speed side by side, in one run on this machine; those compared take "
-        f"turns.\n\n{kinds}",
+        description="Measure and compare on this machine; what is compared runs alternately."
+        f"\n\n{benchmarks}",
     )
-    parser.add_argument("what", choices=tuple(WHAT), metavar="WHAT", help=", ".join(WHAT))
+    parser.add_argument(
+        "benchmark", choices=tuple(BENCHMARKS), metavar="BENCHMARK", help=", ".join(BENCHMARKS)
+    )
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table")
     add = parser.add_argument
-    add("--repeats", type=_count, help="measurements of each; not speedrun, photos (default: 3)")
-    add("--limit", type=_count, help="data, photos: use only so many digits")
-    add("--config", help="loop, speedrun, memory, scale: what to train (default: one of configs/)")
-    add("--model", help="photos: the net that reads (default: cnn)")
-    add("--plot", help="scale: draw the lines into this file too")
-    add("--epochs", type=_count, help="loop: epochs of each training (default: the config's)")
-    add("--seeds", type=_count, help="speedrun: trainings of each (default: 5)")
+    add(
+        "--repeats",
+        type=_count,
+        help="number of measurements (default: 3; scale: 1); not for speedrun and photos",
+    )
+    add("--limit", type=_count, help="data, photos: number of digits to use")
+    add(
+        "--config",
+        help="loop, speedrun, memory, scale: the config to train (default: one of configs/)",
+    )
+    add("--model", help="photos: the net (default: cnn)")
+    add("--plot", help="scale: also draw a figure into this file")
+    add("--epochs", type=_count, help="loop: epochs of each training (default: as in the config)")
+    add("--seeds", type=_count, help="speedrun: number of trainings of each recipe (default: 5)")
     add(
         "--classic",
         type=_count,
         nargs="?",
         const=1,
-        help="speedrun: so many trainings of the classic recipe too, minutes each (default: 0; "
+        help="speedrun: number of trainings of the classic recipe, of minutes each (default: 0; "
         "without a number: 1)",
     )
     return parser
+
+
+def _load(name: str) -> Callable[..., Result]:
+    """Import a benchmark; only here, since most of them load torch and Lightning."""
+    module = import_module(f"deepdigits.benchmarks.{name}")
+    function: Callable[..., Result] = getattr(module, f"bench_{name}")
+    return function
 
 
 def _count(text: str) -> int:

@@ -1,11 +1,11 @@
-"""The three loops do the same work; how long it takes is no matter here."""
+"""The three loops do the same work; no time is tested."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from deepdigits.benchmarks.loop import BAREBONES, HAND, OURS, bench_loop, build, fit
+from deepdigits.benchmarks.loop import BAREBONES, OURS, PLAIN, bench_loop, build, fit
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.usefixtures("blank_figures")
 def test_all_loops_are_measured(tiny_config: str, tmp_path: Path) -> None:
     result = bench_loop(tiny_config, epochs=1, repeats=2)
     figures = result.to_dict()
-    assert set(figures["seconds"]) == {OURS, BAREBONES, HAND}
+    assert set(figures["seconds"]) == {OURS, BAREBONES, PLAIN}
     assert all(len(s) == 2 and min(s) > 0 for s in figures["seconds"].values())
-    assert figures["ratio"][HAND][HAND] == figures["ratio"][BAREBONES][BAREBONES] == 1
-    assert not list(tmp_path.glob("lightning_logs*"))  # runs go where they are forgotten
+    assert figures["ratio"][PLAIN][PLAIN] == figures["ratio"][BAREBONES][BAREBONES] == 1
+    assert not list(tmp_path.glob("lightning_logs*"))  # runs go into a temporary folder
 
 
-def test_loop_by_hand_trains_to_the_weights_of_fit(tiny_config: str, tmp_path: Path) -> None:
-    """So the work compared is the same: order, augmentation, dropout, schedule and all."""
+def test_plain_pytorch_trains_to_the_weights_of_fit(tiny_config: str, tmp_path: Path) -> None:
+    """So both loops have the same order, augmentation, dropout and schedule."""
     args = ["-c", tiny_config, "--trainer.max_epochs", "3"]
     ours, seconds = fit(args, str(tmp_path / "runs"))
     built = build(args)
@@ -35,7 +35,7 @@ def test_loop_without_validation(tiny_config_without_validation: str) -> None:
     assert bench_loop(tiny_config_without_validation, epochs=1, repeats=1).figures["repeats"] == 1
 
 
-def test_fit_does_not_end_early(tiny_config: str, tmp_path: Path) -> None:
+def test_fit_does_not_stop_early(tiny_config: str, tmp_path: Path) -> None:
     args = ["-c", tiny_config, "--trainer.max_epochs", "4", "--early_stopping.min_delta", "9"]
     done, _ = fit([*args, "--early_stopping.patience", "1"], str(tmp_path / "runs"))
     assert done.trainer.current_epoch == 4

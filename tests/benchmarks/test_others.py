@@ -42,7 +42,7 @@ def test_any_function_of_images_can_be_compared() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no peak memory of a child")
-def test_peak_memory_is_that_of_the_process_alone() -> None:
+def test_peak_memory_is_of_the_child_process_only() -> None:
     small = peak_mb(["-c", ""])
     large = peak_mb(["-c", "text = bytearray(200_000_000)"])
     assert 1 < small < 100  # this process, with torch, has several hundred
@@ -50,7 +50,7 @@ def test_peak_memory_is_that_of_the_process_alone() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no peak memory of a child")
-def test_process_that_fails_is_named() -> None:
+def test_a_failed_process_is_an_error_with_its_command() -> None:
     with pytest.raises(InputError, match=r"`python -c raise OSError\('no'\)` failed: OSError: no"):
         peak_mb(["-c", "raise OSError('no')"])
 

@@ -14,5 +14,5 @@ def test_each_kind_of_image_has_a_row(capsys):
     assert figures["tensors"] >= 0.9
     plain, *corrupted = (figures[name] for name in CORRUPTIONS)
     assert plain["accuracy"] >= 0.8
-    assert all(one["accuracy"] in (0, 1) for one in corrupted)  # of a single digit each
+    assert all(one["accuracy"] in (0, 1) for one in corrupted)  # one digit each
     assert all(0 <= figures[name] <= 1 for name in (*NO_DIGITS, "rows"))

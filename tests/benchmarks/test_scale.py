@@ -1,4 +1,4 @@
-"""How cost grows: the digits really are more, and every point is measured."""
+"""Time and memory by size: the digits are repeated, and every point is measured."""
 
 from pathlib import Path
 
@@ -8,40 +8,38 @@ from deepdigits.benchmarks import scale
 from deepdigits.core.errors import InputError
 
 
-def test_an_epoch_on_repeated_digits_has_as_many_more_steps(
-    tiny_config: str, tmp_path: Path
-) -> None:
+def test_an_epoch_on_repeated_digits_has_more_steps(tiny_config: str, tmp_path: Path) -> None:
     steps = []
     for factor in (1, 3):
         folder = tmp_path / f"{factor}"
         assert scale.train_repeated(tiny_config, factor, 20, str(folder)) > 0
         (facts,) = folder.rglob("training.json")
         steps.append(scale.json.loads(facts.read_text())["steps"])
-    assert steps == [13, 39]  # 300 digits, less 40 for validation, in batches of 20
+    assert steps == [13, 39]  # 300 digits, minus 40 for validation, in batches of 20
 
 
-def test_every_point_is_a_row_and_a_place_in_the_picture(
+def test_every_point_has_a_row_and_the_figure_is_drawn(
     tiny_config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measured(config: str, point: scale.Point) -> tuple[float, float]:
         return float(point[0]), 1000.0 + point[1]
 
-    monkeypatch.setattr(scale, "_in_a_process", measured)
+    monkeypatch.setattr(scale, "_measure_in_process", measured)
     result = scale.bench_scale(tiny_config, repeats=2, plot=str(tmp_path / "lines.png"))
     assert len(result.rows) == len(scale.FACTORS) + len(scale.BATCH_SIZES) - 1
     assert result.rows[2] == ["10 x", "256", "10.00 s", "10.00 x", "1256 MB", "+0 MB"]
     assert (tmp_path / "lines.png").stat().st_size > 10_000
 
 
-def test_a_picture_that_cannot_be_written_is_told_before_anything_is_measured(
+def test_a_wrong_figure_path_is_an_error_before_the_measurement(
     tiny_config: str,
 ) -> None:
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="there is no folder missing"):
         scale.bench_scale(tiny_config, plot="missing/lines.png")
 
 
 @pytest.mark.slow
-def test_a_point_is_measured_in_a_process_of_its_own(tiny_config: str) -> None:
-    seconds, peak = scale._in_a_process(tiny_config, (2, 32))
+def test_a_point_is_measured_in_a_separate_process(tiny_config: str) -> None:
+    seconds, peak = scale._measure_in_process(tiny_config, (2, 32))
     assert seconds > 0
     assert peak > 100

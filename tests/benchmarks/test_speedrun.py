@@ -1,4 +1,4 @@
-"""The recipes are the published ones; the speedrun trains them and ours in turn."""
+"""The recipes are the published ones; the speedrun trains all of them alternately."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def test_nets_have_the_published_size(make, parameters) -> None:  # type: ignore
     assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
 
 
-def test_accuracy_counts_right_answers() -> None:
+def test_accuracy_counts_correct_predictions() -> None:
     class Brightest(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images[:, 0, 0, :10]
@@ -31,7 +31,7 @@ def test_accuracy_counts_right_answers() -> None:
     assert accuracy(Brightest(), pixels, (labels + (labels == 3)) % 10) == 0.9
 
 
-def test_speed_recipe_learns_and_depends_on_its_seed_alone(tiny_arrays) -> None:  # type: ignore[no-untyped-def]
+def test_speed_recipe_learns_and_depends_on_its_seed_only(tiny_arrays) -> None:  # type: ignore[no-untyped-def]
     images = torch.from_numpy(tiny_arrays["train-images-idx3-ubyte"]).repeat(8, 1, 1)
     labels = torch.from_numpy(tiny_arrays["train-labels-idx1-ubyte"]).long().repeat(8)
     net, seconds = recipes.train_speed_recipe(images, labels, seed=0)

@@ -1,4 +1,4 @@
-"""Measuring in turn, and comparing."""
+"""Alternating measurements and their comparison."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from deepdigits.benchmarks.timing import check_config, clocked, compare, compare
 from deepdigits.core.errors import InputError
 
 
-def test_those_measured_take_turns() -> None:
+def test_measurements_alternate() -> None:
     calls: list[str] = []
 
     def run(name: str) -> float:
@@ -18,7 +18,7 @@ def test_those_measured_take_turns() -> None:
     assert figures == {"a": [1, 3, 5], "b": [2, 4, 6]}
 
 
-def test_clock_reads_the_time_that_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clocked_returns_the_elapsed_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("deepdigits.benchmarks.timing.perf_counter", lambda: now[0])
 
@@ -29,18 +29,18 @@ def test_clock_reads_the_time_that_passes(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_ratio_is_taken_within_each_turn() -> None:
-    # A busy second turn triples both: the ratio of each turn is still 2.
+    # A slow second turn triples both: the ratio of each turn is still 2.
     assert compare({"a": [1.0, 3.0], "b": [2.0, 6.0]}, base="b") == {"a": 0.5, "b": 1.0}
 
 
 def test_result_shows_medians_ranges_and_a_ratio_for_each_base() -> None:
     seconds = {"a": [1.0, 2.0, 9.0], "b": [2.0, 4.0, 18.0]}
     result = compared("loop", "a pass", seconds, {"a": "to a", "b": "to b"})
-    assert result.head == ["", "median", "range of 3", "to a", "to b"]
+    assert result.columns == ["", "median", "range of 3", "to a", "to b"]
     assert result.rows[1] == ["b", "4.000 s", "2.000 - 18.000", "2.00 x", "1.00 x"]
     assert result.to_dict()["ratio"]["b"] == {"a": 0.5, "b": 1.0}
 
 
-def test_missing_config_is_named_with_the_way_out() -> None:
+def test_a_missing_config_is_an_error_with_advice() -> None:
     with pytest.raises(InputError, match=r"configs/mlp\.yaml does not exist here: .*--config"):
         check_config("configs/mlp.yaml")

@@ -1,4 +1,4 @@
-"""``deepdigits bench``: its options, its table, its JSON. Never a time."""
+"""``deepdigits bench``: options, table and JSON; no measured time is tested."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from deepdigits.__main__ import run
 from deepdigits.benchmarks import data
-from deepdigits.commands.bench import WHAT
+from deepdigits.commands.bench import BENCHMARKS
 from deepdigits.core.errors import InputError
 
 
-def test_table_names_what_was_compared_and_the_machine(
+def test_the_table_names_the_task_and_the_machine(
     tiny_digits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures = run(["bench", "data", "--limit", "256", "--repeats", "1"])
@@ -47,19 +47,19 @@ def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch, tiny_digit
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "WHAT"),
+        ([], "BENCHMARK"),
         (["weather"], "weather"),
         (["data", "--repeats", "0"], "'0' is not a whole number of 1 or more"),
         (["data", "--limit", "many"], "'many' is not a whole number"),
-        (["data", "--seeds", "3"], "--seeds is no option of bench data"),
-        (["infer", "--config", "a.yaml"], "--config is no option of bench infer"),
-        (["speedrun", "--repeats", "3"], "--repeats is no option of bench speedrun"),
+        (["data", "--seeds", "3"], "--seeds is not an option of bench data"),
+        (["infer", "--config", "a.yaml"], "--config is not an option of bench infer"),
+        (["speedrun", "--repeats", "3"], "--repeats is not an option of bench speedrun"),
         (["loop"], r"configs/mlp\.yaml does not exist here: .*--config"),
         (["speedrun"], r"configs/recipes/speedrun\.yaml does not exist here"),
         (["memory", "--config", "gone.yaml"], r"gone\.yaml does not exist here"),
     ],
 )
-def test_wrong_input_is_named(args: list[str], message: str) -> None:
+def test_wrong_input_is_one_line(args: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         run(["bench", *args])
 
@@ -68,4 +68,4 @@ def test_help_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(["bench", "--help"])
     shown = capsys.readouterr().out
-    assert all(f"  {what} " in shown for what in WHAT)
+    assert all(f"  {name} " in shown for name in BENCHMARKS)

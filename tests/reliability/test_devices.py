@@ -196,7 +196,7 @@ def test_data_is_prepared_once_on_a_node(ledger: Ledger, monkeypatch: pytest.Mon
 @pytest.mark.reliability
 @pytest.mark.distributed
 def test_data_is_prepared_on_each_node(ledger: Ledger) -> None:
-    with ledger("2 nodes (of one process all_pairs, on this machine): prepared once on each", 2):
+    with ledger("2 nodes (of one process each, on this machine): prepared once on each", 2):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
