@@ -42,6 +42,7 @@ def _main(args: list[str], folder: str, environment: dict[str, str]) -> None:
     sink = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with stderr
     sys.argv = ["deepdigits", *args]
 
     from deepdigits.__main__ import main

@@ -1,4 +1,4 @@
-"""Damaged data is found and mended, several runs may start at once, and a disk may be read only."""
+"""Damaged data is found and restored; several runs may start at once; a disk may be read-only."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from shell import finish, output, start
 from trainings import TRAIN, same_run
 
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 
 FILES = DATASETS["mnist"].files
@@ -32,15 +32,15 @@ CORRUPTIONS = {"a bit flipped": flipped, "a byte missing": lambda d: d[:-1], "em
 @pytest.mark.reliability
 @pytest.mark.parametrize("damage", CORRUPTIONS)
 @pytest.mark.parametrize("file", FILES)
-def test_damaged_file_is_mended(file: str, damage: str, tmp_path: Path, ledger: Ledger) -> None:
-    with ledger("4 data files x 3 kinds of damage: found, mended from the archive"):
-        datasets.prepare("mnist", tmp_path)
+def test_damaged_file_is_restored(file: str, damage: str, tmp_path: Path, ledger: Ledger) -> None:
+    with ledger("4 data files x 3 kinds of damage: found, restored from the archive"):
+        sources.prepare("mnist", tmp_path)
         path = tmp_path / "MNIST" / "raw" / file
         whole = path.read_bytes()
         path.write_bytes(CORRUPTIONS[damage](whole))
         with pytest.raises(InputError, match=file):
-            datasets.load("mnist", tmp_path, train=file.startswith("train"))
-        datasets.prepare("mnist", tmp_path)
+            sources.load("mnist", tmp_path, train=file.startswith("train"))
+        sources.prepare("mnist", tmp_path)
         assert path.read_bytes() == whole
 
 
@@ -53,25 +53,25 @@ def test_damaged_archive_is_named(
     with ledger("4 embedded archives x 3 kinds of damage: named"):
         archives = tmp_path / "package" / "mnist"
         archives.mkdir(parents=True)
-        for archive in (datasets.files("deepdigits.data") / "mnist").iterdir():
+        for archive in (sources.files("deepdigits.data") / "mnist").iterdir():
             content = archive.read_bytes()
             damaged = archive.name == f"{file}.gz"
             (archives / archive.name).write_bytes(
                 CORRUPTIONS[damage](content) if damaged else content
             )
-        monkeypatch.setattr(datasets, "files", lambda package: archives.parent)
+        monkeypatch.setattr(sources, "files", lambda package: archives.parent)
         with pytest.raises(InputError, match=f"{file}.gz"):
-            datasets.prepare("mnist", tmp_path / "new")
+            sources.prepare("mnist", tmp_path / "new")
 
 
 def test_torchvision_itself_reads_a_flipped_bit(tmp_path: Path) -> None:
-    """What the checksums mend: it looks whether the extracted files are there, and no further."""
-    datasets.prepare("mnist", tmp_path)
+    """The reason for the checksums: torchvision only tests that the extracted files exist."""
+    sources.prepare("mnist", tmp_path)
     path = tmp_path / "MNIST" / "raw" / FILES[2]
     path.write_bytes(flipped(path.read_bytes()))
     damaged = torchvision.datasets.MNIST(tmp_path, train=False).data
-    datasets.prepare("mnist", tmp_path)
-    assert not damaged.equal(datasets.load("mnist", tmp_path, train=False)[0])
+    sources.prepare("mnist", tmp_path)
+    assert not damaged.equal(sources.load("mnist", tmp_path, train=False)[0])
 
 
 @pytest.mark.reliability
@@ -89,16 +89,16 @@ def test_four_first_runs_at_once(unbroken: Path, tmp_path: Path, ledger: Ledger)
 
 
 @pytest.mark.usefixtures("no_network")
-def test_without_the_lock_one_spoils_the_archives_of_another(
+def test_without_the_lock_one_run_damages_the_archives_of_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the lock mends: a second run puts its archives where a first unpacks the same ones."""
-    copy, download = datasets.copyfile, datasets._download
+    """The reason for the lock: a second run overwrites the archives that the first one unpacks."""
+    copy, download = sources.copyfile, sources._download
     first, half_there, over = current_thread(), Event(), Event()
 
     def prepare_too() -> None:
         with suppress(InputError):
-            datasets.prepare("mnist", tmp_path)
+            sources.prepare("mnist", tmp_path)
 
     def halting(source: Path, target: Path) -> None:
         if current_thread() is not first and not half_there.is_set():
@@ -116,15 +116,15 @@ def test_without_the_lock_one_spoils_the_archives_of_another(
     second = Thread(target=prepare_too, daemon=True)
     free = lambda folder, advice: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
     for name, stand_in in (("locked", free), ("copyfile", halting), ("_download", meanwhile)):
-        monkeypatch.setattr(datasets, name, stand_in)
+        monkeypatch.setattr(sources, name, stand_in)
     with pytest.raises(InputError, match="could not be downloaded"):
-        datasets.prepare("mnist", tmp_path)
+        sources.prepare("mnist", tmp_path)
     over.set()
     second.join(60)
 
 
 @pytest.mark.reliability
-def test_data_folder_that_is_only_read(
+def test_data_folder_may_be_read_only(
     mount: Callable[..., Path],
     data_folder: Path,
     unbroken: Path,
@@ -134,7 +134,7 @@ def test_data_folder_that_is_only_read(
     data = mount("data", "size=80m")
     shutil.copytree(data_folder / "MNIST", data / "MNIST")
     subprocess.run(["mount", "-o", "remount,ro", data], check=True)
-    with ledger("data folder that cannot be written, the data in it: same weights and report"):
+    with ledger("read-only data folder with the data in it: same weights and report"):
         with pytest.raises(OSError, match="Read-only file system"):
             (data / "a").touch()
         code, text = finish(TRAIN, tmp_path, DEEPDIGITS_DATA=str(data))

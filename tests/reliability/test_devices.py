@@ -1,4 +1,4 @@
-"""Several processes: each digit counts once, training follows one process, a death ends all."""
+"""Several processes: each digit counts once, training equals one process, all stop together."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from signals_helper import send_signal
 from trainings import TIMES, same_bytes
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
-# Batch normalisation sees the images of its own process, so it is off.
+# Batch normalisation uses the images of its own process only, so it is off.
 PLAIN = ["--model.norm", "false", "--trainer.accelerator", "cpu"]
 SHORT = ["--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false"]
 LAST = "checkpoints/last.ckpt"
@@ -30,7 +30,7 @@ TORCHRUN = ["-m", "torch.distributed.run"]
 def start(
     *args: str, by: list[str] | None = None, folder: str = ".", **more: str
 ) -> subprocess.Popen[str]:
-    """A command line in a folder, as a shell starts it, or as torchrun does."""
+    """Start a command line in a folder, as a shell or torchrun does."""
     command = [sys.executable, *(by or []), "-m", "deepdigits", *args]
     environment = ENVIRONMENT | {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]} | more
     return subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
@@ -43,7 +43,7 @@ def deepdigits(*args: str, by: list[str] | None = None) -> None:
 
 
 def figures(run: str) -> tuple[dict[str, Any], float]:
-    """The report, apart from times, and its loss, which is a sum of floats."""
+    """The report without times, and separately its loss, whose last bits depend on the order."""
     report = json.loads(Path("lightning_logs/mlp", run, "report.json").read_text())
     return {k: v for k, v in report.items() if k not in (*TIMES, "loss")}, report["loss"]
 
@@ -66,7 +66,7 @@ def test_any_number_of_processes_counts_each_digit_once(ledger: Ledger) -> None:
 
 
 def test_a_padded_sampler_would_count_10_002() -> None:
-    """What the guard mends: Lightning gives 3 processes torch's DistributedSampler."""
+    """The reason for an own sampler: Lightning uses torch's DistributedSampler, which pads."""
     from torch.utils.data.distributed import DistributedSampler
 
     samplers = [DistributedSampler(range(10_000), 3, rank, shuffle=False) for rank in range(3)]  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def test_a_padded_sampler_would_count_10_002() -> None:
 
 
 @pytest.mark.distributed
-def test_two_halves_of_a_batch_train_like_the_whole(ledger: Ledger) -> None:
+def test_two_processes_with_half_a_batch_train_like_one(ledger: Ledger) -> None:
     with ledger("2 processes of batch 128 end with the weights of one of 256, within 1e-4"):
         few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "60"]
         deepdigits("fit", "-c", MLP, *few, "--data.batch_size", "256", "--logger.version", "one")
@@ -88,12 +88,12 @@ def test_two_halves_of_a_batch_train_like_the_whole(ledger: Ledger) -> None:
             assert torch.allclose(one[name], two[name], atol=1e-4), name
 
 
-# A module of the user's own: one process ends itself in the tenth batch.
-DIE = """
+# A module in the user's working directory: one process kills itself in the tenth batch.
+KILL_ONE_RANK = """
 import os
 from lightning.pytorch import Callback
 
-class Die(Callback):
+class KillOneRank(Callback):
     def __init__(self, rank: int):
         self.rank = rank
 
@@ -109,25 +109,27 @@ class Die(Callback):
 @pytest.mark.distributed
 @pytest.mark.parametrize("launcher", ["Lightning", "torchrun"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_death_of_one_process_ends_all(rank: int, launcher: str, ledger: Ledger) -> None:
+def test_when_one_process_is_killed_all_end(rank: int, launcher: str, ledger: Ledger) -> None:
     with ledger("one of two processes killed: the other ends, with a line"):
-        Path("die.py").write_text(DIE)
-        die = f'[{{"class_path": "die.Die", "init_args": {{"rank": {rank}}}}}]'
-        args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--trainer.callbacks", die]
+        Path("kill_one_rank.py").write_text(KILL_ONE_RANK)
+        callback = (
+            f'[{{"class_path": "kill_one_rank.KillOneRank", "init_args": {{"rank": {rank}}}}}]'
+        )
+        args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--trainer.callbacks", callback]
         by = [*TORCHRUN, "--standalone", "--nproc-per-node", "2"]
         with start(*args, by=by if launcher == "torchrun" else None) as process:
             errors = process.communicate(timeout=120)[1]
         deadline = time.monotonic() + 60
-        while any(_lives(f"pid{other}") for other in (0, 1)):
+        while any(_is_running(f"pid{other}") for other in (0, 1)):
             assert time.monotonic() < deadline, "a process is left over"
             time.sleep(0.1)
         assert process.returncode in (1, -signal.SIGKILL)
-        if launcher == "Lightning":  # torchrun ends the other itself, and says what it likes
+        if launcher == "Lightning":  # torchrun ends the other one itself, with its own messages
             assert "another process of this run has ended" in errors
             assert "Traceback" not in errors
 
 
-def _lives(file: str) -> bool:
+def _is_running(file: str) -> bool:
     try:
         os.kill(int(Path(file).read_text()), 0)
     except ProcessLookupError:
@@ -137,7 +139,9 @@ def _lives(file: str) -> bool:
 
 @pytest.mark.reliability
 @pytest.mark.distributed
-def test_signal_to_one_process_stops_all_and_they_go_on_to_the_same_bytes(ledger: Ledger) -> None:
+def test_signal_to_one_process_stops_all_and_they_resume_to_the_same_bytes(
+    ledger: Ledger,
+) -> None:
     with ledger("SIGTERM to one of two processes: all stop, saved, resumed to the same weights"):
         args = ["fit", "-c", MLP, *PLAIN, *SHORT, *DDP, "2", "--model.dropout", "0.2"]
         args += ["--trainer.limit_train_batches", "40", "--last_checkpoint.every_n_steps", "5"]
@@ -156,21 +160,21 @@ def test_signal_to_one_process_stops_all_and_they_go_on_to_the_same_bytes(ledger
         assert same_bytes(one, two)
 
 
-# A module of the user's own: notes who prepares the data, and who unpacks the archives.
+# A module in the user's working directory: records which process prepares and unpacks the data.
 WATCH = """
 import os
 from lightning.pytorch import Callback
-from deepdigits.data import datasets
+from deepdigits.data import sources
 
 def watch(name):
-    call = getattr(datasets, name)
+    call = getattr(sources, name)
 
     def noting(*args):
         with open("calls", "a") as file:
             file.write(f"{name} {os.environ.get('LOCAL_RANK', 0)}\\n")
         return call(*args)
 
-    setattr(datasets, name, noting)
+    setattr(sources, name, noting)
 
 watch("prepare")
 watch("_place_embedded_archives")

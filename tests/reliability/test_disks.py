@@ -1,4 +1,4 @@
-"""Disks that are full, or that cannot be written."""
+"""Full disks and read-only disks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +10,12 @@ from trainings import RUN, TRAIN, same_run
 
 from deepdigits.runs.checkpoint import load
 
-# Of the folder of runs: room for one or two checkpoints of 1.3 MB, and for the start of another.
-ROOM = ("2000k", "3000k", "3700k")
+# Sizes of the disk of lightning_logs: for one or two checkpoints of 1.3 MB, and a part of another.
+SIZES = ("2000k", "3000k", "3700k")
 
 
 @pytest.mark.reliability
-@pytest.mark.parametrize("size", ROOM)
+@pytest.mark.parametrize("size", SIZES)
 def test_full_disk_ends_in_one_line_and_earlier_checkpoints_load(
     size: str, mount: Callable[..., Path], tmp_path: Path, ledger: Ledger
 ) -> None:
@@ -33,17 +33,17 @@ def test_full_disk_ends_in_one_line_and_earlier_checkpoints_load(
 
 
 @pytest.mark.reliability
-def test_folder_of_runs_that_cannot_be_written_is_told_before_training(
+def test_read_only_folder_of_runs_is_reported_before_training(
     mount: Callable[..., Path], tmp_path: Path, ledger: Ledger
 ) -> None:
     mount("lightning_logs", "ro")
-    with ledger("lightning_logs cannot be written: told before training"):
+    with ledger("read-only lightning_logs: reported before training"):
         code, text = finish([*TRAIN, "--trainer.enable_progress_bar", "true"], tmp_path)
         assert code in (1, 2), text
         line = text.splitlines()[-1]
         assert line.startswith("deepdigits: error: ")
         assert "Read-only file system" in line
-        assert "loss" not in text  # nor has an epoch been shown
+        assert "loss" not in text  # no epoch was printed
 
 
 @pytest.mark.reliability

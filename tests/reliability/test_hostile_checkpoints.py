@@ -1,4 +1,4 @@
-"""Checkpoints from tampering: nothing in them runs, and what is no good is one line."""
+"""Malicious or broken checkpoints: nothing in them runs, and each is reported in one line."""
 
 import io
 import pickle
@@ -29,14 +29,12 @@ from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
-IGNORED = (
-    "hostile hyper-parameters in a checkpoint at an entry point: not obeyed, nothing is imported"
-)
-REFUSED = "broken or hostile checkpoint at an entry point: one line, nothing is run"
+IGNORED = "hostile hyper-parameters in a checkpoint at an entry point: ignored, nothing imported"
+REFUSED = "broken or hostile checkpoint at an entry point: one line, nothing runs"
 
 
 class Code:
-    """Pickled, it is code."""
+    """An object that runs code when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,10 +78,10 @@ HPARAMS = {
 
 
 @all_pairs(HPARAMS)
-def test_hyper_parameters_of_a_checkpoint_name_nothing(
+def test_hyper_parameters_of_a_checkpoint_choose_no_class(
     kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
-    """The net is the config's, or one of ours: the run works as if they were not there."""
+    """The net comes from the config or the package; the run works as if they were not there."""
     with ledger(IGNORED):
         edit_checkpoints(HPARAMS[kind])
         if kind == "nested class_path" and entry in BY_NAME:
@@ -93,9 +91,7 @@ def test_hyper_parameters_of_a_checkpoint_name_nothing(
         assert not canary.exists()
 
 
-def test_the_engines_own_reader_would_import_them(
-    canary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lightning_itself_would_import_them(canary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning 2.6 with subcommands merges the hyperparameters of a checkpoint into the config."""
     edit_checkpoints(HPARAMS["_class_path"])
     checkpoint = f"--ckpt_path={RUN}/checkpoints/best.ckpt"
@@ -105,7 +101,7 @@ def test_the_engines_own_reader_would_import_them(
     assert canary.exists()
 
 
-# ---------------------------------------------------------------- content that is no good
+# ---------------------------------------------------------------- invalid content
 
 CONTENT = {
     "code": (put(net=Code(Path("canary"))), "for safety"),
@@ -122,7 +118,7 @@ CONTENT = {
         r"\x1b[31m\nx",
     ),
     "half of them": (all_weights(lambda w: w[: len(w) // 2] if w.ndim else w), "has shape"),
-    "a size that fits nowhere": (all_weights(lambda w: w.new_zeros(1).expand(10**6, 10**6)), "has"),
+    "a size beyond any memory": (all_weights(lambda w: w.new_zeros(1).expand(10**6, 10**6)), "has"),
     "complex": (all_weights(lambda w: w.to(torch.complex64)), "stored as torch.complex64"),
     "whole numbers": (all_weights(lambda w: w.to(torch.int8)), "stored as torch.int8"),
     "sparse": (all_weights(lambda w: w.to_sparse() if w.ndim else w), "torch.sparse_coo"),
@@ -131,11 +127,9 @@ CONTENT = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*[Ss]parse")  # torch has a word to say of such tensors
+@pytest.mark.filterwarnings("ignore:.*[Ss]parse")  # torch warns of such tensors
 @all_pairs(CONTENT)
-def test_content_that_is_no_good_is_refused(
-    kind: str, entry: str, canary: Path, ledger: Ledger
-) -> None:
+def test_invalid_content_is_one_line(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
     with ledger(REFUSED):
         change, named = CONTENT[kind]
         edit_checkpoints(change)
@@ -143,11 +137,11 @@ def test_content_that_is_no_good_is_refused(
         assert not canary.exists()
 
 
-# What only those read that make the net by name.
+# Read only by the entry points that build the net by its name.
 SETTINGS = {
     "no hyper-parameters": (gone("hyper_parameters"), "has no hyper_parameters"),
     "hyper-parameters in a list": (put(hyper_parameters=[1]), "has no hyper_parameters"),
-    "a net that fits nowhere": (hparams(hidden_sizes=[10**13]), "another net"),
+    "a net beyond any memory": (hparams(hidden_sizes=[10**13]), "another net"),
     "a net of endless layers": (
         hparams(hidden_sizes=[1] * 100_000),
         "cannot be built",
@@ -156,7 +150,7 @@ SETTINGS = {
 
 
 @all_pairs(SETTINGS, BY_NAME)
-def test_settings_that_make_no_net_are_refused(kind: str, entry: str, ledger: Ledger) -> None:
+def test_settings_that_build_no_net_are_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         change, named = SETTINGS[kind]
         edit_checkpoints(change)
@@ -167,12 +161,12 @@ def early_stop(content: Content) -> None:
     content["unfinished"]["counts"]["correct"] = torch.ones(3)
 
 
-# What only those read that make a trainer, and go on with it.
+# Read only by the entry points that restore a trainer.
 STATES = {
     "no version of Lightning": gone("pytorch-lightning_version"),
     "no version at all": put(**{"pytorch-lightning_version": "x"}),
-    "loops that are none": put(loops="x"),
-    "callbacks that are none": put(callbacks=[1]),
+    "invalid loops": put(loops="x"),
+    "invalid callbacks": put(callbacks=[1]),
 }
 TRAINING = {
     "weights only": gone("optimizer_states"),
@@ -188,20 +182,20 @@ TRAINING = {
 
 
 @all_pairs(STATES, [*BY_CONFIG, *OWN_CONFIG])
-def test_state_that_is_none_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
+def test_invalid_state_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         edit_checkpoints(STATES[kind])
         assert ".ckpt does not fit this run" in error_line(entry)
 
 
 @all_pairs(TRAINING, RESUMING)
-def test_training_that_cannot_go_on_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
+def test_unfinished_training_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(REFUSED):
         edit_checkpoints(TRAINING[kind])
         assert "checkpoint" in error_line(entry)
 
 
-def test_the_engine_itself_has_a_key_error_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lightning_itself_raises_a_key_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepdigits.training.cli.wrap_restore_errors", lambda trainer: None)
     edit_checkpoints(TRAINING["weights only"])
     with pytest.raises(KeyError, match="contains only the model"):
@@ -240,7 +234,7 @@ def test_damaged_checkpoint_is_named(kind: str, entry: str, canary: Path, ledger
 
 
 @pytest.mark.parametrize("kind", BYTES)
-def test_damaged_last_checkpoint_gives_way_to_the_best(
+def test_damaged_last_checkpoint_is_replaced_by_the_best(
     kind: str, capsys: pytest.CaptureFixture[str], ledger: Ledger
 ) -> None:
     with ledger("damaged last.ckpt: the one before it is used, and a line says so"):
@@ -255,8 +249,8 @@ def test_net_of_other_width_is_named() -> None:
     assert "is of another net" in error_line("test", "--model.hidden_sizes", "[32]")
 
 
-def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
-    """`load_from_checkpoint` is the engine's: it says what it likes, and imports nothing."""
+def test_load_from_checkpoint_imports_nothing(canary: Path) -> None:
+    """Lightning's `load_from_checkpoint` raises its own errors, and imports nothing."""
     for kind in ("_instantiator", "_class_path"):
         edit_checkpoints(HPARAMS[kind])
         with pytest.raises(Exception, match=r"evil|_instantiator|_class_path"):
@@ -267,8 +261,8 @@ def test_lightnings_own_way_in_python_runs_nothing(canary: Path) -> None:
 # ---------------------------------------------------------------- paths
 
 
-def plant() -> None:
-    """Make its checkpoints say that a file outside of the run was the best so far."""
+def name_a_file_outside() -> None:
+    """Make the checkpoints name a file outside of the run as the best one so far."""
     Path("mine.txt").touch()
     dirpath = str(Path(RUN, "checkpoints").resolve())
 
@@ -281,22 +275,22 @@ def plant() -> None:
     edit_checkpoints(mine)
 
 
-def test_checkpoint_of_a_stranger_removes_no_file() -> None:
-    plant()
+def test_malicious_checkpoint_removes_no_file() -> None:
+    name_a_file_outside()
     run(["train", "--resume", RUN, "--trainer.max_epochs", "3"])
     assert Path("mine.txt").exists()
     names = {path.name for path in Path(RUN, "checkpoints").iterdir()}
     assert names == {"best.ckpt", "last.ckpt"}
 
 
-def test_the_engine_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant()
+def test_lightning_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    name_a_file_outside()
     monkeypatch.setattr(RelocateCheckpoints, "on_load_checkpoint", lambda *args: None)
     run(["train", "--resume", RUN, "--trainer.max_epochs", "3"])
     assert not Path("mine.txt").exists()
 
 
-def test_all_doors_open_for_a_run_that_is_sound(served: list[str]) -> None:
+def test_all_entry_points_open_a_valid_run(served: list[str]) -> None:
     for entry in ENTRY_POINTS:
         open_run(entry)
     assert served == [RUN]

@@ -1,4 +1,4 @@
-"""Configs from strangers, beside a checkpoint: nothing that they name is imported."""
+"""A malicious config.yaml in a downloaded run: nothing that it names is imported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from deepdigits.__main__ import run
 from deepdigits.runs import config_safety
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
-PROOF = "hostile config.yaml at an entry point: one line, or not looked at; nothing is imported"
+PROOF = "hostile config.yaml at an entry point: one line, or not read; nothing is imported"
 TEST = BY_CONFIG["test"]
 
 
@@ -58,7 +58,7 @@ OTHERS = {
 
 
 @all_pairs([*NETS, *OTHERS])
-def test_nothing_that_a_found_config_names_is_imported(
+def test_nothing_that_a_downloaded_config_names_is_imported(
     kind: str, entry: str, canary: Path, ledger: Ledger
 ) -> None:
     with ledger(PROOF):
@@ -67,7 +67,7 @@ def test_nothing_that_a_found_config_names_is_imported(
             assert "config.yaml" in error_line(entry)
         elif kind in NETS and entry not in OWN_CONFIG:
             assert "only LitCNN and LitMLP are loaded by name" in error_line(entry)
-        else:  # that entry does not look at it
+        else:  # this entry point does not read it
             open_run(entry)
         assert not canary.exists()
 

@@ -1,4 +1,4 @@
-"""Images that are none, or too much: each is one line, whichever way it comes."""
+"""Files that are no images, or too large: one line from each source of images."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ PROOF = "hostile or broken image at an entry point: one line"
 
 
 def png(width: int, height: int, data: bytes, *more: bytes) -> bytes:
-    """A grey PNG of a stated size, with whatever compressed data."""
+    """A grey PNG whose header states a size, with any compressed data."""
     head = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + chunk(b"IDAT", data) + chunk(b"IEND")
 
@@ -38,7 +38,7 @@ def whole(form: str) -> bytes:
     return buffer.getvalue()
 
 
-NOUGHT = zlib.compress(bytes(100_000_000))  # a thousandth of it
+ZEROS = zlib.compress(bytes(100_000_000))  # 100 kB
 IMAGES = {
     "empty": b"",
     "random bytes": bytes(torch.randint(256, (5000,), dtype=torch.uint8).tolist()),
@@ -52,10 +52,10 @@ IMAGES = {
     "truncated gif": whole("GIF")[:2000],
     "png of a flipped bit": whole("PNG").replace(b"IDAT", b"IDAU"),
     "png without an end": png(200, 200, b""),
-    "decompression bomb": png(50_000, 50_000, NOUGHT),
-    "the largest that there is": png(2**31 - 1, 2**31 - 1, NOUGHT),
+    "decompression bomb": png(50_000, 50_000, ZEROS),
+    "the largest that there is": png(2**31 - 1, 2**31 - 1, ZEROS),
     "no pixels": png(0, 0, zlib.compress(b"")),
-    "bomb in its text": png(200, 200, b"", chunk(b"zTXt", b"a\0\0" + NOUGHT)),
+    "bomb in its text": png(200, 200, b"", chunk(b"zTXt", b"a\0\0" + ZEROS)),
     "tiff": whole("TIFF"),
 }
 
@@ -93,7 +93,7 @@ SOURCES = {
 
 
 @all_pairs(IMAGES, SOURCES)
-def test_what_is_no_image_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
+def test_invalid_image_is_one_line(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         assert SOURCES[entry](IMAGES[kind]).isprintable()
         assert not Path("canary").exists()
@@ -109,19 +109,19 @@ NAMES = {
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_name_of_no_image_is_one_line(kind: str, ledger: Ledger) -> None:
+def test_name_without_an_image_is_one_line(kind: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         if kind == "a name for a terminal":
             Path(NAMES[kind]).write_text("no image")
         error_line(["classify", NAMES[kind]])
 
 
-def test_the_others_are_answered(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_valid_images_are_classified(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for place, content in enumerate(IMAGES.values()):
         Path(f"{place}.png").write_bytes(content)
     with pytest.raises(InputError, match=f"{len(IMAGES)} of {len(IMAGES) + 1} images"):
         run(["classify", *(f"{place}.png" for place in range(len(IMAGES))), str(photo)])
-    said = capsys.readouterr()
-    assert "one.png" in said.out
-    lines = said.err.splitlines()
+    printed = capsys.readouterr()
+    assert "one.png" in printed.out
+    lines = printed.err.splitlines()
     assert sum(line.startswith("deepdigits: error: ") for line in lines) == len(IMAGES)

@@ -1,4 +1,4 @@
-"""A number that goes wrong stops the run before it reaches the weights, and costs nothing."""
+"""A loss or gradient that is not finite stops the run before the step; nothing is lost."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from trainings import BATCHES, RESUME, RUN, TRAIN, same_run
 from deepdigits.runs.checkpoint import load
 
 STEP = BATCHES + 5
-# A module of the user's own: spoils a picture, or a gradient, in the fifth batch of an epoch.
+# A module in the user's working directory: puts a bad number into an image or a gradient.
 POISON = f"""
 from lightning.pytorch import Callback
 
@@ -31,7 +31,7 @@ class Poison(Callback):
 @pytest.mark.reliability
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_stopped_before_the_step_it_goes_on_to_the_same_bytes(
+def test_run_stopped_before_the_step_resumes_to_the_same_bytes(
     what: str, value: str, unbroken: Path, tmp_path: Path, ledger: Ledger
 ) -> None:
     with ledger("loss or gradient not finite: stopped before the step, resumed: same weights"):

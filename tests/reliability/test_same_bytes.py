@@ -1,4 +1,4 @@
-"""Same config and seed, same bytes, whatever watches the run."""
+"""Progress bar, dashboard and validation settings do not change the weights of a run."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ VARIANTS = {
 
 @pytest.mark.reliability
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_what_watches_a_run_changes_no_byte(
+def test_observing_a_run_changes_no_byte(
     variant: str, unbroken: Path, tmp_path: Path, ledger: Ledger
 ) -> None:
     with ledger("sanity check, bar, dashboard, pictures, eval batch otherwise: same weights"):
@@ -26,7 +26,7 @@ def test_what_watches_a_run_changes_no_byte(
         code, text = finish([*TRAIN, *flags], tmp_path)
         assert code == 0, text
         assert same_bytes(weights(tmp_path), weights(unbroken))
-        if variant != "no dashboard":  # without a logger there is no run folder to report into
+        if variant != "no dashboard":  # without a logger there is no run folder for a report
             one, other = report(unbroken), report(tmp_path)
             assert one.pop("loss") == pytest.approx(other.pop("loss"), rel=1e-6)
             assert one == other

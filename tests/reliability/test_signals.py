@@ -1,4 +1,4 @@
-"""Three signals at six moments: saved, told how to go on, and the same bytes in the end."""
+"""Three signals at six moments: saved, one line on how to resume, the same bytes in the end."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from trainings import BATCHES, EPOCHS, LAST, RUN, TRAIN, same_run
 
 SLURM = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "digits"}
 CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGUSR1": 143}
-# The moment, when in it, and the steps that are done and saved when the run has stopped.
+# Moment -> batch or step of the signal, and the steps that last.ckpt has when the run has stopped.
 MOMENTS = {
     "sanity check": (0, 1),
     "start": (0, 1),
@@ -25,7 +25,7 @@ MOMENTS = {
 @pytest.mark.reliability
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", CODES)
-def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(
+def test_stopped_run_resumes_to_the_same_bytes(
     name: str, moment: str, unbroken: Path, tmp_path: Path, ledger: Ledger
 ) -> None:
     at, steps = MOMENTS[moment]

@@ -1,14 +1,13 @@
 """A run that was killed goes on in its own folder, to the same weights."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from shell import start
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepdigits.__main__ import run
@@ -27,17 +26,19 @@ def weights(version):
 
 
 def train_and_kill(version):
-    """Kill the run hard, once its second epoch is saved."""
-    args = ["train", "-c", MLP, *SHORT, "--logger.version", version]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-m", "deepdigits", *args]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        for line in process.stdout:  # an epoch's line comes when the next one has begun
-            if line.lstrip().startswith(b"2/4"):
-                break
-        process.send_signal(signal.SIGKILL)
+    """Kill the run with SIGKILL once its second epoch is saved."""
+    process = start(["train", "-c", MLP, *SHORT, "--logger.version", version], Path())
+    saved = ROOT / version / "checkpoints" / "last.ckpt"
+    while process.is_alive() and not (saved.is_file() and epochs_saved(saved) >= 2):
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not (ROOT / version / "report.json").exists()
+
+
+def epochs_saved(path):
+    return torch.load(path, weights_only=True)["epoch"] + 1
 
 
 def test_killed_run_resumes_to_the_same_weights_curves_and_report():

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from shell import finish
 from signals_helper import send_signal
 
 from deepdigits import DigitsDataModule, LitMLP
@@ -24,14 +23,6 @@ BATCHES = 20
 ARGS = ["-c", str(ROOT / "configs" / "mlp.yaml"), "--model.dropout", "0.2"]
 ARGS += ["--trainer.max_epochs", "2", "--trainer.limit_train_batches", str(BATCHES)]
 RUN = Path("lightning_logs/mlp/version_0")
-
-
-def in_shell(args):
-    """Run a command line as a shell does; returns exit code and stderr."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "deepdigits", *args]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    return done.returncode, done.stderr
 
 
 def saved():
@@ -71,16 +62,15 @@ def test_run_resumed_after_sigterm_ends_with_the_same_bytes(moment, at, steps, u
         ("SIGUSR1", {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_JOB_NAME": "a"}),
     ],
 )
-def test_shell_gets_one_line_and_the_exit_code(signal_, environment, monkeypatch):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    returned, errors = in_shell(["train", *ARGS, *send_signal(Path(), "training", signal_, 4)])
-    assert returned == 143, errors
+def test_shell_gets_one_line_and_the_exit_code(signal_, environment):
+    args = ["train", *ARGS, *send_signal(Path(), "training", signal_, 4)]
+    returned, output = finish(args, Path(), **environment)
+    assert returned == 143, output
     assert saved()["global_step"] == 5
-    line = errors.splitlines()[-1]
+    line = output.splitlines()[-1]
     assert line.startswith(f"deepdigits: stopped by {signal_} in epoch 1")
     assert line.endswith(f"deepdigits train --resume {RUN}")
-    assert "Traceback" not in errors
+    assert "Traceback" not in output
 
 
 def test_lightning_alone_saves_nothing_and_exits_with_0(monkeypatch):

@@ -1,16 +1,14 @@
 """A run that is killed in the middle of an epoch resumes to the same bytes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from shell import start
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepdigits.__main__ import run
@@ -35,14 +33,13 @@ def last(version):
 
 def kill_within(version, steps, *more):
     """Kill a training with SIGKILL after its checkpoint has so many steps."""
-    command = [sys.executable, "-m", "deepdigits", "train", *ARGS, "--logger.version", version]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([*command, *more], env=environment, stderr=subprocess.DEVNULL) as process:
-        path = LOGS / version / "checkpoints" / "last.ckpt"
-        while process.poll() is None and not (path.is_file() and saved_step(path) >= steps):
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    process = start(["train", *ARGS, "--logger.version", version, *more], Path())
+    path = LOGS / version / "checkpoints" / "last.ckpt"
+    while process.is_alive() and not (path.is_file() and saved_step(path) >= steps):
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def saved_step(path):

@@ -1,4 +1,4 @@
-"""Rubbish for a config, a report or another file of a run, and for a data folder: one line."""
+"""Invalid content of a config, a report, another file of a run or a data folder: one line."""
 
 import json
 import shutil
@@ -14,18 +14,18 @@ from tampering import RUN, edit_config, zip_bomb
 from deepdigits.__main__ import run
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
-PROOF = "rubbish for a config, a report, predictions or a data folder: one line"
+PROOF = "invalid config, report, predictions or data folder: one line"
 
 
-def mountain(first: str, step: str) -> bytes:
-    """A few lines that stand for 10^9 values: each is nine times the one before."""
+def exponential(first: str, step: str) -> bytes:
+    """A few lines of YAML for 10^9 values: each repeats the one before nine times."""
     lines = [f"a: &a {first}"]
     for before, this in zip("abcdefghi", "bcdefghij", strict=True):
         lines.append(f"{this}: &{this} " + step.format(", ".join([f"*{before}"] * 9)))
     return "\n".join(lines).encode()
 
 
-RUBBISH = {
+INVALID = {
     "empty": b"",
     "random": bytes(range(256)) * 20,
     "no mapping": b"[1, 2]",
@@ -37,8 +37,8 @@ RUBBISH = {
     "tag of a class": b"model: !evil.Net {}",
     "deep": b"[" * 5000,
     "holds itself": b"&a {model: *a}",
-    "mountain": mountain("[x, x]", "[{}]"),
-    "mountain of merges": mountain("{x: 1}", "{{<<: [{}]}}"),
+    "exponential aliases": exponential("[x, x]", "[{}]"),
+    "exponential merges": exponential("{x: 1}", "{{<<: [{}]}}"),
     "merge of nothing": b"{<<: 1}",
     "endless number": b"{seed_everything: 1" + b"0" * 5000 + b"}",
     "for a terminal": b'model: "\\e[31m\\nred"',
@@ -51,40 +51,38 @@ RUBBISH = {
     "much": b"a: 1\n" * 250_000,
 }
 CONFIG_READERS = {
-    "fit -c": ["fit", *MLP, "-c", "rubbish.yaml"],
-    "train -c, alone": ["train", "-c", "rubbish.yaml"],
-    "repeat -c": ["repeat", *MLP, "-c", "rubbish.yaml", "--seeds", "1"],
-    "bench loop --config": ["bench", "loop", "--config", "rubbish.yaml"],
-    "bench speedrun --config": ["bench", "speedrun", "--config", "rubbish.yaml"],
-    "test -c": ["test", "--ckpt_path", RUN, "-c", "rubbish.yaml"],
+    "fit -c": ["fit", *MLP, "-c", "invalid.yaml"],
+    "train -c, alone": ["train", "-c", "invalid.yaml"],
+    "repeat -c": ["repeat", *MLP, "-c", "invalid.yaml", "--seeds", "1"],
+    "bench loop --config": ["bench", "loop", "--config", "invalid.yaml"],
+    "bench speedrun --config": ["bench", "speedrun", "--config", "invalid.yaml"],
+    "test -c": ["test", "--ckpt_path", RUN, "-c", "invalid.yaml"],
 }
 
 
-@all_pairs(RUBBISH, CONFIG_READERS)
-def test_rubbish_for_ones_own_config(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
+@all_pairs(INVALID, CONFIG_READERS)
+def test_invalid_config_of_the_user(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
     with ledger(PROOF):
-        Path("rubbish.yaml").write_bytes(RUBBISH[kind])
+        Path("invalid.yaml").write_bytes(INVALID[kind])
         error_line(CONFIG_READERS[entry])
         assert not canary.exists() and not Path("lightning_logs").exists()
 
 
-@all_pairs(RUBBISH, [*BY_CONFIG, *BY_NAME])
-def test_rubbish_for_the_config_of_a_run(
-    kind: str, entry: str, canary: Path, ledger: Ledger
-) -> None:
+@all_pairs(INVALID, [*BY_CONFIG, *BY_NAME])
+def test_invalid_config_of_a_run(kind: str, entry: str, canary: Path, ledger: Ledger) -> None:
     with ledger(PROOF):
-        Path(RUN, "config.yaml").write_bytes(RUBBISH[kind])
+        Path(RUN, "config.yaml").write_bytes(INVALID[kind])
         error_line(entry)
         assert not canary.exists()
 
 
 def changed(**facts: object) -> Callable[[bytes], bytes]:
-    """A report with other facts."""
+    """A change of some keys of a report."""
     return lambda content: json.dumps(json.loads(content) | facts).encode()
 
 
 REPORTS = {
-    **{kind: lambda _, kind=kind: RUBBISH[kind] for kind in ("empty", "random", "null", "deep")},
+    **{kind: lambda _, kind=kind: INVALID[kind] for kind in ("empty", "random", "null", "deep")},
     "no mapping": lambda _: b"[1, 2]",
     "nothing in it": lambda _: b"{}",
     "other keys": lambda _: b'{"nonsense": 1}',
@@ -106,7 +104,7 @@ REPORT_READERS = {**{entry: entry for entry in BY_NAME}, "compare": ["compare", 
 
 
 @all_pairs(REPORTS, REPORT_READERS)
-def test_rubbish_for_a_report(kind: str, entry: str, ledger: Ledger) -> None:
+def test_invalid_report(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         report = Path(RUN, "report.json")
         report.write_bytes(REPORTS[kind](report.read_bytes()))
@@ -114,7 +112,7 @@ def test_rubbish_for_a_report(kind: str, entry: str, ledger: Ledger) -> None:
 
 
 FACTS = {
-    **{kind: RUBBISH[kind] for kind in ("empty", "random", "null", "deep")},
+    **{kind: INVALID[kind] for kind in ("empty", "random", "null", "deep")},
     "no mapping": b"[1, 2]",
     "parameters in words": b'{"parameters": "many"}',
     "seconds in a mapping": b'{"training_seconds": {"a": 1}}',
@@ -125,14 +123,14 @@ MEASURING = ("test", "validate", "report", "ensemble, as first", "ensemble, as s
 
 
 @all_pairs(FACTS, MEASURING)
-def test_rubbish_for_the_facts_of_a_training(kind: str, entry: str, ledger: Ledger) -> None:
+def test_invalid_training_facts(kind: str, entry: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         Path(RUN, "training.json").write_bytes(FACTS[kind])
         assert "training.json" in error_line(entry)
 
 
-def test_facts_of_a_training_choose_no_file(ledger: Ledger) -> None:
-    """A split of theirs would be a part of the name of what is written."""
+def test_training_facts_choose_no_file(ledger: Ledger) -> None:
+    """Their split would be a part of the name of the file that is written."""
     with ledger(PROOF):
         Path(RUN, "report-").mkdir()
         Path(RUN, "training.json").write_text('{"split": "/../../outside", "dataset": "x"}')
@@ -142,22 +140,22 @@ def test_facts_of_a_training_choose_no_file(ledger: Ledger) -> None:
 
 
 def huge() -> bytes:
-    """An array of a gigabyte in a megabyte."""
+    """An array that is much larger in memory than in its file."""
     np.savez_compressed("huge.npz", predicted=np.zeros(10**8, np.uint8), labels=[1])
     return Path("huge.npz").read_bytes()
 
 
 PREDICTIONS = {
     "empty": lambda: b"",
-    "random": lambda: RUBBISH["random"],
+    "random": lambda: INVALID["random"],
     "zip bomb": zip_bomb,
-    "an array that fits nowhere": huge,
+    "an array beyond any memory": huge,
     "no zip": lambda: b"PK\x03\x04",
 }
 
 
 @pytest.mark.parametrize("kind", PREDICTIONS)
-def test_rubbish_for_predictions_is_said_beside_the_rest(
+def test_invalid_predictions_are_reported_with_the_rest(
     kind: str, capsys: pytest.CaptureFixture[str], ledger: Ledger
 ) -> None:
     with ledger(PROOF):
@@ -169,7 +167,7 @@ def test_rubbish_for_predictions_is_said_beside_the_rest(
 
 
 def sums(folder: Path) -> None:
-    (folder / "SHA256SUMS").write_bytes(RUBBISH["random"])
+    (folder / "SHA256SUMS").write_bytes(INVALID["random"])
 
 
 def folder_for_a_file(folder: Path) -> None:
@@ -198,7 +196,7 @@ DATA_READERS = {
 
 
 @all_pairs(["a file", *DATA], DATA_READERS)
-def test_data_folder_that_is_none_is_one_line(
+def test_invalid_data_folder_is_one_line(
     kind: str, entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
     with ledger(PROOF):
@@ -213,7 +211,7 @@ def test_data_folder_that_is_none_is_one_line(
 
 
 @pytest.mark.parametrize("harm", [sums, link_to_itself])
-def test_data_folder_with_rubbish_in_it_is_mended(
+def test_damaged_data_folder_is_restored(
     harm: Callable[[Path], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
