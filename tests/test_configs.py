@@ -1,4 +1,4 @@
-"""Every YAML file in configs/ is driven through the command line."""
+"""Every YAML file in configs/ works on the command line."""
 
 import inspect
 import re
@@ -32,16 +32,16 @@ def test_runnable_config_trains(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=name)
-def test_runnable_config_says_what_to_expect(path):
+def test_header_of_a_runnable_config_has_the_results(path):
     header = path.read_text().partition("\nmodel:")[0]
     assert f"deepdigits train -c configs/{name(path)}" in header
-    for said in (
+    for pattern in (
         r"[\d,]+ parameters",
         r"\d+\.\d+ \+- \d+\.\d+ % .*n = \d+",
         r"\d+ s",
         r"cores|GPU",
     ):
-        assert re.search(said, header), said
+        assert re.search(pattern, header), pattern
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=name)
@@ -63,7 +63,7 @@ def test_runnable_config_repeats_no_default(path):
 
 
 @pytest.mark.parametrize("path", STACKED, ids=name)
-def test_stacked_config_changes_only_its_part(path, capsys):
+def test_stacked_config_changes_only_its_section(path, capsys):
     def resolved(*more):
         with pytest.raises(SystemExit) as ended:
             run(["fit", "-c", str(CONFIGS / "cnn.yaml"), *more, "--print_config"])

@@ -1,1 +1,1 @@
-"""Runs side by side: read reports, group them by config, and say what the difference means."""
+"""Compare runs: read reports, group them by config, test differences, and plot."""

@@ -1,11 +1,11 @@
-"""The settings of a config, flat, to tell configs from repetitions of one."""
+"""Flat settings of a config, to find runs of the same config."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-# What sets no run apart from its repetition: the seed, where files go, what is shown.
-_NO_SETTING = re.compile(
+# Keys that may differ between runs of one config: seed, folders, display.
+_IGNORED = re.compile(
     r"(seed_everything|ckpt_path|weights_only|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
     r"|data\.(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
@@ -13,7 +13,7 @@ _NO_SETTING = re.compile(
 
 
 def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A config as flat settings, without the seed, folders and what is only shown.
+    """A config as flat settings, without seed, folders and display options.
 
     >>> settings({"seed_everything": 3, "data": {"batch_size": 64, "data_dir": None}})
     {'data.batch_size': 64}
@@ -21,14 +21,14 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
-        if _NO_SETTING.fullmatch(name):
+        if _IGNORED.fullmatch(name):
             continue
         flat.update(settings(value, f"{name}.") if isinstance(value, dict) else {name: value})
     return flat
 
 
 def differences(several: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Settings that are not the same in all: name -> the value in each, None where it has none.
+    """Settings that differ: name -> the value in each config, None if not set.
 
     >>> differences([{"lr": 0.1, "width": 8}, {"lr": 0.2, "width": 8}])
     {'lr': [0.1, 0.2]}

@@ -1,7 +1,7 @@
-"""Is a difference real? Pure functions over accuracies of seeds and over paired predictions.
+"""Statistical tests of accuracies over seeds, and of two nets' predictions. Pure functions.
 
-The t-tests work on :class:`Summary` and not on the values: the standard library computes mean and
-sd exactly, so equal values have a spread of exactly 0.
+The t-tests take a :class:`Summary` instead of values: the standard library computes mean and
+standard deviation exactly, so equal values have a standard deviation of exactly 0.
 """
 
 import statistics
@@ -13,19 +13,19 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-ALPHA = 0.05  # no claim at this p or above
+ALPHA = 0.05  # significance level: a difference is claimed only if p is below
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the values of one recipe over its seeds come to.
+    """Mean, standard deviation and range of one config over its seeds.
 
     Attributes:
         n: Number of values.
         mean: Their mean.
-        sd: Standard deviation of the sample (n - 1 in the denominator); None for one value.
-        min: The lowest.
-        max: The highest.
+        sd: Sample standard deviation (n - 1 in the denominator); None for one value.
+        min: The lowest value.
+        max: The highest value.
     """
 
     n: int
@@ -44,13 +44,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Welch:
-    """Welch's t-test: do two recipes differ in the mean over seeds? After Welch (1947).
+    """Welch's t-test (Welch 1947): do two configs differ in the mean over seeds?
 
     Attributes:
-        difference: Mean of the first less mean of the second.
-        interval: 95 % confidence interval of that difference.
-        t: The statistic.
-        df: Degrees of freedom, by Welch and Satterthwaite.
+        difference: Mean of the first minus mean of the second.
+        interval: 95 % confidence interval of the difference.
+        t: The test statistic.
+        df: Degrees of freedom (Welch-Satterthwaite equation).
         p: Two-sided p-value.
     """
 
@@ -63,12 +63,12 @@ class Welch:
 
 @dataclass(frozen=True)
 class McNemar:
-    """The exact McNemar test: do two trained nets differ on the same digits? After McNemar (1947).
+    """The exact McNemar test (McNemar 1947): do two trained nets differ on the same digits?
 
     Attributes:
-        num_samples: Digits that both nets saw.
-        first_only: How many only the first net got right.
-        second_only: How many only the second net got right.
+        num_samples: Number of digits.
+        first_only: Digits that only the first net predicts correctly.
+        second_only: Digits that only the second net predicts correctly.
         p: Two-sided p-value of the binomial distribution over the two counts.
     """
 
@@ -79,7 +79,7 @@ class McNemar:
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Mean, spread and range of one value or more.
+    """Summarize one value or more.
 
     >>> summary([1.0, 2.0, 3.0])
     Summary(n=3, mean=2.0, sd=1.0, min=1.0, max=3.0)
@@ -93,18 +93,18 @@ def summary(values: Sequence[float]) -> Summary:
 def welch(first: Summary, second: Summary) -> Welch | None:
     """Welch's t-test of two summaries.
 
-    None where it says nothing: with one value on a side, or without any spread on both.
+    None if the test is not possible: one has a single value, or both have an sd of 0.
 
     >>> round(welch(summary([1.0, 2.0, 3.0]), summary([4.0, 5.0, 6.0])).t, 4)
     -3.6742
     """
-    from scipy.special import stdtr  # here, so that a table alone does not wait for scipy
+    from scipy.special import stdtr  # here, as it is slow to import and a table does not need it
 
     if first.sd is None or second.sd is None or first.sd == second.sd == 0:
         return None
-    share, other = first.sd**2 / first.n, second.sd**2 / second.n
-    error = sqrt(share + other)
-    df = (share + other) ** 2 / (share**2 / (first.n - 1) + other**2 / (second.n - 1))
+    var, other_var = first.sd**2 / first.n, second.sd**2 / second.n
+    error = sqrt(var + other_var)
+    df = (var + other_var) ** 2 / (var**2 / (first.n - 1) + other_var**2 / (second.n - 1))
     difference = first.mean - second.mean
     t = difference / error
     p = 2 * float(stdtr(df, -abs(t)))
@@ -125,16 +125,16 @@ def mcnemar(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> McNemar:
     from scipy.special import bdtr
 
     labels = np.asarray(labels)
-    right, other_right = np.asarray(first) == labels, np.asarray(second) == labels
-    first_only = int((right & ~other_right).sum())
-    second_only = int((other_right & ~right).sum())
+    correct, other_correct = np.asarray(first) == labels, np.asarray(second) == labels
+    first_only = int((correct & ~other_correct).sum())
+    second_only = int((other_correct & ~correct).sum())
     tail = float(bdtr(min(first_only, second_only), first_only + second_only, 0.5))
     return McNemar(len(labels), first_only, second_only, min(1.0, 2 * tail))
 
 
 def t_interval(center: float, error: float, df: float) -> tuple[float, float]:
-    """95 % interval of Student's t around an estimate with a standard error."""
+    """95 % confidence interval of an estimate with a standard error, by Student's t."""
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(df, 0.975)) * error
-    return center - reach, center + reach
+    half_width = float(stdtrit(df, 0.975)) * error
+    return center - half_width, center + half_width

@@ -1,4 +1,4 @@
-"""What the statistics mean, in sentences."""
+"""The results of the statistical tests in sentences."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ def verdict(
     mcnemar: McNemar | None,
     nets: tuple[str, str] | None = None,
 ) -> list[str]:
-    """Which of two recipes is better, by how much, and how certain that is.
+    """Which of two configs is better, by how much, and how certain that is.
 
-    Nothing is claimed at p >= 0.05.
+    No config is called better at p >= 0.05.
 
     Args:
-        names: The two recipes.
-        summaries: Their accuracies, in [0, 1], over seeds.
-        welch: The test of the recipes; None where it says nothing.
-        mcnemar: The test of one trained net of each; None where predictions are missing.
-        nets: What to call these two nets. None: as the recipes.
+        names: Names of the two configs.
+        summaries: Their accuracies over seeds, in [0, 1].
+        welch: The test of the configs; None if it is not possible.
+        mcnemar: The test of one trained net of each; None if predictions are missing.
+        nets: Names of these two nets. None: the names of the configs.
 
     Returns:
-        One sentence or two for each kind of evidence, and what sets the two kinds apart.
+        One or two sentences for each test, and the difference between the tests if there are two.
     """
     lines = [
         _over_seeds(names, summaries, welch),
@@ -32,8 +32,8 @@ def verdict(
     ]
     if welch and mcnemar:
         lines.append(
-            "Welch's test compares the recipes: what to expect of another seed. McNemar's compares "
-            "two trained nets on the same digits, and says nothing of other seeds."
+            "Welch's test compares the configs, and applies to other seeds too. McNemar's test "
+            "compares two trained nets on the same digits, and does not apply to other seeds."
         )
     return lines
 
@@ -48,14 +48,15 @@ def _over_seeds(names: Sequence[str], summaries: Sequence[Summary], welch: Welch
     test = f"Welch's t-test over seeds, {counts}, {p_value(welch.p)}"
     if welch.p >= ALPHA:
         return (
-            f"The recipes {first} and {second} cannot be told apart: their mean accuracies differ "
-            f"by {abs(points):.2f} points, 95 % interval {low:+.2f} to {high:+.2f}, which chance "
-            f"can explain ({test}). That does not prove them equal: more seeds narrow the interval."
+            f"No difference between the configs {first} and {second} is shown: their mean "
+            f"accuracies differ by {abs(points):.2f} points, 95 % interval {low:+.2f} to "
+            f"{high:+.2f}, which chance can explain ({test}). This does not prove that they are "
+            "equal; more seeds narrow the interval."
         )
     if points < 0:
         (first, second), (low, high) = (second, first), (-high, -low)
     return (
-        f"The recipe {first} is better than {second}: its mean accuracy is {abs(points):.2f} "
+        f"The config {first} is better than {second}: its mean accuracy is {abs(points):.2f} "
         f"points higher, 95 % interval {low:.2f} to {high:.2f} ({test})."
     )
 
@@ -64,12 +65,12 @@ def _untested(names: Sequence[str], summaries: Sequence[Summary]) -> str:
     few = [name for name, summary in zip(names, summaries, strict=True) if summary.n < 2]
     if not few:
         return (
-            f"Whether the recipes {names[0]} and {names[1]} differ cannot be tested: their seeds "
-            "show no spread to hold the difference against."
+            f"The difference between the configs {names[0]} and {names[1]} cannot be tested: the "
+            "accuracies of their seeds do not vary."
         )
     return (
-        "Whether the recipes differ, or it was the seed, cannot be said: that takes two seeds of "
-        f"each or more, and there is one of {' and of '.join(few)} (deepdigits repeat)."
+        "The difference between the configs may be due to the seed: a test needs two seeds or more "
+        f"of each, and there is one of {' and of '.join(few)} (deepdigits repeat trains more)."
     )
 
 
@@ -77,25 +78,25 @@ def _digit_by_digit(nets: Sequence[str], mcnemar: McNemar | None) -> str:
     first, second = nets
     if mcnemar is None:
         return (
-            "Digit by digit the two cannot be compared: that takes saved predictions of both for "
-            "the same digits (deepdigits test --ckpt_path RUN)."
+            "The nets cannot be compared digit by digit: this needs saved predictions of both for "
+            "the same digits (deepdigits report RUN writes them)."
         )
     more, fewer = mcnemar.first_only, mcnemar.second_only
     if more == fewer == 0:
         return (
-            f"The trained nets {first} and {second} are right and wrong on the same digits, all "
-            f"{mcnemar.num_samples:,} of them."
+            f"The trained nets {first} and {second} are right and wrong on the same digits, in all "
+            f"{mcnemar.num_samples:,}."
         )
     if more < fewer:
         (first, second), (more, fewer) = (second, first), (fewer, more)
     result = (
         f"of these two nets {first} is better"
         if mcnemar.p < ALPHA
-        else "these two nets cannot be told apart"
+        else "no difference between these two nets is shown"
     )
     return (
-        f"Of {mcnemar.num_samples:,} digits the trained net {first} gets {more:,} right that "
-        f"{second} gets wrong, and {second} {fewer:,} that {first} gets wrong: {result} "
+        f"Of {mcnemar.num_samples:,} digits, {more:,} are right with the trained net {first} and "
+        f"wrong with {second}, and {fewer:,} the other way round: {result} "
         f"(exact McNemar test, {p_value(mcnemar.p)})."
     )
 

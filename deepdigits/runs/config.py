@@ -1,4 +1,4 @@
-"""Config files: YAML of a sane size, read without running anything that is in it."""
+"""Read config files: YAML of limited size; no code in them is run."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import yaml
 
 from deepdigits.core.errors import InputError, one_line
 
-MAX_BYTES = 1_000_000  # the longest of ours has 4,000
-MAX_VALUES = 10_000  # where an alias counts as all that it stands for
+MAX_BYTES = 1_000_000  # the longest config of deepdigits has 4,000
+MAX_VALUES = 10_000  # an alias counts as all its values
 SECTIONS = (
     *("model", "data", "trainer"),
     *("checkpoint", "last_checkpoint", "early_stopping", "dashboard", "logger"),
@@ -24,31 +24,31 @@ RENAMED = {  # keys of version 0.1 -> keys of version 0.2
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Content of a config file.
+    """Read a config file.
 
     Raises:
-        InputError: It cannot be read, or is none.
+        InputError: The file cannot be read, or is not a config.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"config {path} cannot be read: it has more than {MAX_BYTES:,} bytes")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        what = error.strerror if isinstance(error, OSError) else "it is no text"
+        what = error.strerror if isinstance(error, OSError) else "it is not a text file"
         raise InputError(f"config {path} cannot be read: {what}") from error
     return parse(text, str(path))
 
 
 def parse(text: str, name: str) -> dict[str, Any]:
-    """Settings of a config.
+    """Parse the text of a config.
 
     Args:
         text: YAML.
-        name: What to call it in errors.
+        name: Name of the config, for errors.
 
     Raises:
-        InputError: It is no YAML, no mapping of settings, or a mountain of them: a few lines, each
-            an alias of the one before, can stand for millions of values.
+        InputError: The text is not YAML, not a mapping of settings, or has too many values: with
+            nested aliases a few lines can expand to millions.
 
     >>> parse("{data: {batch_size: 64}}", "my.yaml")
     {'data': {'batch_size': 64}}
@@ -56,25 +56,29 @@ def parse(text: str, name: str) -> dict[str, Any]:
     try:
         content = yaml.load(text, _Loader)
         if _values(content, {}) > MAX_VALUES:
-            raise ValueError(f"it stands for more than {MAX_VALUES:,} values")
+            raise ValueError(f"it expands to more than {MAX_VALUES:,} values")
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"config {name} cannot be read: {one_line(error)}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{name} is no config: expected a mapping of settings")
+        raise InputError(
+            f"config {name}: expected a mapping of settings, got {type(content).__name__}"
+        )
     for section in SECTIONS:
-        if not isinstance(content.get(section, {}), dict | str):  # a str names a further config
+        if not isinstance(
+            content.get(section, {}), dict | str
+        ):  # a str is the path of another config
             raise InputError(
-                f"{name} is no config: {section} is {str(content[section])[:40]}, expected its "
+                f"config {name}: {section} is {str(content[section])[:40]}, expected a mapping of "
                 "settings"
             )
     if old := [key for key in RENAMED if _has_renamed_key(content, key)]:
         pairs = ", ".join(f"{key} to {RENAMED[key]}" for key in old)
-        raise InputError(f"config {name} is of deepdigits 0.1: in 0.2, rename {pairs}")
+        raise InputError(f"config {name} is from deepdigits 0.1: in 0.2, rename {pairs}")
     return content
 
 
 def renamed(key: str) -> str | None:
-    """The present name of a key of version 0.1, or of a key in a renamed group; else None.
+    """The new name of a key of version 0.1, or of a key in a renamed group; None if not renamed.
 
     >>> renamed("snapshot.every_n_steps"), renamed("model.lr")
     ('last_checkpoint.every_n_steps', None)
@@ -86,13 +90,15 @@ def renamed(key: str) -> str | None:
 
 
 def _has_renamed_key(content: dict[str, Any], key: str) -> bool:
-    """Whether a config has a key of version 0.1; a net of the user may have its own `shrink`."""
+    """Whether a config has a key of version 0.1; a user's own net may have a key `shrink`."""
     if not key.startswith("model."):
         return _has(content, key)
     model = content.get("model")
     class_path = str(model.get("class_path")) if isinstance(model, dict) else ""
-    own = class_path.rpartition(".")[2] in ("LitMLP", "LitCNN")
-    return own and (_has(content, key) or _has(content, key.replace("model.", "model.init_args.")))
+    is_bundled = class_path.rpartition(".")[2] in ("LitMLP", "LitCNN")
+    return is_bundled and (
+        _has(content, key) or _has(content, key.replace("model.", "model.init_args."))
+    )
 
 
 def _has(content: dict[str, Any], key: str) -> bool:
@@ -104,7 +110,7 @@ def _has(content: dict[str, Any], key: str) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, with a bound on what merge keys (``<<``) bring together."""
+    """The safe loader, with a limit on the size of merged mappings (``<<``)."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         super().flatten_mapping(node)
@@ -113,7 +119,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _values(value: Any, known: dict[int, int]) -> int:
-    """How many values it stands for; what holds itself stands for too many."""
+    """Number of values with aliases expanded; above the limit if a value contains itself."""
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:

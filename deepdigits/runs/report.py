@@ -1,6 +1,6 @@
-"""What a run folder says of its run: the report of a split, and the facts of its training.
+"""Read and validate report.json and training.json.
 
-They may come from a stranger, so they are checked before they are shown, summed or passed on.
+The files may come from someone else, so all values are checked before they are used.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ FACTS: Mapping[str, tuple[type, ...]] = {
 
 
 def read_report(folder: Path, split: str = "test") -> dict[str, Any] | None:
-    """The report of a run, or of an ensemble; None where there is none.
+    """Read the report of a run or an ensemble; None if there is no report.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The file is damaged.
     """
     name = of_split("report.json", split)
     report = read_json(folder / name)
@@ -41,31 +41,31 @@ def check(report: Mapping[str, Any], source: object) -> None:
 
     Args:
         report: The content.
-        source: The file that it was read from, for errors.
+        source: The file, for the error.
 
     Raises:
-        InputError: A value is missing, of another type, or impossible.
+        InputError: A value is missing, has a wrong type, or contradicts other values.
     """
     try:
-        _check_kinds(report)
-        whole = _is_possible(report)
+        _check_facts(report)
+        consistent = _is_consistent(report)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         raise InputError(f"{source} is damaged ({what}): test the run again") from error
-    if not whole:
-        raise InputError(f"{source} holds impossible values: test the run again")
+    if not consistent:
+        raise InputError(f"{source} has inconsistent values: test the run again")
 
 
 def read_training(folder: Path) -> dict[str, Any]:
-    """What is known of the training of a run; empty where nothing is.
+    """Read the facts of the training of a run; empty if there is no file.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The file is damaged.
     """
     facts = read_json(folder / TRAINING) or {}
     facts = {name: fact for name, fact in facts.items() if name in FACTS}
     try:
-        _check_kinds(facts)
+        _check_facts(facts)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{folder / TRAINING} is damaged ({error}): remove it, and test the run again"
@@ -73,23 +73,23 @@ def read_training(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _check_kinds(facts: Mapping[str, Any]) -> None:
-    """Raise where a fact that is known is of another kind."""
-    for name, kinds in FACTS.items():
+def _check_facts(facts: Mapping[str, Any]) -> None:
+    """Raise TypeError or ValueError if a fact is present and has a wrong type or value."""
+    for name, types in FACTS.items():
         fact = facts.get(name)
         if fact is None:
             continue
-        if not isinstance(fact, kinds) or isinstance(fact, bool):
+        if not isinstance(fact, types) or isinstance(fact, bool):
             raise TypeError(f"{name} is {str(fact)[:40]}")
         if name in _NUMBERS and not (isfinite(number := facts[name]) and number >= 0):
             raise ValueError(f"{name} is {number}")
 
 
-def _is_possible(report: Mapping[str, Any]) -> bool:
-    """Whether the figures are there, and could be of one and the same confusion matrix."""
+def _is_consistent(report: Mapping[str, Any]) -> bool:
+    """Whether all values are present and agree with the confusion matrix."""
     numbers = [report[name] for name in ("accuracy", "f1_macro", "errors")]
     numbers += [scores["f1"] for scores in report["class"].values()]
-    digits = report["overall"]["num_samples"]
+    num_samples = report["overall"]["num_samples"]
     counts = report["confusion_matrix"]
     loss = report.get("loss")
     return (
@@ -99,5 +99,5 @@ def _is_possible(report: Mapping[str, Any]) -> bool:
         and len(report["class"]) == len(counts) > 0
         and all(len(row) == len(counts) for row in counts)
         and all(type(count) is int and count >= 0 for row in counts for count in row)
-        and sum(map(sum, counts)) == digits > 0
+        and sum(map(sum, counts)) == num_samples > 0
     )

@@ -77,7 +77,7 @@ def test_csv_has_the_values_of_json(capsys, seeds):
     table = list(csv.DictReader(io.StringIO(text)))
     assert [row["config"] for row in table] == ["cnn", "mlp"]
     assert float(table[1]["accuracy_sd"]) == rows(capsys)[1]["accuracy_sd"]
-    assert any("The recipe cnn is better than mlp" in line for line in notes)
+    assert any("The config cnn is better than mlp" in line for line in notes)
 
 
 def test_no_cell_of_the_table_is_cut(capsys, seeds):
@@ -87,9 +87,9 @@ def test_no_cell_of_the_table_is_cut(capsys, seeds):
 
 def test_for_two_configs_the_better_one_is_named(capsys, seeds):
     text, _ = run(capsys)
-    assert "The recipe cnn is better than mlp: its mean accuracy is 2.10 points higher" in text
-    assert "the trained net cnn/seed_0 gets 30 right that mlp/seed_0 gets wrong" in text
-    assert "and mlp/seed_0 10 that cnn/seed_0 gets wrong: of these two nets cnn/seed_0 is" in text
+    assert "The config cnn is better than mlp: its mean accuracy is 2.10 points higher" in text
+    assert "30 are right with the trained net cnn/seed_0 and wrong with mlp/seed_0" in text
+    assert "and 10 the other way round: of these two nets cnn/seed_0 is better" in text
 
 
 def test_no_difference_is_claimed_between_equal_configs(capsys, make_run):
@@ -98,7 +98,7 @@ def test_no_difference_is_claimed_between_equal_configs(capsys, make_run):
         make_run(LOGS / f"{name}/seed_{seed}", rng.permutation(1000)[: 30 + seed % 3], seed)
     text, _ = run(capsys)
     assert "better" not in text
-    assert text.count("cannot be told apart") == 2
+    assert text.lower().count("no difference between") == 2
 
 
 def test_mcnemar_uses_the_lowest_seed_of_both_configs(capsys, make_run):
@@ -106,7 +106,10 @@ def test_mcnemar_uses_the_lowest_seed_of_both_configs(capsys, make_run):
         make_run(LOGS / f"mlp/version_{seed}", range(20), seed)
     for seed in (2, 3):
         make_run(LOGS / f"cnn/version_{seed}", range(30, 40), seed, lr=0.2)
-    assert "net cnn/version_2 gets 20 right that mlp/version_2" in run(capsys)[0]
+    assert (
+        "20 are right with the trained net cnn/version_2 and wrong with mlp/version_2"
+        in run(capsys)[0]
+    )
 
 
 def test_runs_without_predictions_are_compared_by_seeds_alone(capsys, make_run):
@@ -114,7 +117,7 @@ def test_runs_without_predictions_are_compared_by_seeds_alone(capsys, make_run):
         make_run(LOGS / f"mlp/seed_{seed}", range(30 + seed), seed, saved=False)
         make_run(LOGS / f"cnn/seed_{seed}", range(10 + seed), seed, lr=0.2)
     text, _ = run(capsys)
-    assert "The recipe cnn is better" in text and "takes saved predictions of both" in text
+    assert "The config cnn is better" in text and "needs saved predictions of both" in text
 
 
 def test_damaged_predictions_are_named(capsys, seeds):
@@ -199,7 +202,7 @@ def test_diff_of_equal_configs_prints_no_table(capsys, make_run):
         ("report.json", '{"accuracy": NaN}', "report.json is damaged ('f1_macro' is missing)"),
         ("report.json", None, "has no report.json: its training has not finished, or it was not"),
         ("config.yaml", "seed_everything: [", "config.yaml cannot be read"),
-        ("config.yaml", "", "config.yaml is no config"),
+        ("config.yaml", "", "config.yaml: expected a mapping of settings"),
         ("config.yaml", None, "config.yaml cannot be read"),
     ],
 )
@@ -291,7 +294,7 @@ def test_bundled_nets_are_compared_digit_by_digit_under_their_names(capsys):
     found = json.loads(out)
     assert [row["config"] for row in found["configs"]] == ["cnn", "mlp"]
     assert found["evidence"]["mcnemar"] is not None
-    assert any("the trained net cnn gets" in line for line in found["evidence"]["sentences"])
+    assert any("with the trained net cnn and" in line for line in found["evidence"]["sentences"])
 
 
 def test_compare_from_python(seeds):

@@ -58,7 +58,7 @@ def test_welch_is_that_of_scipy(first, second):
     assert found.interval == pytest.approx((interval.low, interval.high), abs=1e-9)
 
 
-def test_welch_with_spread_on_one_side_only():
+def test_welch_with_spread_in_one_config_only():
     # Then it is a one-sample test of the side with spread against the other's value.
     found = welch(summary([0.98, 0.99, 0.97]), summary([0.95, 0.95, 0.95]))
     expected = stats.ttest_1samp([0.98, 0.99, 0.97], 0.95)
@@ -70,17 +70,17 @@ def test_welch_with_spread_on_one_side_only():
     ("first", "second"),
     [([0.99], [0.98, 0.97]), ([0.99, 0.98], [0.97]), ([0.9], [0.8]), ([0.9, 0.9], [0.8, 0.8, 0.8])],
 )
-def test_welch_says_nothing_without_spread(first, second):
+def test_welch_is_none_without_spread(first, second):
     assert welch(summary(first), summary(second)) is None
 
 
 def test_mcnemar_by_hand():
-    # 10 digits only the first gets right, none only the second: 2 * (1/2)^10
+    # 10 digits are right with the first only, none with the second only: 2 * (1/2)^10
     labels = [1] * 12
     assert mcnemar([1] * 10 + [0, 1], [0] * 11 + [1], labels) == McNemar(12, 10, 0, 2 / 1024)
 
 
-def test_mcnemar_ignores_which_wrong_label_it_was():
+def test_mcnemar_ignores_the_value_of_wrong_labels():
     assert mcnemar([2, 1], [3, 1], [1, 1]) == McNemar(2, 0, 0, 1.0)
 
 

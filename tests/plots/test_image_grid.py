@@ -72,7 +72,7 @@ def test_mistakes_are_sorted_by_confidence() -> None:
     predictions = torch.tensor([0, 2, 2, 1, 0, 0])
     confidences = torch.tensor([0.99, 0.5, 0.98, 0.7, 0.9, 0.6])
     figure = mistakes(images, labels, predictions, confidences, limit=3)
-    assert titles(figure) == ["1 → 0\n90.0% sure", "0 → 1\n70.0% sure", "2 → 0\n60.0% sure"]
+    assert titles(figure) == ["1 → 0\n90.0%", "0 → 1\n70.0%", "2 → 0\n60.0%"]
     shown = [round(float(tile.mean() * 255)) for tile in tiles(figure, 8)]
     assert shown == [160, 120, 200]
     assert figure.get_suptitle() == "true → predicted: the 3 most confident of 4 mistakes"
