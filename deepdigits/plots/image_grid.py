@@ -78,7 +78,7 @@ def mistakes(
     ]
     short = max(map(len, names)) <= 6  # both names fit on one line
     titles = [
-        f"{names[true[i]]} → {names[predicted[i]]}\n{confidence[i]:.1%} sure"
+        f"{names[true[i]]} → {names[predicted[i]]}\n{confidence[i]:.1%}"
         if short
         else f"{names[true[i]]} →\n{names[predicted[i]]} {confidence[i]:.1%}"
         for i in worst
