@@ -12,13 +12,15 @@ import pytest
 from PIL import Image
 
 from deepdigits.__main__ import run
-from deepdigits.commands import train
+from deepdigits.commands import summary, train
 from deepdigits.commands.completion import options
 from deepdigits.commands.registry import COMMANDS
 from deepdigits.commands.registry import LIGHTNING as LIGHTNING_COMMANDS
 from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 from deepdigits.runs.config import RENAMED
+from deepdigits.runs.run import Run
+from deepdigits.training.callbacks.dashboard import Dashboard
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -45,13 +47,13 @@ LINES = sorted(
 NEEDS_RUN = re.compile("--ckpt_path|--resume")
 LIGHTNING = [line for line in LINES if line.split()[1] in LIGHTNING_COMMANDS]
 PARSED = [line for line in LIGHTNING if not NEEDS_RUN.search(line)]
+OWN_NET, FROM_PYTHON = [text for kind, text in BLOCKS["README.md"] if kind == "python"]
 
 
 @pytest.fixture
 def my_net(tmp_path: Path) -> None:
     """The README's own net, in the working directory."""
-    (code,) = [text for kind, text in BLOCKS["README.md"] if kind == "python"]
-    (tmp_path / "my_net.py").write_text(code)
+    (tmp_path / "my_net.py").write_text(OWN_NET)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
 
 
@@ -103,20 +105,16 @@ def test_own_net_trains_without_a_change_to_the_package(my_net: None) -> None:
 
 
 def test_pycon_blocks_print_what_is_shown(photos: Any) -> None:
-    (lines,) = [text for kind, text in BLOCKS["README.md"] if kind == "pycon"]
-    assert not any(
-        kind == "pycon" for page in PAGES if page != "README.md" for kind, _ in BLOCKS[page]
-    )
-    shown = doctest.DocTestParser().get_doctest(lines, {"images": photos}, "README", None, 0)
+    (lines,) = [text for blocks in BLOCKS.values() for kind, text in blocks if kind == "pycon"]
+    shown = doctest.DocTestParser().get_doctest(lines, {"images": photos}, "docs", None, 0)
     result = doctest.DocTestRunner().run(shown)
     assert (result.failed, result.attempted) == (0, len(shown.examples))
     assert len(shown.examples) >= 7
 
 
-def test_the_experiment_of_docs_python_runs(
-    photos: Any, tiny_digits: Path, my_net: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All blocks in order, in one namespace; only sizes that suit the tiny dataset are added."""
+@pytest.fixture
+def tiny_trainings(photos: Any, tiny_digits: Path, my_net: None, monkeypatch: Any) -> None:
+    """Trainings as written, with sizes that suit the tiny dataset; configs/ is here."""
     as_written = train.override_arguments
 
     def with_sizes(overrides: Any) -> list[str]:
@@ -124,6 +122,21 @@ def test_the_experiment_of_docs_python_runs(
         return [*as_written(overrides), *as_written(added)]
 
     monkeypatch.setattr(train, "override_arguments", with_sizes)
+    # The images of the dashboard take half of the time of a tiny training; they have tests.
+    monkeypatch.setattr(Dashboard, "_draw", lambda *_: None)
+
+
+def test_python_of_the_readme_runs(
+    tiny_trainings: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(compile(FROM_PYTHON, "README.md", "exec"), {})
+    table = capsys.readouterr().out
+    assert "| mlp | 109,770 | 2 |" in table
+    assert "| cnn | 1,056,178 | 2 |" in table
+
+
+def test_the_experiment_of_docs_python_runs(tiny_trainings: None) -> None:
+    """All blocks in order, in one namespace."""
     blocks = [text for kind, text in BLOCKS["docs/python.md"] if kind == "python"]
     assert len(blocks) >= 9
     names: dict[str, Any] = {}
@@ -175,9 +188,28 @@ def test_the_readme_is_short_and_begins_with_the_two_commands_for_a_newcomer() -
     assert len(README.splitlines()) <= 200
     kind, first = BLOCKS["README.md"][0]
     assert kind == "sh"
-    for command in ("make train-cnn", "make test"):
-        (line,) = [line for line in first.splitlines() if line.split(" #")[0].strip() == command]
+    for line, command in zip(first.splitlines(), ("make train-cnn", "make test"), strict=True):
+        assert line.split(" #")[0].strip() == command
         assert "# " in line
+
+
+def test_the_first_result_is_that_of_the_reference_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = next(text for kind, text in BLOCKS["README.md"] if kind == "text")
+    summary.print_report(Run(ROOT / "lightning_logs" / "reference" / "cnn" / "seed_0").report)
+    assert shown in capsys.readouterr().out
+    assert len(shown.splitlines()) == 2
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_commands_and_options_in_sentences_exist(page: str) -> None:
+    every = {option for command in COMMANDS for option in options(command)} | {"--help"}
+    for code in re.findall(r"`([^`\n]+)`", _prose(PAGES[page])):
+        if code.startswith("deepdigits "):
+            assert code.split()[1] in {*COMMANDS, "--help", "COMMAND"}, code
+        if code.startswith(("deepdigits ", "--")) and not code.endswith(("*", "=")):
+            assert set(re.findall(r"--[\w.]+", code)) <= every, code
 
 
 def test_every_folder_of_the_package_is_in_the_readme() -> None:
@@ -212,6 +244,12 @@ def test_every_dataset_is_named() -> None:
     assert all(f"`{name}`" in PAGES["docs/data.md"] for name in DATASETS)
 
 
+def test_sizes_of_the_datasets() -> None:
+    for name, data in DATASETS.items():
+        row = f"| `{name}` | {len(data.classes)} | {data.num_train:,} | {data.num_test:,} |"
+        assert row in PAGES["docs/data.md"]
+
+
 def test_results_are_those_of_the_reference_runs(capsys: pytest.CaptureFixture[str]) -> None:
     run(["compare", str(ROOT / "lightning_logs" / "reference"), "--format", "markdown"])
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
@@ -222,8 +260,12 @@ def test_results_are_those_of_the_reference_runs(capsys: pytest.CaptureFixture[s
 
 def _targets(text: str) -> list[str]:
     """The targets of all links and pictures; code is left out."""
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    return re.findall(r"\]\(([^)\s]+)\)", prose)
+    return re.findall(r"\]\(([^)\s]+)\)", _prose(text))
+
+
+def _prose(text: str) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def _anchors(text: str) -> set[str]:

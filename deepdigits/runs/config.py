@@ -1,5 +1,6 @@
 """Read config files: YAML of limited size; no code in them is run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,20 @@ def renamed(key: str) -> str | None:
         if key == old or key.startswith(f"{old}."):
             return new + key.removeprefix(old)
     return None
+
+
+def check_setting_names(settings: Mapping[str, Any], checkpoint: Path) -> None:
+    """Check that the settings of a LitMLP or LitCNN in a checkpoint have the present names.
+
+    Raises:
+        InputError: The checkpoint is from version 0.1.
+    """
+    for key in settings:
+        if new := renamed(f"model.{key}"):
+            raise InputError(
+                f"checkpoint {checkpoint} is from deepdigits 0.1: its setting {key} is "
+                f"{new.removeprefix('model.')} in 0.2; train the net again"
+            )
 
 
 def _has_renamed_key(content: dict[str, Any], key: str) -> bool:

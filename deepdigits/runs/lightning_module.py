@@ -10,6 +10,7 @@ from torch import nn
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.modules import importable_working_directory
 from deepdigits.runs import checkpoint
+from deepdigits.runs.config import check_setting_names
 from deepdigits.runs.config_safety import check_config_imports
 
 
@@ -34,10 +35,13 @@ def load_module(config: dict[str, Any], folder: Path, path: Path) -> nn.Module:
     settings = content.get("hyper_parameters")
     if not isinstance(settings, dict):
         raise InputError(f"checkpoint {path} has no hyper_parameters: train the net again")
+    bundled = module.partition(".")[0] == "deepdigits"
+    if bundled:
+        check_setting_names(settings, path)
     try:
         with importable_working_directory():
             model_class = getattr(import_module(module), name)
-        if module.partition(".")[0] == "deepdigits":
+        if bundled:
             with torch.device("meta"):  # takes no memory, however large the settings say it is
                 checkpoint.check_fits(content["state_dict"], model_class(**settings), path)
         model = model_class(**settings)

@@ -39,12 +39,7 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
             f"checkpoint {run.checkpoint} has no hyper_parameters, which hold the settings of its "
             "net: train anew"
         )
-    for key in settings:
-        if new := config.renamed(f"model.{key}"):
-            raise InputError(
-                f"checkpoint {run.checkpoint} is of deepdigits 0.1: its setting {key} is "
-                f"{new.removeprefix('model.')} in 0.2; train the net again"
-            )
+    config.check_setting_names(settings, run.checkpoint)
     state: State = content["state_dict"]
     if unknown := [key for key in state if not key.startswith("net.")]:
         raise InputError(
