@@ -81,7 +81,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     environment = dict(os.environ)
     try:
-        return getattr(import_module(f"deepdigits.{_MODULES[name]}"), name)
+        value = getattr(import_module(f"deepdigits.{_MODULES[name]}"), name)
     finally:  # torch and lightning set variables when they are imported
         for added in os.environ.keys() - environment.keys():
             del os.environ[added]
+    globals()[name] = value  # so the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -111,7 +111,7 @@ def test_lightning_is_used_by_few_rooms() -> None:
         and "lightning" in ast.unparse(node).split()[1]
         and not ast.unparse(node).split()[1].startswith("deepdigits")
     }
-    assert users == {"data", "training", "benchmarks"}
+    assert users == {"data", "runs", "training", "benchmarks"}
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,11 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _check_figure_path(path: Path) -> None:
-    from deepdigits.plots.recognition import SUFFIXES as FIGURES  # here, as it loads matplotlib
+    from deepdigits.plots.recognition import (
+        SUFFIXES as FIGURE_SUFFIXES,  # here, as it loads matplotlib
+    )
 
-    check_output_path("--show", path, FIGURES)
+    check_output_path("--show", path, FIGURE_SUFFIXES)
 
 
 def _save_figure(

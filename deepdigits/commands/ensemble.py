@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from deepdigits.commands import summary
+from deepdigits.commands.evaluate import SPLITS
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.commands.predict import Prediction, predict
 from deepdigits.core import environment
@@ -49,7 +50,7 @@ def ensemble(
     runs: Sequence[Run | str | Path],
     split: Split = "test",
     name: str = "ensemble",
-    logs: Path = Path(LOGS),
+    logs: str | Path = LOGS,
 ) -> Ensemble:
     """Average the class probabilities of several nets, and evaluate the mean.
 
@@ -85,7 +86,7 @@ def ensemble(
         [torch.from_numpy(member.probabilities) for member in members.values()],
         torch.from_numpy(first.labels),
     )
-    run = Run(_new_folder(logs / name))
+    run = Run(_new_folder(Path(logs) / name))
     facts = _facts(reports, agreement, first)
     tensors = (torch.from_numpy(array) for array in (first.images, first.labels, mean))
     files = evaluation.write(run, report, facts, *tensors)
@@ -121,7 +122,7 @@ def build_parser() -> ArgumentParser:
         "Report, predictions and pictures go into a new folder, which `compare` takes like a run.",
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--split", choices=("train", "val", "test"), default="test")
+    parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--name", default="ensemble", help=f"folder in {LOGS} (default: ensemble)")
     return parser
 

@@ -30,7 +30,10 @@ class Export:
 
 
 def export(
-    run: str | Path | Run, to: Form = "onnx", folder: Path | None = None, int8: bool = False
+    run: str | Path | Run,
+    to: Form = "onnx",
+    folder: str | Path | None = None,
+    int8: bool = False,
 ) -> Export:
     """Write a trained net as a file for other programs, with a model card.
 
@@ -55,16 +58,17 @@ def export(
         raise InputError("int8 goes with onnx only: export to onnx, or leave int8 out")
     if to == "onnx":
         packages.require_extra("export", "export --to onnx")
-    source = run if isinstance(run, Run) else resolve_run(str(run))
+    source = resolve_run(run)
     if folder is None:
         folder = Path("export") if source.is_bundled else source.folder / "export"
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Moved into place after the checks: a failed export leaves the former file as it was.
         with TemporaryDirectory(dir=folder, prefix=".export-") as part:
             checks = _write(source, Path(part), to, int8)
-            written = sorted(Path(part).iterdir())
-            return Export(tuple(path.replace(folder / path.name) for path in written), checks)
+            names = [name for file in checks for name in (file, f"{file}.md")]
+            return Export(tuple(Path(part, n).replace(folder / n) for n in names), checks)
     except OSError as error:
         raise RunFailed(f"export to {folder} failed: {one_line(error)}") from error
 

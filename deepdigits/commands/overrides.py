@@ -5,6 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from deepdigits.core.errors import InputError
+
 Config = str | Path | Mapping[str, Any]
 Overrides = Sequence[str] | Mapping[str, Any]
 
@@ -16,7 +20,7 @@ def config_arguments(config: Config | Sequence[Config]) -> list[str]:
     ['--config=configs/mlp.yaml', '--config={"trainer": {"max_epochs": 1}}']
     """
     several = [config] if isinstance(config, str | Path | Mapping) else config
-    texts = (json.dumps(one) if isinstance(one, Mapping) else one for one in several)
+    texts = (_json(one) if isinstance(one, Mapping) else one for one in several)
     return [f"--config={text}" for text in texts]
 
 
@@ -42,4 +46,17 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str | Path) else json.dumps(value)
+    return str(value) if isinstance(value, str | Path) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """A path or a number of numpy as JSON knows it."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    raise InputError(f"a setting is {value!r}, expected plain values, lists and mappings")

@@ -65,14 +65,18 @@ def predict(
     cli = call("predict", [*flags, *override_arguments(overrides)])
     data: Any = cli.datamodule
     assert isinstance(data, DigitsDataModule)
-    images, labels = (tensor.cpu().numpy() for tensor in data.images_and_labels(split))
+    probabilities = cli.probabilities.numpy()
+    images, labels = (
+        tensor[: len(probabilities)].cpu().numpy()
+        for tensor in data.images_and_labels(data.test_split)
+    )
     return Prediction(
-        cli.probabilities.numpy(),
+        probabilities,
         labels,
         images,
         tuple(data.class_names),
         data.dataset_name,
-        split,
+        data.test_split,
     )
 
 

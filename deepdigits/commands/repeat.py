@@ -18,7 +18,7 @@ from deepdigits.commands.parser import ArgumentParser
 from deepdigits.comparison.results import Result, read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import exclusive_lock
 from deepdigits.runs.run import Run
 
@@ -173,7 +173,8 @@ def _train(
     result = None if code else _finished(folder, config)
     if result is None:
         what = f"ended with exit code {code}" if code else "left no report.json"
-        raise InputError(
+        kind = InputError if code in (0, 2) else RunFailed
+        raise kind(
             f"the run of seed {seed} {what}: correct what it printed above and call again; "
             "finished seeds are kept"
         )

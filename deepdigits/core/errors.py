@@ -3,12 +3,12 @@
 import errno
 import signal
 
-# What a disk answers that is full, broken, or not to be written by this user.
+# Error numbers of a disk that is full, broken, or not writable for this user.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
 
 def printable(text: str) -> str:
-    r"""A text on one line, without what a terminal would obey: names may come from a file.
+    r"""Escape line breaks and control characters: names from a file must not control a terminal.
 
     >>> printable("weights \x1b[31mred\nand more")
     'weights \\x1b[31mred\\nand more'
@@ -37,27 +37,27 @@ class OneLine(Exception):
 
 
 class InputError(OneLine):
-    """A wrong input: one line that names the thing, what was expected, and the way out.
+    """A wrong input. The message names the input, what was expected, and what to do.
 
     The command line prints the line and ends with exit code 2, without a traceback.
     """
 
 
 class RunFailed(OneLine):
-    """A run that cannot go on though its input was right: a full disk, a loss that is not finite.
+    """A run that fails with correct input: the disk is full, or a loss is not finite.
 
     The command line prints the line and ends with exit code 1, without a traceback.
     """
 
 
 class Interrupted(SystemExit):
-    """A run that was asked to stop by a signal, and did.
+    """A run that stopped because of a signal.
 
-    A ``SystemExit``, so that only what means to end a program ends by it.
+    It is a ``SystemExit``: code that catches ``Exception`` does not catch it.
 
     Args:
-        signum: Number of the signal. The exit code is 128 more, as a shell has it; that of SIGUSR1,
-            by which SLURM announces a SIGTERM, is SIGTERM's.
+        signum: Number of the signal. The exit code is 128 + this number, as in a shell; for
+            SIGUSR1, which SLURM sends before SIGTERM, it is that of SIGTERM.
         line: What to tell the user.
     """
 

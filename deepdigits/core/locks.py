@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import DISK, InputError
 
 try:
     import fcntl
@@ -35,6 +35,8 @@ def locked(folder: Path, advice: str) -> Iterator[None]:
         with FileLock(folder / ".lock"):
             yield
     except OSError as error:
+        if error.errno not in DISK and not isinstance(error, FileExistsError | NotADirectoryError):
+            raise
         raise InputError(f"{folder} cannot be written ({error.strerror}): {advice}") from error
 
 

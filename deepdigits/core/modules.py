@@ -1,4 +1,4 @@
-"""Import classes by their dotted path."""
+"""Import modules from the working directory."""
 
 import os
 import sys

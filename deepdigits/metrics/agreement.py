@@ -13,9 +13,9 @@ class Disagreement:
     """How much the members of an ensemble differ.
 
     Attributes:
-        not_unanimous: Digits that not all members take for the same.
-        pairwise: Mean share of digits that two members take for different ones.
-        all_wrong: Digits that no member gets right.
+        not_unanimous: Number of digits on which not all members predict the same class.
+        pairwise: Share of digits on which two members predict different classes, mean over pairs.
+        all_wrong: Number of digits on which all members are wrong.
     """
 
     not_unanimous: int

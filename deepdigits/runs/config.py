@@ -109,8 +109,9 @@ def _has_renamed_key(content: dict[str, Any], key: str) -> bool:
     if not key.startswith("model."):
         return _has(content, key)
     model = content.get("model")
-    class_path = str(model.get("class_path")) if isinstance(model, dict) else ""
-    is_bundled = class_path.rpartition(".")[2] in ("LitMLP", "LitCNN")
+    class_path = model.get("class_path") if isinstance(model, dict) else None
+    name = str(class_path).rpartition(".")[2]
+    is_bundled = class_path is None or name in ("LitMLP", "LitCNN")
     return is_bundled and (
         _has(content, key) or _has(content, key.replace("model.", "model.init_args."))
     )

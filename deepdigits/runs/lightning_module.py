@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from lightning.pytorch import LightningModule
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.modules import importable_working_directory
@@ -14,7 +14,7 @@ from deepdigits.runs.config import check_setting_names
 from deepdigits.runs.config_safety import check_config_imports
 
 
-def load_module(config: dict[str, Any], folder: Path, path: Path) -> nn.Module:
+def load_module(config: dict[str, Any], folder: Path, path: Path) -> LightningModule:
     """The LightningModule that a config names, with the weights of a checkpoint.
 
     Args:
@@ -31,7 +31,9 @@ def load_module(config: dict[str, Any], folder: Path, path: Path) -> nn.Module:
     """
     check_config_imports(config, folder, [])
     content = checkpoint.load(path)
-    module, _, name = str(config["model"].get("class_path")).rpartition(".")
+    model = config.get("model")
+    class_path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
+    module, _, name = class_path.rpartition(".")
     settings = content.get("hyper_parameters")
     if not isinstance(settings, dict):
         raise InputError(f"checkpoint {path} has no hyper_parameters: train the net again")
@@ -41,15 +43,16 @@ def load_module(config: dict[str, Any], folder: Path, path: Path) -> nn.Module:
     try:
         with importable_working_directory():
             model_class = getattr(import_module(module), name)
+        if not (isinstance(model_class, type) and issubclass(model_class, LightningModule)):
+            raise TypeError(f"{class_path} is not a LightningModule")
         if bundled:
             with torch.device("meta"):  # takes no memory, however large the settings say it is
                 checkpoint.check_fits(content["state_dict"], model_class(**settings), path)
-        model = model_class(**settings)
-    except (AttributeError, ImportError, RuntimeError, TypeError, ValueError) as error:
+        built = model_class(**settings)
+    except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"run {folder}: cannot build {name} from its settings ({one_line(error, 160)})"
         ) from error
-    checkpoint.check_fits(content["state_dict"], model, path)
-    model.load_state_dict(content["state_dict"])
-    evaluated: nn.Module = model.eval()
-    return evaluated
+    checkpoint.check_fits(content["state_dict"], built, path)
+    built.load_state_dict(content["state_dict"])
+    return built.eval()

@@ -18,8 +18,7 @@ from deepdigits.runs.run import Run
 
 # The only classes that a file may name. Without their LightningModules, which import Lightning, a
 # net is loaded in half the time.
-NETS: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
-MODEL_MODULES = ("deepdigits",)  # the modules that a config may name them in
+NET_CLASSES: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
 SPLIT = ("dataset", "val_size", "split_seed")  # these settings decide which digits were trained on
 State = dict[str, Tensor]
 
@@ -46,7 +45,7 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
             f"checkpoint {run.checkpoint} is of another net: it has unknown weights {unknown[0]} "
             f"({len(unknown)} in all)"
         )
-    known = inspect.signature(NETS[net]).parameters  # the other settings are of the training
+    known = inspect.signature(NET_CLASSES[net]).parameters  # the other settings are of the training
     info = ModelInfo(
         net=net,
         settings={key: value for key, value in settings.items() if key in known},
@@ -74,9 +73,9 @@ def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.
         if any(isinstance(v, list) and len(v) > len(state) for v in info.settings.values()):
             raise ValueError("it would have more layers than there are weights")
         with torch.device("meta"):  # takes no memory, however large a net the settings describe
-            sketch = NETS[info.net](**info.settings)
+            sketch = NET_CLASSES[info.net](**info.settings)
         checkpoint.check_fits(state, sketch, path)
-        net = NETS[info.net](**info.settings)
+        net = NET_CLASSES[info.net](**info.settings)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"the net of {path} cannot be built from its settings ({one_line(error, 200)}): train "
@@ -104,11 +103,11 @@ def write_weights(run: Run, path: Path) -> None:
 
 
 def _class_name(config: Mapping[str, Any], run: Run) -> str:
-    """Name of the class of the run's net, one of `NETS`."""
+    """Name of the class of the run's net, one of `NET_CLASSES`."""
     model = config.get("model")
     path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
     module, _, name = path.rpartition(".")
-    if module not in MODEL_MODULES or name not in NETS:
+    if module.partition(".")[0] != "deepdigits" or name not in NET_CLASSES:
         raise InputError(
             f"run {run.folder} has a net of {path}, but only LitCNN and LitMLP are loaded by name: "
             "load another class in Python with its load_from_checkpoint"

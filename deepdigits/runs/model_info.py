@@ -1,11 +1,11 @@
-"""What is known of a trained net: enough to build it, name its classes and describe it."""
+"""The description of a trained net: settings, dataset, class names and report."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.runs import report as reports
+from deepdigits.runs import report
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ missing
             what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else one_line(error)
             raise InputError(f"{source} does not describe its net: {what}") from error
         if content["report"]:
-            reports.check(content["report"], source)
+            report.check(content["report"], source)
         values = {name: content[name] for name in _KINDS}
         return cls(**values | {"class_names": tuple(content["class_names"])})
 

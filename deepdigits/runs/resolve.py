@@ -31,7 +31,7 @@ def resolve_run(argument: str | Path | Run, logs: Path = Path(LOGS)) -> Run:
         if not run.config_file.is_file():
             raise InputError(
                 f"checkpoint {name} is not in a run folder ({run.config_file} is missing): name "
-                "one inside its run folder, or pass the run's config with -c"
+                "one inside its run folder"
             )
         return run
     for run in (Run(path), Run(PRETRAINED / name)):

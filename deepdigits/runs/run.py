@@ -14,7 +14,7 @@ from deepdigits.runs.curves import read_curves
 from deepdigits.runs.report import read_report
 
 if TYPE_CHECKING:
-    from torch import nn
+    from lightning.pytorch import LightningModule
 
     from deepdigits.metrics.report import Report
 
@@ -28,7 +28,7 @@ class Run:
 
     Attributes:
         folder: The run folder.
-        chosen: The checkpoint that was named, where a file was named and not a folder.
+        chosen: The checkpoint, if the user named a file; None if the user named a folder.
     """
 
     folder: Path
@@ -139,7 +139,7 @@ class Run:
         """
         return read_curves(self.folder)
 
-    def model(self) -> "nn.Module":
+    def model(self) -> "LightningModule":
         """The trained LightningModule, in evaluation mode on the CPU.
 
         It maps images (B, 1, 28, 28) in [0, 1] to logits (B, C).

@@ -87,7 +87,7 @@ class DigitsCLI(LightningCLI):
         add_options(parser, self.stage, config_name(self.args))
 
     def before_instantiate_classes(self) -> None:
-        """Settle what depends on several settings, and refuse devices that do not exist."""
+        """Set the values that depend on other settings, and refuse missing devices."""
         config = self.config
         if config.num_threads is not None:
             torch.set_num_threads(config.num_threads)

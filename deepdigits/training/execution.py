@@ -27,12 +27,13 @@ STAGES: Mapping[str, Stage] = {
 }
 
 
-def execute(command: str, args: Sequence[str]) -> DigitsCLI:
+def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> DigitsCLI:
     """Parse a command line, run it and return what was built.
 
     Args:
         command: train, fit, validate, test or predict.
         args: Its configs and flags.
+        needs_folder: Refuse a training without a run folder before it starts.
 
     Returns:
         The CLI with its trainer, model, datamodule and report writer.
@@ -44,6 +45,11 @@ def execute(command: str, args: Sequence[str]) -> DigitsCLI:
     """
     with filtered_messages(), isolated(), _one_line_errors(), GracefulShutdown(command) as shutdown:
         cli = DigitsCLI(STAGES[command], expand_run(command, args), shutdown)
+        if needs_folder and cli.run_folder is None:
+            raise InputError(
+                "this training leaves no run folder: leave out trainer.fast_dev_run and "
+                "trainer.logger"
+            )
         cli.run()
         shutdown.check()
         if command == "train":
@@ -52,9 +58,12 @@ def execute(command: str, args: Sequence[str]) -> DigitsCLI:
 
 
 def call(command: str, args: Sequence[str]) -> DigitsCLI:
-    """Like :func:`execute`, for calls from Python: Ctrl-C raises KeyboardInterrupt."""
+    """Like :func:`execute`, for calls from Python.
+
+    Ctrl-C raises KeyboardInterrupt, and a training that would leave no run folder is refused.
+    """
     try:
-        return execute(command, args)
+        return execute(command, args, needs_folder=STAGES[command] == "fit")
     except Interrupted as stop:
         if stop.code == 128 + signal.SIGINT:
             raise KeyboardInterrupt(stop.line) from stop

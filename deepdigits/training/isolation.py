@@ -3,11 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
 from deepdigits.core.modules import importable_working_directory
 from deepdigits.training.callbacks.rng_state import random_state, set_random_state
+
+_LOCK = RLock()
 
 
 @contextmanager
@@ -16,22 +19,27 @@ def isolated() -> Iterator[None]:
 
     Restored are the working directory, sys.path, the environment, the number of torch threads,
     the random generators and torch's deterministic mode. A training sets all of them: Lightning
-    seeds the generators and writes variables, and a user's module may change the directory.
+    seeds the generators and writes variables, and a user's module may change the directory. A
+    second thread waits until the block ends: two blocks at once would restore each other's state.
 
     Inside the block, modules in the working directory can be imported.
     """
-    directory, environment = os.getcwd(), dict(os.environ)
-    threads, generators = torch.get_num_threads(), random_state()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    try:
-        with importable_working_directory():
-            yield
-    finally:
-        os.chdir(directory)
-        for name in os.environ.keys() - environment.keys():
-            del os.environ[name]
-        os.environ.update(environment)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
-        set_random_state(generators)
+    with _LOCK:
+        directory, environment = os.getcwd(), dict(os.environ)
+        threads, generators = torch.get_num_threads(), random_state()
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        benchmark = torch.backends.cudnn.benchmark
+        try:
+            with importable_working_directory():
+                yield
+        finally:
+            os.chdir(directory)
+            for name in os.environ.keys() - environment.keys():
+                del os.environ[name]
+            os.environ.update(environment)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+            torch.backends.cudnn.benchmark = benchmark
+            set_random_state(generators)

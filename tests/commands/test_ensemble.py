@@ -11,7 +11,7 @@ from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.commands import ensemble
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.runs import predictions
 from deepdigits.runs.resolve import latest_run
 
@@ -35,7 +35,7 @@ def trained(tiny_digits):
 
 def test_it_is_the_mean_of_the_members(trained, capsys):
     report = ensemble.main(trained)
-    images, labels = datasets.load("mnist", datasets.default_data_dir(), train=False)
+    images, labels = sources.load("mnist", sources.default_data_dir(), train=False)
     each = np.stack([load(name)(images).numpy().astype(float) for name in trained])
     mean, true = each.mean(axis=0), labels.numpy()
     written = json.loads((FOLDER / "report.json").read_text())
@@ -84,7 +84,7 @@ def test_a_net_of_the_package_may_be_a_member():
     run(["fit", "-c", MLP, *short, "--logger.version", "seed_0"])
     ensemble.main([RUNS[0], "mlp"])
     report = json.loads((FOLDER / "report.json").read_text())
-    images, labels = datasets.load("mnist", datasets.default_data_dir(), train=False)
+    images, labels = sources.load("mnist", sources.default_data_dir(), train=False)
     right = (load("mlp")(images).argmax(dim=1) == labels).double().mean().item()
     assert report["member_accuracies"][1] == pytest.approx(right)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import deepdigits
 from deepdigits.core.errors import InputError
@@ -120,7 +121,7 @@ def test_an_ensemble_from_python(tiny_digits: Path) -> None:
         (lambda: deepdigits.train(MLP, {"model.shifts": True}), r"is now --model\.shift_tta"),
         (
             lambda: deepdigits.train(MLP, {**SHORT, "trainer.fast_dev_run": True}),
-            "wrote no run folder",
+            "leaves no run folder",
         ),
         (lambda: deepdigits.evaluate("nowhere"), "nowhere does not exist"),
         (lambda: deepdigits.ensemble(["mlp"]), "two runs or more"),
@@ -135,3 +136,49 @@ def test_wrong_calls_are_one_line(call: object, message: str, tiny_digits: Path)
     assert state() == before
     with pytest.raises(InputError, match=r"has no report\.json"):
         _ = small.report
+
+
+HOSTILE = {
+    "a class of the package that runs what it is given": (
+        "deepdigits.training.cli.DigitsCLI",
+        {"stage": "fit", "args": ["--model=evil.Net"]},
+    ),
+    "a class that writes files": (
+        "torch.utils.tensorboard.writer.SummaryWriter",
+        {"log_dir": "written"},
+    ),
+    "a module elsewhere": ("evil.Net", {}),
+    "no class": (None, {}),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_model_of_a_foreign_run_builds_nets_only(kind: str, tiny_digits: Path) -> None:
+    run = deepdigits.train(MLP, SHORT)
+    class_path, settings = HOSTILE[kind]
+    config = run.config
+    config["model"] = {"class_path": class_path}
+    run.config_file.write_text(yaml.safe_dump(config))
+    for path in (run.folder / "checkpoints").iterdir():
+        content = torch.load(path, weights_only=True)
+        torch.save(content | {"hyper_parameters": settings}, path)
+    (run.folder / "evil.py").write_text("open('ran', 'w')")
+    with pytest.raises(InputError):
+        run.model()
+    assert not Path("ran").exists() and not Path("written").exists()
+
+
+def test_part_of_a_split_is_predicted(tiny_digits: Path) -> None:
+    run = deepdigits.train(MLP, SHORT)
+    flags = {"data.eval_batch_size": 7, "trainer.limit_predict_batches": 2}
+    prediction = deepdigits.predict(run, "val", overrides=flags)
+    assert len(prediction.probabilities) == len(prediction.labels) == len(prediction.images) == 14
+    assert prediction.predicted.shape == prediction.labels.shape
+
+
+def test_overrides_may_be_paths_and_numbers_of_numpy(tiny_digits: Path) -> None:
+    more = {"data": {"data_dir": tiny_digits}, "model.lr": np.float64(0.02), "model.norm": False}
+    run = deepdigits.train(MLP, {**SHORT, **more})
+    assert run.config["model"]["init_args"]["lr"] == 0.02
+    with pytest.raises(InputError, match="expected plain values"):
+        deepdigits.train(MLP, {"model.lr": object()})

@@ -15,7 +15,7 @@ import deepdigits
 from deepdigits.__main__ import run
 from deepdigits.commands import repeat
 from deepdigits.comparison.settings import differences, settings
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.training.execution import resolve_config
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -107,10 +107,10 @@ def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
     assert "one seed has no standard deviation" in repeat.to_text(RUNS, results[:1])
 
 
-@pytest.mark.parametrize("code", [2, -9])
-def test_a_run_that_fails_ends_it_with_one_line(monkeypatch, capsys, tiny_digits, code):
+@pytest.mark.parametrize(("code", "kind"), [(2, InputError), (1, RunFailed), (-9, RunFailed)])
+def test_a_run_that_fails_ends_it_with_one_line(monkeypatch, capsys, tiny_digits, code, kind):
     monkeypatch.setattr(repeat, "_start", lambda args, lock: code)
-    with pytest.raises(InputError, match=f"seed 0 ended with exit code {code}"):
+    with pytest.raises(kind, match=f"seed 0 ended with exit code {code}"):
         repeat.main([*TINY, "--seeds", "2"])
 
 

@@ -226,7 +226,7 @@ def test_damaged_weights_are_named(run: Path, tmp_path: Path, change: Any, messa
         ({"class_names": [1, 2]}, "a class name is not text"),
         ({"settings": {"hidden_sizes": [10**13]}}, "is of another net"),
         ({"report": {"accuracy": 2}}, "is damaged"),
-        ({"report": REPORT | {"accuracy": 2}}, "impossible values"),
+        ({"report": REPORT | {"accuracy": 2}}, "inconsistent values"),
     ],
 )
 def test_a_description_is_checked(

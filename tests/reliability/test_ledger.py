@@ -51,6 +51,7 @@ def test_table_shows_every_test_that_fails(workers: str, tmp_path: Path) -> None
     (tmp_path / "conftest.py").write_text("from ledger_plugin import *\n")
     (tmp_path / "test_proofs.py").write_text(TESTS)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment.pop("PYTEST_XDIST_WORKER", None)  # of this test itself
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers]
     done = subprocess.run(
         [*command, str(tmp_path)], env=environment, cwd=tmp_path, capture_output=True, text=True

@@ -12,7 +12,7 @@ import pytest
 from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.data import sources as datasets
+from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 from deepdigits.runs.predictions import write_probabilities
 
@@ -42,9 +42,9 @@ def table(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def expected(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Test labels, and what the net says of the test digits without Lightning."""
-    folder = datasets.default_data_dir()
-    datasets.prepare("mnist", folder)
-    images, labels = datasets.load("mnist", folder, train=False)
+    folder = sources.default_data_dir()
+    sources.prepare("mnist", folder)
+    images, labels = sources.load("mnist", folder, train=False)
     return labels.numpy(), load(name)(images).numpy()
 
 

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 
 class RelocateCheckpoints(Callback):
-    """Make the best checkpoints that a checkpoint lists those in the folder of this run.
+    """Point the list of best checkpoints to the files in the folder of this run.
 
     Lightning 2.6 stores absolute paths. A run that was moved, or is resumed from another working
     directory, would lose its best checkpoints; and ModelCheckpoint would delete whatever file the
