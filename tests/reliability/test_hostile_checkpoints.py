@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_hyper_parameters_of_a_checkpoint_choose_no_class(
 def test_lightning_itself_would_import_them(canary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning 2.6 with subcommands merges the hyperparameters of a checkpoint into the config."""
     edit_checkpoints(HPARAMS["_class_path"])
+    monkeypatch.setattr(sys, "argv", ["deepdigits"])  # Lightning warns of pytest's arguments
     checkpoint = f"--ckpt_path={RUN}/checkpoints/best.ckpt"
     args = ["validate", "--model=deepdigits.LitMLP", checkpoint, "--trainer.fast_dev_run=true"]
     with suppress(Exception):

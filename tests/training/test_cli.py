@@ -103,7 +103,7 @@ def test_saved_config_runs_again_and_gives_the_same_result(in_trained, tmp_path,
 
 
 def test_stacked_configs_and_flags_override_in_order(tmp_path):
-    flags = ["--model.dropout", "0.5", "--data.batch_size", "128"]
+    flags = ["--model.dropout", "0.5", "--data.batch_size", "128", "--data.eval_batch_size", "100"]
     cli = run(["train", "-c", CNN, "-c", DEBUG, *flags])
     saved = yaml.safe_load(Path("lightning_logs/cnn/version_0/config.yaml").read_text())
     assert saved["model"]["init_args"]["dropout"] == 0.5

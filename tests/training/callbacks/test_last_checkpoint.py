@@ -35,7 +35,12 @@ def kill_within(version, steps, *more):
     """Kill a training with SIGKILL after its checkpoint has so many steps."""
     process = start(["train", *ARGS, "--logger.version", version, *more], Path())
     path = LOGS / version / "checkpoints" / "last.ckpt"
-    while process.is_alive() and not (path.is_file() and saved_step(path) >= steps):
+    loaded = None
+    while process.is_alive():
+        if path.is_file() and (changed := path.stat().st_mtime_ns) != loaded:
+            loaded = changed
+            if saved_step(path) >= steps:
+                break
         time.sleep(0.002)
     process.kill()
     process.join()
