@@ -13,6 +13,9 @@ try:
 except ImportError:  # Windows has no fcntl
     fcntl = None  # type: ignore[assignment]
 
+# A file where a folder is needed, or the other way round.
+_WRONG_KIND = (FileExistsError, IsADirectoryError, NotADirectoryError)
+
 
 @contextmanager
 def locked(folder: Path, advice: str) -> Iterator[None]:
@@ -35,7 +38,7 @@ def locked(folder: Path, advice: str) -> Iterator[None]:
         with FileLock(folder / ".lock"):
             yield
     except OSError as error:
-        if error.errno not in DISK and not isinstance(error, FileExistsError | NotADirectoryError):
+        if error.errno not in DISK and not isinstance(error, _WRONG_KIND):
             raise
         raise InputError(f"{folder} cannot be written ({error.strerror}): {advice}") from error
 

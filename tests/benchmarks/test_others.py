@@ -20,13 +20,14 @@ def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:
     assert figures["ratio"]["deepdigits"]["deepdigits"] == 1
 
 
-def test_inference_of_both_nets_at_all_sizes() -> None:
+def test_inference_of_both_nets_at_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepdigits.benchmarks.infer.BATCH_SIZES", (1, 16, 64))
     figures = bench_infer(repeats=1, images=10, calls=3).to_dict()
     exported = ["ONNX Runtime", "ONNX Runtime, int8"] if installed("export") else []
     runtimes = ["torch", *exported]
     assert len(figures["latency_ms"]) == 2 * len(runtimes)
     for name in (f"{net}, {runtime}" for net in ("MLP", "CNN") for runtime in runtimes):
-        assert set(figures["images_per_second"][name]) == {"1", "256", "2000"}
+        assert set(figures["images_per_second"][name]) == {"1", "16", "64"}
         assert 0 < figures["latency_ms"][name]["median"] <= figures["latency_ms"][name]["p99"]
 
 
