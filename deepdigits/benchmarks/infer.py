@@ -79,7 +79,7 @@ def compare_functions(
         + [f"{milliseconds[name][key]:.3f} ms" for key in ("median", "p99")]
         for name in functions
     ]
-    figures = {
+    measurements = {
         "repeats": repeats,
         "images_per_second": {
             name: {str(size): per_second[name, size] for size in BATCH_SIZES} for name in functions
@@ -88,4 +88,4 @@ def compare_functions(
     }
     columns = ["images/s in batches of", *(f"{size}" for size in BATCH_SIZES), "latency", "p99"]
     task = f"inference on {device.type}, median of {repeats}; latency of one image, {calls} calls"
-    return Result("infer", task, columns, rows, figures)
+    return Result("infer", task, columns, rows, measurements)

@@ -52,8 +52,8 @@ def bench_memory(config: str = "configs/cnn.yaml", repeats: int = 3, batches: in
         for name in peaks
     ]
     task = f"peak resident memory of a process; {batches} training batches, full validation, test"
-    figures = {"repeats": repeats, "peak_mb": peaks, "above_mb": above, "ratio": ratio}
-    return Result("memory", task, ("", "median", "above import", "ratio"), rows, figures)
+    measurements = {"repeats": repeats, "peak_mb": peaks, "above_mb": above, "ratio": ratio}
+    return Result("memory", task, ("", "median", "above import", "ratio"), rows, measurements)
 
 
 def peak_mb(args: Sequence[str]) -> float:

@@ -38,12 +38,12 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
     sources.prepare("mnist", folder)
     images, labels = (array[:limit].numpy() for array in sources.load("mnist", folder, train=False))
     correct = reader(images).argmax(dim=1).numpy() == labels
-    figures: dict[str, object] = {"tensors": float(correct.mean())}
+    measurements: dict[str, object] = {"tensors": float(correct.mean())}
     rows = [["tensors", f"{len(correct)}", f"{correct.mean():.2%}", "", ""]]
     for i, (name, corruption) in enumerate(CORRUPTIONS.items()):
         part = slice(None if i == 0 else max(1, round(CORRUPTED * len(images))))
         found = _read(reader, images[part], labels[part], corruption)
-        figures[name] = found
+        measurements[name] = found
         lost = 100 * (correct[part].mean() - found["accuracy"])
         cells = [f"{found['accuracy']:.2%}", f"{lost:.2f}", f"{found['no_digit']:.2%}"]
         rows.append([name, f"{len(images[part])}", *cells])
@@ -53,15 +53,15 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
     sheets, numbers = zip(*rows_of_digits(images, labels, num_rows), strict=True)
     texts = [reading.text for reading in reader.read_all(sheets)]
     exact = float(np.mean([text == number for text, number in zip(texts, numbers, strict=True)]))
-    figures["rows"] = exact
+    measurements["rows"] = exact
     rows.append(["rows of 3 to 8, whole number", f"{num_rows}", f"{exact:.1%}", "", ""])
     for name, blanks in NO_DIGITS.items():
         num_blanks = max(1, round(BLANKS * len(images)))
         readings = reader.read_all(blanks(num_blanks))
         rejected = float(np.mean([reading.text == "" for reading in readings]))
-        figures[name] = rejected
+        measurements[name] = rejected
         rows.append([f"no digit: {name}", f"{num_blanks}", "", "", f"{rejected:.1%}"])
-    return Result("photos", f"photos read by {model}, seed 0", COLUMNS, rows, figures)
+    return Result("photos", f"photos read by {model}, seed 0", COLUMNS, rows, measurements)
 
 
 def _read(

@@ -60,14 +60,14 @@ def bench_scale(
         cells = [f"{n} x", f"{size}", f"{seconds[n, size]:.2f} s", f"{ratio:.2f} x"]
         rows.append([*cells, f"{peak[n, size]:.0f} MB", f"{more:+.0f} MB"])
     head = ("digits", "batch size", "epoch", "ratio", "peak memory", "above the first")
-    figures = {
+    measurements = {
         "repeats": repeats,
         "points": [
             {"factor": n, "batch_size": size, "seconds": seconds[n, size], "peak_mb": peak[n, size]}
             for n, size in points
         ],
     }
-    return Result("scale", f"one epoch of {config}, everything on", head, rows, figures)
+    return Result("scale", f"one epoch of {config}, everything on", head, rows, measurements)
 
 
 def train_repeated(config: str, factor: int, batch_size: int, folder: str) -> float:

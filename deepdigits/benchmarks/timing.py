@@ -10,7 +10,7 @@ from typing import Any
 
 from deepdigits.core.errors import InputError
 
-Figures = dict[str, list[float]]
+Measurements = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class Result:
         task: The measured task and its size.
         columns: Headings of the table.
         rows: Cells of the table; the reference of the ratios is the first row.
-        figures: All measurements, for JSON.
+        measurements: All measurements, for JSON.
     """
 
     benchmark: str
     task: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
-    figures: Mapping[str, Any]
+    measurements: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the JSON output."""
-        return {"benchmark": self.benchmark, "task": self.task, **self.figures}
+        return {"benchmark": self.benchmark, "task": self.task, **self.measurements}
 
 
 def clocked(run: Callable[[], object]) -> Callable[[], float]:
@@ -47,7 +47,7 @@ def clocked(run: Callable[[], object]) -> Callable[[], float]:
     return timed
 
 
-def measure(passes: Mapping[str, Callable[[], float]], repeats: int) -> Figures:
+def measure(passes: Mapping[str, Callable[[], float]], repeats: int) -> Measurements:
     """Call each pass in turn, so that other load on the machine affects all of them alike.
 
     Args:
@@ -57,27 +57,27 @@ def measure(passes: Mapping[str, Callable[[], float]], repeats: int) -> Figures:
     Returns:
         Name -> measurements.
     """
-    figures: Figures = {name: [] for name in passes}
+    measurements: Measurements = {name: [] for name in passes}
     for _ in range(repeats):
         for name, run in passes.items():
-            figures[name].append(round(run(), 6))
-            print(f"{name}: {figures[name][-1]:.4g}", file=sys.stderr, flush=True)
-    return figures
+            measurements[name].append(round(run(), 6))
+            print(f"{name}: {measurements[name][-1]:.4g}", file=sys.stderr, flush=True)
+    return measurements
 
 
-def compare(figures: Mapping[str, Sequence[float]], base: str) -> dict[str, float]:
+def compare(measurements: Mapping[str, Sequence[float]], base: str) -> dict[str, float]:
     """Ratio of each to the base: the median of the ratios within each turn.
 
     >>> compare({"ours": [1.0, 2.0, 1.0], "theirs": [50.0, 120.0, 55.0]}, base="ours")
     {'ours': 1.0, 'theirs': 55.0}
     """
     return {
-        name: round(median(v / b for v, b in zip(values, figures[base], strict=True)), 3)
-        for name, values in figures.items()
+        name: round(median(v / b for v, b in zip(values, measurements[base], strict=True)), 3)
+        for name, values in measurements.items()
     }
 
 
-def compared(benchmark: str, task: str, seconds: Figures, bases: Mapping[str, str]) -> Result:
+def compared(benchmark: str, task: str, seconds: Measurements, bases: Mapping[str, str]) -> Result:
     """The result of a comparison of seconds: rows with median, range and ratios.
 
     Args:
@@ -94,8 +94,8 @@ def compared(benchmark: str, task: str, seconds: Figures, bases: Mapping[str, st
     ]
     repeats = len(next(iter(seconds.values())))
     columns = ["", "median", f"range of {repeats}", *bases.values()]
-    figures = {"repeats": repeats, "seconds": seconds, "ratio": ratios}
-    return Result(benchmark, task, columns, rows, figures)
+    measurements = {"repeats": repeats, "seconds": seconds, "ratio": ratios}
+    return Result(benchmark, task, columns, rows, measurements)
 
 
 def check_config(config: str) -> str:

@@ -45,13 +45,13 @@ def main(args: Sequence[str]) -> dict[str, Any]:
             parser.error(f"--{option} is not an option of bench {name}")
     result = benchmark(**given)
     hardware, versions = environment.hardware(), environment.versions()
-    figures = {**result.to_dict(), "hardware": hardware, "versions": versions}
+    measurements = {**result.to_dict(), "hardware": hardware, "versions": versions}
     if form == "json":
-        print(json.dumps(figures, indent=2))
-        return figures
+        print(json.dumps(measurements, indent=2))
+        return measurements
     if form == "markdown":
         print(tables.markdown(result.columns, result.rows))
-        return figures
+        return measurements
     print(result.task)
     tables.show(result.columns, result.rows)
     print(
@@ -60,7 +60,7 @@ def main(args: Sequence[str]) -> dict[str, Any]:
         f"{versions['lightning']}, torchvision {versions['torchvision']}, Python "
         f"{versions['python']}"
     )
-    return figures
+    return measurements
 
 
 def build_parser() -> ArgumentParser:

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.usefixtures("blank_figures")
 
 def test_all_loops_are_measured(tiny_config: str, tmp_path: Path) -> None:
     result = bench_loop(tiny_config, epochs=1, repeats=2)
-    figures = result.to_dict()
-    assert set(figures["seconds"]) == {OURS, BAREBONES, PLAIN}
-    assert all(len(s) == 2 and min(s) > 0 for s in figures["seconds"].values())
-    assert figures["ratio"][PLAIN][PLAIN] == figures["ratio"][BAREBONES][BAREBONES] == 1
+    measurements = result.to_dict()
+    assert set(measurements["seconds"]) == {OURS, BAREBONES, PLAIN}
+    assert all(len(s) == 2 and min(s) > 0 for s in measurements["seconds"].values())
+    assert measurements["ratio"][PLAIN][PLAIN] == measurements["ratio"][BAREBONES][BAREBONES] == 1
     assert not list(tmp_path.glob("lightning_logs*"))  # runs go into a temporary folder
 
 
@@ -32,7 +32,9 @@ def test_plain_pytorch_trains_to_the_weights_of_fit(tiny_config: str, tmp_path: 
 
 
 def test_loop_without_validation(tiny_config_without_validation: str) -> None:
-    assert bench_loop(tiny_config_without_validation, epochs=1, repeats=1).figures["repeats"] == 1
+    assert (
+        bench_loop(tiny_config_without_validation, epochs=1, repeats=1).measurements["repeats"] == 1
+    )
 
 
 def test_fit_does_not_stop_early(tiny_config: str, tmp_path: Path) -> None:

@@ -14,21 +14,25 @@ from deepdigits.core.packages import installed
 
 
 def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:
-    figures = bench_data(repeats=2, limit=64, batch_size=32).to_dict()
-    assert figures["task"] == "one pass over 64 digits in batches of 32"
-    assert [len(seconds) for seconds in figures["seconds"].values()] == [2, 2]
-    assert figures["ratio"]["deepdigits"]["deepdigits"] == 1
+    measurements = bench_data(repeats=2, limit=64, batch_size=32).to_dict()
+    assert measurements["task"] == "one pass over 64 digits in batches of 32"
+    assert [len(seconds) for seconds in measurements["seconds"].values()] == [2, 2]
+    assert measurements["ratio"]["deepdigits"]["deepdigits"] == 1
 
 
 def test_inference_of_both_nets_at_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepdigits.benchmarks.infer.BATCH_SIZES", (1, 16, 64))
-    figures = bench_infer(repeats=1, images=10, calls=3).to_dict()
+    measurements = bench_infer(repeats=1, images=10, calls=3).to_dict()
     exported = ["ONNX Runtime", "ONNX Runtime, int8"] if installed("export") else []
     runtimes = ["torch", *exported]
-    assert len(figures["latency_ms"]) == 2 * len(runtimes)
+    assert len(measurements["latency_ms"]) == 2 * len(runtimes)
     for name in (f"{net}, {runtime}" for net in ("MLP", "CNN") for runtime in runtimes):
-        assert set(figures["images_per_second"][name]) == {"1", "16", "64"}
-        assert 0 < figures["latency_ms"][name]["median"] <= figures["latency_ms"][name]["p99"]
+        assert set(measurements["images_per_second"][name]) == {"1", "16", "64"}
+        assert (
+            0
+            < measurements["latency_ms"][name]["median"]
+            <= measurements["latency_ms"][name]["p99"]
+        )
 
 
 def test_any_function_of_images_can_be_compared() -> None:
@@ -62,5 +66,5 @@ def test_memory_of_a_training_is_above_the_bare_import(tmp_path: Path) -> None:
     config = tmp_path / "mlp.yaml"
     config.write_text("model:\n  class_path: LitMLP\n")
     result = bench_memory(str(config), repeats=1, batches=1)
-    bare, training = result.figures["above_mb"].values()
+    bare, training = result.measurements["above_mb"].values()
     assert bare == 0 < training

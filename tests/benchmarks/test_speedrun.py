@@ -57,8 +57,8 @@ def test_classic_recipe_stops_when_it_is_good_enough(tiny_digits) -> None:  # ty
 
 def test_speedrun_of_all_recipes(tiny_config_without_validation: str) -> None:
     result = bench_speedrun(tiny_config_without_validation, seeds=2, classic=1)
-    runs = result.figures["runs"]
+    runs = result.measurements["runs"]
     assert {name: len(of_name) for name, of_name in runs.items()} == {OURS: 2, SPEED: 2, CLASSIC: 1}
     assert all(0 <= run["accuracy"] <= 1 for of_name in runs.values() for run in of_name)
-    assert result.figures["ratio"][OURS] == 1
+    assert result.measurements["ratio"][OURS] == 1
     assert [row[0] for row in result.rows] == [OURS, SPEED, CLASSIC]

@@ -13,9 +13,9 @@ def test_measurements_alternate() -> None:
         calls.append(name)
         return len(calls)
 
-    figures = measure({"a": lambda: run("a"), "b": lambda: run("b")}, repeats=3)
+    measurements = measure({"a": lambda: run("a"), "b": lambda: run("b")}, repeats=3)
     assert calls == ["a", "b"] * 3
-    assert figures == {"a": [1, 3, 5], "b": [2, 4, 6]}
+    assert measurements == {"a": [1, 3, 5], "b": [2, 4, 6]}
 
 
 def test_clocked_returns_the_elapsed_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,21 +14,21 @@ from deepdigits.core.errors import InputError
 def test_the_table_names_the_task_and_the_machine(
     tiny_digits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figures = run(["bench", "data", "--limit", "256", "--repeats", "1"])
+    measurements = run(["bench", "data", "--limit", "256", "--repeats", "1"])
     shown = capsys.readouterr().out
     assert "one pass over 256 digits" in shown
     assert "torchvision MNIST" in shown and "range of 1" in shown
-    assert f"{figures['hardware']['cores']} cores" in shown
-    assert f"torch {figures['versions']['torch']}" in shown
+    assert f"{measurements['hardware']['cores']} cores" in shown
+    assert f"torch {measurements['versions']['torch']}" in shown
 
 
 def test_json_alone_is_on_stdout(tiny_digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    figures = run(["bench", "data", "--limit=256", "--repeats=2", "--format=json"])
-    assert json.loads(capsys.readouterr().out) == figures
-    assert figures["benchmark"] == "data"
-    assert figures["repeats"] == 2
-    assert {"seconds", "ratio", "hardware", "versions"} <= figures.keys()
-    assert {"cpu", "cores", "threads"} <= figures["hardware"].keys()
+    measurements = run(["bench", "data", "--limit=256", "--repeats=2", "--format=json"])
+    assert json.loads(capsys.readouterr().out) == measurements
+    assert measurements["benchmark"] == "data"
+    assert measurements["repeats"] == 2
+    assert {"seconds", "ratio", "hardware", "versions"} <= measurements.keys()
+    assert {"cpu", "cores", "threads"} <= measurements["hardware"].keys()
 
 
 def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch, tiny_digits: Path) -> None:
