@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from deepdigits.data.batches import Batches, IndexSampler
-from deepdigits.data.module import DigitsDataModule, Split, to_float
+from deepdigits.data.module import DigitsDataModule, to_float
+from deepdigits.data.registry import Split
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.optimizer import adamw, one_cycle

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.comparison import results
@@ -14,15 +13,14 @@ from deepdigits.comparison.groups import Group, group_by_config
 from deepdigits.comparison.rows import row
 from deepdigits.core import tables
 from deepdigits.core.errors import InputError
+from deepdigits.data.registry import SPLITS, Split
 from deepdigits.runs.resolve import LOGS, run_argument
 from deepdigits.runs.run import Run
-
-SPLITS = ("train", "val", "test")
 
 
 def compare(
     runs: str | Path | Run | Sequence[str | Path | Run] = (),
-    split: Literal["train", "val", "test"] = "test",
+    split: Split = "test",
 ) -> Comparison:
     """Compare tested runs: a row for each config, and evidence if there are exactly two configs.
 

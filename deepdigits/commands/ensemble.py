@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from deepdigits.commands import summary
-from deepdigits.commands.evaluate import SPLITS
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.commands.predict import Prediction, predict
 from deepdigits.core import environment
 from deepdigits.core.errors import InputError
-from deepdigits.data.module import Split
+from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.agreement import Disagreement, disagreement
 from deepdigits.metrics.report import Report
 from deepdigits.runs import evaluation

@@ -6,14 +6,12 @@ from pathlib import Path
 from deepdigits.commands import summary
 from deepdigits.commands.overrides import Overrides, override_arguments
 from deepdigits.commands.parser import ArgumentParser
-from deepdigits.data.module import Split
+from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.report import Report
 from deepdigits.runs.resolve import RUN_HELP, run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import call, execute
-
-SPLITS = ("train", "val", "test")
 
 
 def evaluate(run: Run | str | Path, split: Split = "test", overrides: Overrides = ()) -> Report:

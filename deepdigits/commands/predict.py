@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.commands.overrides import Overrides, override_arguments
-from deepdigits.data.module import DigitsDataModule, Split
+from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.registry import Split
 from deepdigits.runs.resolve import run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.cli import DigitsCLI

@@ -11,10 +11,8 @@ from deepdigits.core.errors import InputError
 from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, IndexSampler
-from deepdigits.data.registry import DATASETS, DatasetName
+from deepdigits.data.registry import DATASETS, DatasetName, Split
 from deepdigits.data.split import stratified_split
-
-Split = Literal["train", "val", "test"]
 
 
 class DigitsDataModule(LightningDataModule):

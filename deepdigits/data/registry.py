@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase, ascii_uppercase, digits
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 DatasetName = Literal[
     "mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_balanced"

@@ -11,7 +11,8 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from typing_extensions import override
 
 from deepdigits.core.timing import Throughput
-from deepdigits.data.module import DigitsDataModule, Split
+from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.registry import Split
 from deepdigits.training.callbacks import dashboard_images, hyperparameters
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.classifier import LitClassifier

@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from deepdigits.data.module import DigitsDataModule, Split, to_float
+from deepdigits.data.module import DigitsDataModule, to_float
+from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
 from deepdigits.models.layers import penultimate
 from deepdigits.plots import image_grid

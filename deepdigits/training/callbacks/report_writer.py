@@ -11,7 +11,8 @@ from typing_extensions import override
 
 import deepdigits
 from deepdigits.core import environment
-from deepdigits.data.module import DigitsDataModule, Split
+from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.style import save_figure
 from deepdigits.plots.training import learning_curves
