@@ -19,6 +19,7 @@ RUNNABLE = sorted([*CONFIGS.glob("*.yaml"), *CONFIGS.glob("recipes/*.yaml")])
 STACKED = sorted([*CONFIGS.glob("data/*.yaml"), *CONFIGS.glob("trainer/*.yaml")])
 FEW = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2"]
 FEW += ["--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "1"]
+FEW += ["--data.eval_batch_size", "100"]
 
 
 def name(path):

@@ -10,12 +10,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ledger import Ledger
+from numpy.typing import NDArray
 from shell import ROOT
 from signals_helper import send_signal
 from trainings import TIMES, same_bytes
+
+from deepdigits.runs.predictions import read
 
 MLP = str(ROOT / "configs" / "mlp.yaml")
 # Batch normalisation uses the images of its own process only, so it is off.
@@ -48,6 +52,13 @@ def figures(run: str) -> tuple[dict[str, Any], float]:
     return {k: v for k, v in report.items() if k not in (*TIMES, "loss")}, report["loss"]
 
 
+def predictions(run: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The labels and the predictions of predictions.npz, in the order of the test split."""
+    found = read(Path("lightning_logs/mlp", run), "test")
+    assert found is not None
+    return found.labels, found.predicted
+
+
 @pytest.mark.reliability
 @pytest.mark.distributed
 def test_any_number_of_processes_counts_each_digit_once(ledger: Ledger) -> None:
@@ -55,7 +66,8 @@ def test_any_number_of_processes_counts_each_digit_once(ledger: Ledger) -> None:
         few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "20", "--logger.version", "one"]
         deepdigits("train", "-c", MLP, *few)
         one, loss = figures("one")
-        assert sum(map(sum, one["confusion_matrix"])) == 10_000
+        labels, predicted = predictions("one")
+        assert sum(map(sum, one["confusion_matrix"])) == len(labels) == 10_000
         run = ["test", "--ckpt_path", "lightning_logs/mlp/one", *DDP]
         by = [*TORCHRUN, "--standalone", "--nproc-per-node", "3"]
         for processes, launcher in (("2", None), ("3", None), ("3", by)):
@@ -63,6 +75,10 @@ def test_any_number_of_processes_counts_each_digit_once(ledger: Ledger) -> None:
             several, other = figures("one")
             assert several == one
             assert other == pytest.approx(loss, rel=1e-6)
+            again = predictions("one")
+            assert (again[0] == labels).all()
+            # Another order of sums may change a near tie.
+            assert (again[1] != predicted).mean() < 1e-3
 
 
 def test_a_padded_sampler_would_count_10_002() -> None:
@@ -73,6 +89,7 @@ def test_a_padded_sampler_would_count_10_002() -> None:
     assert sum(map(len, samplers)) == 10_002
 
 
+@pytest.mark.reliability
 @pytest.mark.distributed
 def test_two_processes_with_half_a_batch_train_like_one(ledger: Ledger) -> None:
     with ledger("2 processes of batch 128 end with the weights of one of 256, within 1e-4"):

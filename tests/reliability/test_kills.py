@@ -89,6 +89,7 @@ def kill_and_finish(
     assert not (folder / PART).exists()
 
 
+@pytest.mark.reliability
 def test_killed_twice_it_ends_the_same(unbroken: Path, seconds: float, tmp_path: Path) -> None:
     kills: list[int] = []
     moments = random.Random(1)

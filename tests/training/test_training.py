@@ -15,9 +15,13 @@ def accuracy(config, *flags):
     return run(["train", "-c", str(CONFIGS / config), *flags]).report_writer.report.accuracy
 
 
-@pytest.mark.parametrize("config, batches", [("mlp.yaml", "200"), ("cnn.yaml", "80")])
-def test_short_training_passes_95_percent(config, batches):
+@pytest.mark.parametrize(
+    "config, batches, size", [("mlp.yaml", "200", "256"), ("cnn.yaml", "100", "64")]
+)
+def test_short_training_passes_95_percent(config, batches, size):
     few = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", batches]
+    few += ["--data.batch_size", size, "--data.eval_batch_size", "500"]
+    few += ["--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "4"]
     assert accuracy(config, *few) > 0.95
 
 
