@@ -15,6 +15,7 @@ from deepdigits.runs import checkpoint, config, weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
 from deepdigits.runs.run import Run
+from deepdigits.runs.trust import bundled_name
 
 # The only classes that a file may name. Without their LightningModules, which import Lightning, a
 # net is loaded in half the time.
@@ -106,8 +107,8 @@ def _class_name(config: Mapping[str, Any], run: Run) -> str:
     """Name of the class of the run's net, one of `NET_CLASSES`."""
     model = config.get("model")
     path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
-    module, _, name = path.rpartition(".")
-    if module.partition(".")[0] != "deepdigits" or name not in NET_CLASSES:
+    name = bundled_name(path)
+    if name is None:
         raise InputError(
             f"run {run.folder} has a net of {path}, but only LitCNN and LitMLP are loaded by name: "
             "load another class in Python with its load_from_checkpoint"

@@ -1,34 +1,23 @@
-"""Preprocess command-line arguments: expand RUN to the config and the checkpoint of a run."""
+"""Preprocess command-line arguments: expand RUN to settings and checkpoint of a run."""
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
-from deepdigits.runs import config_safety
 from deepdigits.runs.resolve import RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
-
-
-def config_name(args: Sequence[str]) -> str | None:
-    """Name of the run: the stem of the first config file.
-
-    >>> config_name(["-c", "configs/cnn.yaml", "--config=configs/trainer/cpu.yaml"])
-    'cnn'
-    >>> config_name(["-c", "{trainer: {max_epochs: 1}}"])
-    """
-    first = next((word for word in config_values(args) if not word.lstrip().startswith("{")), None)
-    return None if first is None else Path(first).stem
+from deepdigits.training.found_config import for_evaluation, for_resume
 
 
 def expand_run(command: str, args: Sequence[str]) -> list[str]:
-    """Replace RUN by the config and the checkpoint of the run; flags override the config.
+    """Replace RUN by settings of its config and its checkpoint; flags override the settings.
 
-    For `validate`, `test` and `predict`, RUN follows `--ckpt_path`. For `train` and `fit` it
-    follows `--resume`: they continue in the folder of the run, from its last checkpoint. A file
-    after their `--ckpt_path` is continued in the folder of its run too, with the config given.
+    For `validate`, `test` and `predict`, RUN follows `--ckpt_path`: its net and its data are used.
+    For `train` and `fit` it follows `--resume`: they continue in the folder of the run, from its
+    last checkpoint, with its plain settings. A file after their `--ckpt_path` is continued in the
+    folder of its run too, with the config given.
 
     Args:
         command: train, fit, validate, test or predict.
@@ -46,18 +35,11 @@ def expand_run(command: str, args: Sequence[str]) -> list[str]:
     if name is None:
         raise InputError(f"{command} needs a trained net: pass --ckpt_path RUN, where {RUN_HELP}")
     run = resolve_run(name)
-    config_safety.check_config_imports(run.config, run.folder, others)
-    checkpoint = run.last_checkpoint if training else run.checkpoint
-    logger = _logger_flags(run.folder) if training else []
-    return [f"--config={run.config_file}", *others, f"--ckpt_path={checkpoint}", *logger]
-
-
-def config_values(args: Sequence[str]) -> Iterator[str]:
-    """The values of `-c`: paths, or YAML text."""
-    for word, following in pairwise([*args, ""]):
-        option, equals, value = word.partition("=")
-        if option in ("-c", "--config"):
-            yield value if equals else following
+    if not training:
+        return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"]
+    config = for_resume(run, others)
+    checkpoint = run.last_checkpoint
+    return [config, *others, f"--ckpt_path={checkpoint}", *_logger_flags(run.folder)]
 
 
 def _logger_of_checkpoint(args: Sequence[str]) -> list[str]:

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.training.arguments import config_name
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.progress import Progress
@@ -29,6 +28,7 @@ from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_errors
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
+from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jsonargparse import set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.runs import config
 from deepdigits.runs.resolve import RUN_HELP
-from deepdigits.training.arguments import config_values
 from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.config_flags import config_values, is_text
 
 _EVALUATE = (
     f"--ckpt_path RUN: the trained net; {RUN_HELP}. Its config is used, and flags override it; "
@@ -36,13 +37,17 @@ class Parser(LightningArgumentParser):
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def parse_args(self, args: Any = None, *others: Any, **settings: Any) -> Any:
-        """Parse `args`; the config files among them are checked first."""
+        """Parse `args`; the configs among them are checked first, and read from this disk only."""
         for word in config_values(args or []):
             if os.path.isfile(word):
                 config.read(Path(word))
-            elif word.lstrip().startswith("{"):
+            elif is_text(word):
                 config.parse(word, "-c")
-        return super().parse_args(args, *others, **settings)
+        set_parsing_settings(config_read_mode_fsspec_enabled=False)  # no URL and no remote disk
+        try:
+            return super().parse_args(args, *others, **settings)
+        finally:
+            set_parsing_settings(config_read_mode_fsspec_enabled=True)  # as Lightning has set it
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as one line, with the way out where it is known."""

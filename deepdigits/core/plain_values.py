@@ -1,0 +1,94 @@
+"""Compare values of a file with the signature of a class: plain scalars and lists of them only."""
+
+import inspect
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+UNTYPED = inspect.Parameter.empty
+_VARIADIC = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+
+
+def parameters(owner: type) -> dict[str, Any]:
+    """Name and type of each argument of a class, with those that ``**kwargs`` hands on.
+
+    An argument without a type, or with one that cannot be resolved, has ``UNTYPED``.
+
+    >>> class A:
+    ...     def __init__(self, size: int, **kwargs): ...
+    >>> class B(A):
+    ...     def __init__(self, names: list[str], **kwargs): ...
+    >>> parameters(B)
+    {'names': list[str], 'size': <class 'int'>}
+    """
+    found: dict[str, Any] = {}
+    for base in owner.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        signature = inspect.signature(base)
+        hints = _hints(base)
+        for name, parameter in signature.parameters.items():
+            if parameter.kind not in _VARIADIC:
+                found.setdefault(name, hints.get(name, UNTYPED))
+        if all(p.kind != inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
+            break
+    return found
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value is plain and of a type.
+
+    Plain are None, bool, int, float, harmless strings, and lists of them. Without a type, no string
+    fits: whoever parses it may take it for a class or a file.
+
+    >>> fits(3, int | None), fits([0.5, 1], list[float]), fits("os.system", type)
+    (True, True, False)
+    """
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return fits(value, args[0])
+    if origin in (Union, types.UnionType):
+        return any(fits(value, one) for one in args)
+    if origin is Literal:
+        return any(type(value) is type(one) and value == one for one in args)
+    if kind in (UNTYPED, Any):
+        return isinstance(value, bool | int | float | None)
+    if kind in (None, type(None)):
+        return value is None
+    if isinstance(value, list | tuple):
+        return _is_sequence(origin or kind) and all(
+            any(fits(item, one) for one in args if one is not ...) for item in value
+        )
+    return isinstance(kind, type) and _is_scalar(value, kind)
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a string is printable, and is no path to elsewhere, URL or variable.
+
+    >>> is_harmless("val/accuracy"), is_harmless("../mine"), is_harmless("https://a")
+    (True, False, False)
+    """
+    parts = text.replace("\\", "/").split("/")
+    outside = text.startswith(("/", "~", "\\")) or ".." in parts or text[1:2] == ":"
+    return text.isprintable() and not outside and "://" not in text and "$" not in text
+
+
+def _is_scalar(value: Any, kind: type) -> bool:
+    if issubclass(kind, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and kind is bool
+    if issubclass(kind, int):
+        return isinstance(value, int)
+    if issubclass(kind, float):
+        return isinstance(value, int | float)
+    return kind is str and isinstance(value, str) and is_harmless(value)
+
+
+def _is_sequence(kind: Any) -> bool:
+    return isinstance(kind, type) and (kind is tuple or issubclass(list, kind))
+
+
+def _hints(owner: type) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(owner.__init__, include_extras=True)  # type: ignore[misc]
+    except (NameError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,108 @@
+"""Read from the config of a run folder only what is known to be harmless.
+
+A config that the user types with ``-c`` may name classes. The config.yaml of a run folder may come
+from someone else together with the checkpoint. From it come the settings of net and data only:
+plain values that the signature of a trusted class takes.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepdigits.core.errors import InputError
+from deepdigits.core.plain_values import fits, parameters
+from deepdigits.runs.trust import bundled_name, trusted_class
+
+
+def model_settings(
+    config: Mapping[str, Any], folder: Path, typed: Collection[str] = ()
+) -> dict[str, Any]:
+    """The net of a config in a run folder, as ``class_path`` and ``init_args``.
+
+    Args:
+        config: Content of the config.
+        folder: The run folder.
+        typed: Class paths that the user typed.
+
+    Raises:
+        InputError: The class is not trusted, or a setting is not a plain value that it takes.
+    """
+    model = section(config, "model", folder)
+    if unknown := model.keys() - {"class_path", "init_args"}:
+        raise refusal(folder, f"model.{min(map(str, unknown))}", "is not read from a run folder")
+    class_path = model.get("class_path")
+    if not isinstance(class_path, str):
+        raise refusal(folder, "model.class_path", f"is {str(class_path)[:40]}, expected a class")
+    net = trusted_class(class_path, folder, typed)
+    settings = section(model, "init_args", folder, "model.")
+    check_settings(settings, net, folder, "model")
+    name = bundled_name(class_path)
+    return {"class_path": f"deepdigits.{name}" if name else class_path, "init_args": settings}
+
+
+def data_settings(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of the data module in a config of a run folder, without ``data_dir``.
+
+    Args:
+        config: Content of the config.
+        folder: The run folder.
+
+    Raises:
+        InputError: A setting is unknown, or not a plain value of its type.
+    """
+    from deepdigits.data.augment import Augment
+    from deepdigits.data.module import DigitsDataModule  # loads Lightning
+
+    settings = section(config, "data", folder)
+    settings.pop("data_dir", None)  # a path outside the run
+    if "augment" in settings:
+        augment = section(settings, "augment", folder, "data.")
+        check_settings(augment, Augment, folder, "data.augment")
+    others = {key: value for key, value in settings.items() if key != "augment"}
+    check_settings(others, DigitsDataModule, folder, "data")
+    return settings
+
+
+def check_settings(settings: Mapping[str, Any], owner: type, folder: Path, name: str) -> None:
+    """Check that settings are plain values that the signature of a class takes.
+
+    Args:
+        settings: Arguments of the class.
+        owner: The class.
+        folder: The run folder.
+        name: Section of the settings, such as ``data.augment``.
+
+    Raises:
+        InputError: One of them is not.
+    """
+    known = parameters(owner)
+    for key, value in settings.items():
+        if key not in known:
+            raise refusal(folder, f"{name}.{key}", f"is no setting of {owner.__name__}")
+        if not fits(value, known[key]):
+            raise refusal(folder, f"{name}.{key}", f"is {_shown(value)}, expected a plain value")
+
+
+def section(config: Mapping[str, Any], name: str, folder: Path, prefix: str = "") -> dict[str, Any]:
+    """A copy of a section of a config; empty if it is missing.
+
+    Raises:
+        InputError: It is not a mapping.
+    """
+    content = config.get(name, {})
+    if not isinstance(content, Mapping):
+        raise refusal(folder, f"{prefix}{name}", f"is {_shown(content)}, expected a mapping")
+    return dict(content)
+
+
+def refusal(folder: Path, key: str, what: str) -> InputError:
+    """The error for a setting that is not taken from the config of a run folder."""
+    path = folder / "config.yaml"
+    return InputError(
+        f"{path}: {key} {what}; from a run folder only plain values are read: if you trust this "
+        f"file, pass it with -c {path} where the command takes configs"
+    )
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."

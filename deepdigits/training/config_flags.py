@@ -1,0 +1,81 @@
+"""The configs among command-line arguments, and what they and the flags set."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from deepdigits.core.errors import InputError
+from deepdigits.runs import config
+
+
+def config_values(args: Sequence[str]) -> Iterator[str]:
+    """The values of `-c`: paths, or YAML text."""
+    for word, following in pairwise([*args, ""]):
+        option, equals, value = word.partition("=")
+        if option in ("-c", "--config"):
+            yield value if equals else following
+
+
+def config_name(args: Sequence[str]) -> str | None:
+    """Name of the run: the stem of the first config file.
+
+    >>> config_name(["-c", "configs/cnn.yaml", "--config=configs/trainer/cpu.yaml"])
+    'cnn'
+    >>> config_name(["-c", "{trainer: {max_epochs: 1}}"])
+    """
+    first = next((word for word in config_values(args) if not is_text(word)), None)
+    return None if first is None else Path(first).stem
+
+
+def is_text(value: str) -> bool:
+    """Whether a value of `-c` is YAML text, not a path."""
+    return value.lstrip().startswith("{")
+
+
+def typed_strings(args: Sequence[str]) -> set[str]:
+    """The words and values of the arguments, and all strings in the configs among them."""
+    words = {word.partition("=")[2] or word for word in args}
+    return words.union(*(_strings(content) for content in _contents(args)))
+
+
+def typed_keys(args: Sequence[str]) -> set[str]:
+    """The dotted keys that the arguments set, and the groups of them below the sections.
+
+    >>> sorted(typed_keys(["-c", "{data: {val_size: 0}}", "--trainer.callbacks.class_path=A"]))
+    ['data.val_size', 'trainer.callbacks', 'trainer.callbacks.class_path']
+    """
+    flags = [word.partition("=")[0] for word in args if word.startswith("--")]
+    paths = [re.sub(r"^--|\+$", "", flag).split(".") for flag in flags]
+    paths += [path.split(".") for content in _contents(args) for path in _paths(content)]
+    keys = {".".join(path[:end]) for path in paths for end in range(2, len(path) + 1)}
+    return keys | {path[0] for path in paths if len(path) == 1}
+
+
+def _contents(args: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The configs among the arguments."""
+    for value in config_values(args):
+        try:
+            if is_text(value):
+                yield config.parse(value, "-c")
+            elif Path(value).is_file():
+                yield config.read(Path(value))
+        except (InputError, OSError, ValueError):
+            continue  # the parser will report the error
+
+
+def _paths(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(inner)
