@@ -97,9 +97,11 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
         args: The other arguments: classes that they name are trusted.
 
     Raises:
-        InputError: As `for_evaluation`; or the config sets something else that `args` do not set.
+        InputError: As `for_evaluation`; or the config sets something else that `args` do not set;
+            or a link in the run folder leads out of it.
     """
     content, folder = run.config, run.folder
+    _check_links(folder)
     known = {*_SECTIONS, *_OPTIONS, *_REPLACED, "model", "data"}
     if unknown := sorted(map(str, content.keys() - known)):
         raise found_config.refusal(folder, unknown[0], "is unknown")
@@ -129,6 +131,22 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
             file=sys.stderr,
         )
     return kept
+
+
+def _check_links(folder: Path) -> None:
+    """Check that no link leads the files of a resumed training out of its run folder.
+
+    A checkpoint may be a link: it is replaced by a file, and what it points to is not changed.
+
+    Raises:
+        InputError: A link does.
+    """
+    for path in folder.iterdir():
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"{path} is a link to {path.resolve()}, outside of the run: a training is resumed "
+                "in its own folder only; replace the link by a file, or copy the run"
+            )
 
 
 def _plain_settings(

@@ -12,6 +12,7 @@ from deepdigits import load
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.runs.bundled import publish
+from deepdigits.runs.resolve import resolve_run
 
 MLP = ["-c", str(CONFIGS / "mlp.yaml")]
 FEW = ["--trainer.limit_train_batches", "4", "--trainer.max_epochs", "2"]
@@ -35,6 +36,7 @@ BY_CONFIG = {
     "ensemble, as first": ["ensemble", RUN, "mlp"],
     "ensemble, as second": ["ensemble", "mlp", RUN],
 }
+RESUMING_BY_CONFIG = ("train --resume", "fit --resume")
 # These read two names from config.yaml: the net, one of the package's, and the dataset.
 BY_NAME = {
     "export": ["export", RUN, "--to", "safetensors"],
@@ -45,8 +47,13 @@ BY_NAME = {
     "python -m deepdigits.runs.bundled": _publish,
 }
 # The config is the user's own; only the checkpoint comes from elsewhere.
+# The settings in config.yaml are compared and printed; nothing is built.
+BY_SETTINGS = {
+    "compare": ["compare", RUN, "--format", "json"],
+    "Run.report in Python": lambda: resolve_run(RUN).report,
+}
 OWN_CONFIG = {"fit --ckpt_path": ["fit", *MLP, *FEW, "--ckpt_path", f"{RUN}/checkpoints/last.ckpt"]}
-RESUMING = ("train --resume", "fit --resume", *OWN_CONFIG)
+RESUMING = (*RESUMING_BY_CONFIG, *OWN_CONFIG)
 ENTRY_POINTS: dict[str, Any] = {**BY_CONFIG, **BY_NAME, **OWN_CONFIG}
 
 
@@ -71,7 +78,7 @@ def all_pairs(
 
 def open_run(entry: str, *more: str) -> Any:
     """Open the run through an entry point, with further flags."""
-    action = ENTRY_POINTS[entry]
+    action = {**ENTRY_POINTS, **BY_SETTINGS}[entry]
     return run([*action, *more]) if isinstance(action, list) else action()
 
 
