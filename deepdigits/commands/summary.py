@@ -6,6 +6,7 @@ from pathlib import Path
 from deepdigits.core import tables
 from deepdigits.core.files import display_path
 from deepdigits.metrics.report import Report
+from deepdigits.runs.trust import command_prefix
 from deepdigits.training.cli import DigitsCLI
 
 
@@ -39,8 +40,8 @@ def print_files(files: Mapping[str, Path | str | None]) -> None:
             print(f"{kind:<11} {display_path(path)}")
 
 
-def print_next_steps(folder: Path) -> None:
-    """Print what to do next with a run that was just trained."""
-    run = display_path(folder)
+def print_next_steps(folder: Path, net: type) -> None:
+    """Print what to do next with a run of a net that was just trained."""
+    command = f"{command_prefix(net)}deepdigits report {display_path(folder)}"
     print(f"\ndashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
-    print(f"more        deepdigits report {run} --split train")
+    print(f"more        {command} --split train")

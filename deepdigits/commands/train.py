@@ -59,7 +59,7 @@ def main(args: Sequence[str]) -> DigitsCLI:
     cli = execute("train", args)
     summary.print_evaluation(cli)
     if files := cli.report_writer.files:
-        summary.print_next_steps(files["report"].parent)
+        summary.print_next_steps(files["report"].parent, type(cli.model))
     return cli
 
 

@@ -69,7 +69,8 @@ def is_harmless(text: str) -> bool:
     (True, False, False)
     """
     parts = text.replace("\\", "/").split("/")
-    outside = text.startswith(("/", "~", "\\")) or ".." in parts or text[1:2] == ":"
+    drive = text[:1].isalpha() and text[1:2] == ":"
+    outside = text.startswith(("/", "~", "\\")) or ".." in parts or drive
     return text.isprintable() and not outside and "://" not in text and "$" not in text
 
 

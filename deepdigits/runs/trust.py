@@ -56,6 +56,11 @@ def trusted_class(class_path: str, folder: Path, typed: Collection[str] = ()) ->
     )
 
 
+def command_prefix(net: type) -> str:
+    """What to type before a command that opens a run of a net: nothing for a bundled one."""
+    return "" if _is_ours(net) else f"{VARIABLE}={net.__module__} "
+
+
 def _import(class_path: str, folder: Path) -> type:
     module, _, name = class_path.rpartition(".")
     try:

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from deepdigits.core.errors import Interrupted
 from deepdigits.core.files import display_path
+from deepdigits.runs.trust import command_prefix
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint, validates_next
 from deepdigits.training.lightning_compat import replace_signal_handlers
 
@@ -134,7 +135,8 @@ class GracefulShutdown(Callback):
         line = f"stopped by {signal.Signals(self.signum).name} {when}"
         if trainer is not None and self.last_checkpoint is not None and trainer.log_dir:
             run = display_path(trainer.log_dir)
-            line += f"; resume with: deepdigits {self.verb} --resume {run}"
+            command = f"{command_prefix(type(trainer.lightning_module))}deepdigits {self.verb}"
+            line += f"; resume with: {command} --resume {run}"
         raise Interrupted(self.signum, line)
 
     def _install_handlers(self) -> None:
