@@ -21,6 +21,7 @@ from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.agreement import Disagreement, disagreement
 from deepdigits.metrics.report import Report
 from deepdigits.runs import evaluation
+from deepdigits.runs.finished import check_trained
 from deepdigits.runs.report import read_training
 from deepdigits.runs.resolve import LOGS, RUN_HELP, resolve_run, run_argument
 from deepdigits.runs.run import Run
@@ -63,13 +64,18 @@ def ensemble(
         logs: The folder of all runs.
 
     Raises:
-        InputError: A run does not exist, there are fewer than two, or their images differ.
+        InputError: A run does not exist or is unfinished, there are fewer than two, or their images
+            differ.
     """
     names = [run_argument(run) for run in runs]
     if len(names) < 2:
         raise InputError("an ensemble needs two runs or more: deepdigits ensemble RUN RUN ...")
     if len(set(names)) < len(names):
         raise InputError("a run is named twice: name each run once")
+    for run in map(resolve_run, names):
+        # A checkpoint may be named before its training has ended.
+        if run.chosen is None and not run.is_bundled:
+            check_trained(run.folder)
     members = {member: predict(member, split) for member in names}
     first = members[names[0]]
     for member, prediction in members.items():

@@ -128,10 +128,13 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
     """Write the file and its model card, verified; returns the checks of each file."""
     from deepdigits.exporters import card, formats, runtimes, verify  # here, as they load torch
     from deepdigits.exporters.quantization import measure_quantization
+    from deepdigits.runs.finished import check_report
     from deepdigits.runs.model import build_model, read_model, write_weights
+    from deepdigits.runs.report import read_report
 
     state, info = read_model(run)
     net = build_model(state, info, run.checkpoint)
+    check_report(run.folder, run.checkpoint, read_report(run.folder) or {})  # the card passes it on
     images, labels = verify.test_digits(info.report.get("dataset", "mnist"))
     expected = runtimes.logits(net, images)
     path = folder / f"{run.name}{SUFFIXES[to]}"

@@ -19,7 +19,8 @@ from deepdigits.comparison.results import Result, read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.core.locks import exclusive_lock
+from deepdigits.core.locks import exclusive_lock, sole_lock
+from deepdigits.runs.finished import is_trained
 from deepdigits.runs.run import Run
 
 # `repeat` sets the first two itself; a checkpoint would make all seeds continue one training.
@@ -161,10 +162,16 @@ def _train(
 ) -> Result:
     """Train and test one seed; an unfinished run in its folder is moved aside first.
 
+    A run that was trained to its end, but not tested, is only tested.
+
     Raises:
-        InputError: The run fails, or writes no report.
+        InputError: The run fails, or writes no report; or another training runs in its folder.
     """
     if folder.exists():
+        with sole_lock(folder):  # raises if a training of this seed is running
+            result = _test(folder, config, args, lock) if is_trained(folder) else None
+        if result is not None:
+            return result
         kept = _move_aside(folder)
         print(f"{folder} is unfinished: it is trained again; the old one is {kept}", flush=True)
     print(f"seed {seed}: {folder}", flush=True)
@@ -179,6 +186,15 @@ def _train(
             "finished seeds are kept"
         )
     return result
+
+
+def _test(
+    folder: Path, config: dict[str, Any], args: Sequence[str], lock: Sequence[int]
+) -> Result | None:
+    """Test a trained seed; None if it cannot be tested."""
+    print(f"{folder} is trained, but not tested: it is tested now", flush=True)
+    code = _start(["test", f"--ckpt_path={folder}", *args], lock)
+    return None if code else _finished(folder, config)
 
 
 def _start(args: Sequence[str], lock: Sequence[int]) -> int:

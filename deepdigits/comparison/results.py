@@ -10,6 +10,7 @@ from typing import Any
 from deepdigits.comparison.settings import settings
 from deepdigits.core.errors import InputError
 from deepdigits.runs.bundled import output_folder
+from deepdigits.runs.finished import check_finished, check_report
 from deepdigits.runs.predictions import of_split
 from deepdigits.runs.report import read_report
 from deepdigits.runs.resolve import LOGS, resolve_run
@@ -85,6 +86,10 @@ def read(run: Run, split: str = "test") -> Result:
         raise InputError(
             f"{run.folder} has no {name}: its training has not finished, or it was not tested"
         )
+    if split != "test":
+        check_report(run.folder, run.found_checkpoint, report)
+    elif "members" not in report and not run.is_bundled:
+        check_finished(run.folder, run.found_checkpoint)
     members = report.get("members")  # only an ensemble has members; it has no config
     config = run.config if members is None else {"members": members}
     seed = config.get("seed_everything")

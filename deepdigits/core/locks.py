@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from deepdigits.core.errors import DISK, InputError
 
@@ -13,6 +13,7 @@ try:
 except ImportError:  # Windows has no fcntl
     fcntl = None  # type: ignore[assignment]
 
+LOCK = ".lock"  # the file of a lock, in its folder
 # A file where a folder is needed, or the other way round.
 _WRONG_KIND = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
@@ -35,12 +36,36 @@ def locked(folder: Path, advice: str) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with FileLock(folder / LOCK):
             yield
     except OSError as error:
         if error.errno not in DISK and not isinstance(error, _WRONG_KIND):
             raise
         raise InputError(f"{folder} cannot be written ({error.strerror}): {advice}") from error
+
+
+@contextmanager
+def sole_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run folder within the block; a second process does not wait.
+
+    Args:
+        folder: The run folder. Its lock is the file ``.lock``; the lock of a process that was
+            killed is free.
+
+    Raises:
+        InputError: Another process holds the lock.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(
+            f"another training is running in {folder}: wait for its end, or train in another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

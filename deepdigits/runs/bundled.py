@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
+from deepdigits.runs.finished import CHECKPOINT_SUM, check_report, sha256
 from deepdigits.runs.json_files import write_json
-from deepdigits.runs.report import TRAINING, read_training
+from deepdigits.runs.report import TRAINING, read_report, read_training
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.runs.run import PRETRAINED, WEIGHTS, Run
 
@@ -54,6 +55,7 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
     source = resolve_run(run) if isinstance(run, str) else run
     state, info = read_model(source)
     build_model(state, info, source.checkpoint)  # checks that the weights fit
+    check_report(source.folder, source.checkpoint, read_report(source.folder) or {})
     if not info.report:
         raise InputError(
             f"run {source.folder} has no report.json: test it first, with `deepdigits report`"
@@ -63,7 +65,8 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
     path = target.folder / WEIGHTS
     write_weights(source, path)
     shutil.copyfile(source.config_file, target.config_file)
-    write_json(target.folder / "report.json", {**info.report, "checkpoint": WEIGHTS})
+    checkpoint = {"checkpoint": WEIGHTS, CHECKPOINT_SUM: sha256(path)}
+    write_json(target.folder / "report.json", {**info.report, **checkpoint})
     write_json(target.folder / TRAINING, read_training(source.folder))
     predictions = source.folder / "predictions.npz"
     if predictions.is_file():

@@ -25,10 +25,10 @@ def write(
     labels: Tensor,
     probabilities: Tensor,
 ) -> dict[str, Path]:
-    """Write report.json, report.md, predictions.npz, confusion.png and mistakes.png.
+    """Write predictions.npz, confusion.png, mistakes.png, report.md and, last, report.json.
 
-    Each file is written whole or not at all. The files of another split than test have its name in
-    theirs, such as ``report-val.json``.
+    Each file is written whole or not at all; where there is a report.json, the others are there.
+    The files of another split than test have its name in theirs, such as ``report-val.json``.
 
     Args:
         run: The run whose folder gets the files.
@@ -42,16 +42,16 @@ def write(
         Path of ``report``, ``confusion`` and ``mistakes``.
     """
     dataset, split = facts["dataset"], facts["split"]
-    path = write_json(run.folder / of_split("report.json", split), report.to_dict() | dict(facts))
-    heading = f"# {dataset}, {split}: {report.accuracy:.2%} right\n\n"
-    write_text(run.folder / of_split("report.md", split), f"{heading}{report.to_markdown()}\n")
+    folder, files = run.folder, {"report": run.folder / of_split("report.json", split)}
     confidences, predicted = probabilities.max(dim=1)
-    predictions.write(run.folder, split, predicted.numpy(), labels.numpy())
-    files = {"report": path}
+    predictions.write(folder, split, predicted.numpy(), labels.numpy())
     for kind, figure in (
         ("confusion", confusion_matrix(report)),
         ("mistakes", mistakes(images, labels, predicted, confidences, report.class_names)),
     ):
-        files[kind] = run.folder / of_split(f"{kind}.png", split)
+        files[kind] = folder / of_split(f"{kind}.png", split)
         save_figure(figure, files[kind])
+    heading = f"# {dataset}, {split}: {report.accuracy:.2%} right\n\n"
+    write_text(folder / of_split("report.md", split), f"{heading}{report.to_markdown()}\n")
+    write_json(files["report"], report.to_dict() | dict(facts))
     return files

@@ -12,6 +12,7 @@ from deepdigits.core.errors import InputError, one_line
 from deepdigits.data.registry import DATASETS
 from deepdigits.models import CNN, MLP
 from deepdigits.runs import checkpoint, config, weights
+from deepdigits.runs.finished import is_of_other_weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
 from deepdigits.runs.run import Run
@@ -46,13 +47,14 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
             f"checkpoint {run.checkpoint} is of another net: it has unknown weights {unknown[0]} "
             f"({len(unknown)} in all)"
         )
+    report = read_report(run.folder) or {}
     known = inspect.signature(NET_CLASSES[net]).parameters  # the other settings are of the training
     info = ModelInfo(
         net=net,
         settings={key: value for key, value in settings.items() if key in known},
         data={key: run_config["data"][key] for key in SPLIT if key in run_config["data"]},
         class_names=_class_names(run_config, run),
-        report=read_report(run.folder) or {},
+        report={} if is_of_other_weights(run.checkpoint, report) else report,
     )
     return {key.removeprefix("net."): value for key, value in state.items()}, info
 

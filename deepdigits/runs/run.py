@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from deepdigits.core.errors import InputError
 from deepdigits.runs import config
 from deepdigits.runs.curves import read_curves
+from deepdigits.runs.finished import check_report
 from deepdigits.runs.report import read_report
 
 if TYPE_CHECKING:
@@ -73,14 +74,19 @@ class Run:
         Raises:
             InputError: The run has none of them.
         """
-        best, last = (self.folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
-        for path in (self.chosen, best, last, self.folder / WEIGHTS):
-            if path is not None and path.is_file():
-                return path
+        if (path := self.found_checkpoint) is not None:
+            return path
         raise InputError(
-            f"run {self.folder} has no checkpoint in {best.parent}: train it first, or name "
-            "another run"
+            f"run {self.folder} has no checkpoint in {self.folder / 'checkpoints'}: train it "
+            "first, or name another run"
         )
+
+    @property
+    def found_checkpoint(self) -> Path | None:
+        """As `checkpoint`; None if the run has none, such as a published result."""
+        best, last = (self.folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
+        candidates = (self.chosen, best, last, self.folder / WEIGHTS)
+        return next((path for path in candidates if path is not None and path.is_file()), None)
 
     @property
     def last_checkpoint(self) -> Path:
@@ -116,7 +122,7 @@ class Run:
         """The report on the test images.
 
         Raises:
-            InputError: The run was not tested yet, or its report is damaged.
+            InputError: The run was not tested yet, or its report is damaged or of other weights.
         """
         from deepdigits.metrics.report import Report  # loads torch: only here
 
@@ -126,6 +132,7 @@ class Run:
                 f"run {self.folder} has no report.json: `deepdigits report {self.folder}`, or in "
                 "Python deepdigits.evaluate(run), writes it"
             )
+        check_report(self.folder, self.found_checkpoint, content)
         return Report.from_dict(content)
 
     @property

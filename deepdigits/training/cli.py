@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.run_folder import sole_training
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 
@@ -113,7 +115,7 @@ class DigitsCLI(LightningCLI):
         directory; the saved config keeps the folder as typed.
         """
         folder = self.config.logger.save_dir
-        self.config.logger.save_dir = os.path.abspath(os.path.join(self.working_directory, folder))
+        self.config.logger.save_dir = self._absolute_save_dir()
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
@@ -173,6 +175,13 @@ class DigitsCLI(LightningCLI):
             self.model, self.datamodule, ckpt_path=best, verbose=False, weights_only=True
         )
 
+    def run_folder_lock(self) -> AbstractContextManager[None]:
+        """A context in which no other training writes into the run folder of this one."""
+        if self.stage != "fit" or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return nullcontext()
+        logger = {**self.config.logger.as_dict(), "save_dir": self._absolute_save_dir()}
+        return sole_training(self.trainer, logger)
+
     @property
     def run_folder(self) -> Path | None:
         """The folder that a fit writes to; None for a dry run."""
@@ -183,6 +192,10 @@ class DigitsCLI(LightningCLI):
     def report_writer(self) -> ReportWriter:
         """The callback that holds the report and the files of an evaluation."""
         return next(c for c in self.trainer.callbacks if isinstance(c, ReportWriter))  # type: ignore[attr-defined]
+
+    def _absolute_save_dir(self) -> str:
+        folder = os.path.join(self.working_directory, self.config.logger.save_dir)
+        return os.path.abspath(folder)
 
     def _common_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
         """The callbacks of every stage."""

@@ -50,10 +50,11 @@ def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> Di
                 "this training leaves no run folder: leave out trainer.fast_dev_run and "
                 "trainer.logger"
             )
-        cli.run()
-        shutdown.check()
-        if command == "train":
-            cli.test_best()
+        with cli.run_folder_lock():
+            cli.run()
+            shutdown.check()
+            if command == "train":
+                cli.test_best()
         return cli
 
 

@@ -1,5 +1,6 @@
 """``deepdigits repeat``: all seeds, each once, also after a kill."""
 
+import json
 import os
 import signal
 import statistics
@@ -16,6 +17,7 @@ from deepdigits.__main__ import run
 from deepdigits.commands import repeat
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.locks import sole_lock
 from deepdigits.training.execution import resolve_config
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -36,8 +38,12 @@ def trained(monkeypatch, tiny_digits):
     seeds = []
 
     def start(args, lock):
-        seeds.append(int(args[args.index("--seed_everything") + 1]))
-        run(args)
+        if args[0] == "train":
+            seeds.append(int(args[args.index("--seed_everything") + 1]))
+        try:
+            run(args)
+        except InputError:
+            return 2
         return 0
 
     monkeypatch.setattr(repeat, "_start", start)
@@ -64,23 +70,64 @@ def test_a_second_call_runs_only_what_is_missing(trained, capsys):
     }
 
 
-@pytest.mark.parametrize("half", ["no report", "damaged report", "damaged config"])
-def test_a_half_run_is_moved_aside_and_run_anew(trained, capsys, half):
+def damage(path):
+    path.write_text(path.read_text()[:100] + "{")
+
+
+def killed_in_training(folder):
+    """As after `report` on a seed that was killed in its training."""
+    (folder / "training.json").unlink()
+    (folder / "finished.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [killed_in_training, lambda folder: damage(folder / "config.yaml")],
+    ids=["killed in training", "damaged config"],
+)
+def test_an_unfinished_run_is_moved_aside_and_run_anew(trained, capsys, stop):
     repeat.main([*TINY, "--seeds", "1"])
     first = capsys.readouterr().out.splitlines()
-    report, config = RUNS / "seed_0/report.json", RUNS / "seed_0/config.yaml"
-    if half == "no report":
-        report.unlink()
-    else:
-        damaged = report if half == "damaged report" else config
-        damaged.write_text(damaged.read_text()[:100] + "{")
     for number in range(2):  # twice: the second does not overwrite what the first has moved
+        stop(RUNS / "seed_0")
         (RUNS / "seed_0/mine.txt").write_text(str(number))
         repeat.main([*TINY, "--seeds", "1"])
         assert (RUNS / f".unfinished/seed_0-{number}/mine.txt").read_text() == str(number)
-        (RUNS / "seed_0/report.json").rename(RUNS / "seed_0/report.part")
     assert trained == [0, 0, 0]
     assert capsys.readouterr().out.splitlines()[-4:] == first[-4:]
+
+
+def of_other_weights(folder):
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps(report | {"checkpoint_sha256": "0" * 64}))
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda folder: (folder / "finished.json").unlink(),
+        lambda folder: (folder / "report.json").unlink(),
+        lambda folder: damage(folder / "report.json"),
+        of_other_weights,
+    ],
+    ids=["no marker", "no report", "damaged report", "report of other weights"],
+)
+def test_a_trained_run_is_only_tested_again(trained, capsys, stop):
+    repeat.main([*TINY, "--seeds", "1"])
+    first = capsys.readouterr().out.splitlines()
+    stop(RUNS / "seed_0")
+    (RUNS / "seed_0/confusion.png").unlink()
+    repeat.main([*TINY, "--seeds", "1"])
+    assert trained == [0]
+    assert (RUNS / "seed_0/confusion.png").is_file()
+    assert capsys.readouterr().out.splitlines()[-4:] == first[-4:]
+
+
+def test_a_seed_that_is_being_trained_is_left_alone(trained):
+    (RUNS / "seed_0").mkdir(parents=True)
+    with sole_lock(RUNS / "seed_0"), pytest.raises(InputError, match="another training is running"):
+        repeat.main([*TINY, "--seeds", "1"])
+    assert trained == []
 
 
 def test_other_settings_than_those_of_finished_seeds_are_refused(trained, capsys):

@@ -1,6 +1,7 @@
 """Changes to a downloaded run folder, as an attacker or a broken disk would make them."""
 
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
+
+from deepdigits.runs.finished import CHECKPOINT_SUM, mark_finished, sha256
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RUN = "downloaded"
@@ -53,12 +56,22 @@ def edit_checkpoints(change: Callable[[Content], object]) -> None:
         content = torch.load(path, weights_only=True)
         change(content)
         torch.save(content, path)
+    _update_sums()
 
 
 def replace_checkpoints(change: Callable[[bytes], bytes]) -> None:
     """Replace the bytes of the run's checkpoints."""
     for path in Path(RUN, "checkpoints").glob("*.ckpt"):
         path.write_bytes(change(path.read_bytes()))
+    _update_sums()
+
+
+def _update_sums() -> None:
+    """Make report.json and finished.json agree with the files, as an attacker would."""
+    path, best = Path(RUN, "report.json"), Path(RUN, "checkpoints", "best.ckpt")
+    report = json.loads(path.read_text())
+    path.write_text(json.dumps(report | {CHECKPOINT_SUM: sha256(best)}))
+    mark_finished(Path(RUN))
 
 
 def zip_bomb() -> bytes:

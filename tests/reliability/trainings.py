@@ -15,7 +15,7 @@ TRAIN += ["--trainer.max_epochs", str(EPOCHS), "--trainer.limit_train_batches", 
 TRAIN += ["--last_checkpoint.every_n_steps", "3", "--logger.version", "a"]
 TRAIN += ["--trainer.enable_progress_bar", "false"]
 RESUME = ["train", "--resume", str(RUN)]
-TIMES = ("training_seconds", "git_commit")
+TIMES = ("training_seconds", "git_commit", "checkpoint_sha256")
 
 
 def weights(folder: Path, name: str = "last.ckpt") -> dict[str, Tensor]:

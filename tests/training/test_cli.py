@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("blank_figures")
 CONFIGS = Path(__file__).parents[2] / "configs"
 MLP, CNN, DEBUG = (str(CONFIGS / name) for name in ("mlp.yaml", "cnn.yaml", "trainer/debug.yaml"))
 REFERENCE = Path(__file__).parents[1] / "reference" / "seed_cnn_performance.json"
-TIMES = {"training_seconds", "git_commit"}
+TIMES = {"training_seconds", "git_commit", "checkpoint_sha256"}
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,7 @@ def test_killed_run_resumes_to_the_same_weights_curves_and_report():
     ]
     for report in reports:
         assert report.pop("training_seconds") > 0
+        assert len(report.pop("checkpoint_sha256")) == 64  # the checkpoint has the seconds in it
     assert reports[0] == reports[1]
 
     curves = []

@@ -1,5 +1,6 @@
 """Save ``last.ckpt`` for resuming, after each epoch and within it."""
 
+import shutil
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -9,6 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from typing_extensions import override
 
+from deepdigits.core.files import atomic_path
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.lightning_compat import mark_updated
 
@@ -103,10 +105,16 @@ class LastCheckpoint(Checkpoint):
         self.save(trainer, FINISHED if is_over(trainer) else NAME)
 
     @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         path = _folder(trainer) / FINISHED
-        if trainer.is_global_zero and path.is_file():
+        if path.is_file():
             path.replace(path.with_name(NAME))
+        elif trainer.ckpt_path and not self.saved and not path.with_name(NAME).exists():
+            # Resumed after its last epoch, from the best checkpoint: nothing was trained.
+            with atomic_path(path.with_name(NAME)) as part:
+                shutil.copyfile(trainer.ckpt_path, part)
 
     def save(self, trainer: Trainer, name: str = NAME) -> Path:
         """Save a checkpoint now, at the end of a batch or an epoch."""

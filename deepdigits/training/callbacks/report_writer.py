@@ -19,6 +19,7 @@ from deepdigits.plots.training import learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.curves import write_curves
+from deepdigits.runs.finished import CHECKPOINT_SUM, mark_finished, mark_started, sha256, unmark
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
@@ -58,6 +59,12 @@ class ReportWriter(Callback):
         self._seconds = float(state_dict["seconds"])
 
     @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        run = run_folder(trainer)
+        if run is not None and trainer.is_global_zero:
+            mark_started(run.folder)
+
+    @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # The training time excludes the loading of the data.
         self._started = monotonic()
@@ -67,7 +74,8 @@ class ReportWriter(Callback):
         self._add_to_history(trainer, pl_module, "train")
 
     @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not on_train_end: it is not called if a run is resumed after its last epoch.
         self._seconds, self._started = self._seconds_so_far(), None
         run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
@@ -129,13 +137,17 @@ class ReportWriter(Callback):
         run = run_folder(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        checkpoint = {"checkpoint": _relative(trainer.ckpt_path, run.folder)}
-        source = {"dataset": data.dataset_name, "split": split} | checkpoint
+        source: dict[str, Any] = {"dataset": data.dataset_name, "split": split}
+        source |= _checkpoint_facts(trainer.ckpt_path, run.folder)
         facts = source | read_training(run.folder)
         target = Run(output_folder(run))
         target.folder.mkdir(parents=True, exist_ok=True)
+        if split == "test":
+            unmark(target.folder)
         images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
         self.files |= evaluation.write(target, self.report, facts, images, labels, probabilities)
+        if split == "test":
+            mark_finished(target.folder)
 
     def _seconds_so_far(self) -> float:
         running = 0.0 if self._started is None else monotonic() - self._started
@@ -172,9 +184,11 @@ def run_folder(trainer: Trainer) -> Run | None:
     return None
 
 
-def _relative(path: Any, folder: Path) -> str | None:
+def _checkpoint_facts(path: Any, folder: Path) -> dict[str, str | None]:
+    """The checkpoint that was evaluated: its path in the run folder, and its SHA-256."""
     if not path:
-        return None
+        return {"checkpoint": None, CHECKPOINT_SUM: None}
     resolved = Path(path).resolve()
     inside = resolved.is_relative_to(folder.resolve())
-    return str(resolved.relative_to(folder.resolve()) if inside else resolved)
+    shown = resolved.relative_to(folder.resolve()) if inside else resolved
+    return {"checkpoint": str(shown), CHECKPOINT_SUM: sha256(resolved)}
