@@ -14,11 +14,11 @@ CONTEXT = multiprocessing.get_context("forkserver")
 ROOT = Path(__file__).parents[2]
 
 
-def start(args: list[str], folder: Path, **environment: str) -> BaseProcess:
-    """Start a command line in a folder; its output goes into output.txt there."""
+def start(args: list[str], folder: Path, to: str = "output.txt", **environment: str) -> BaseProcess:
+    """Start a command line in a folder; its output goes into a file there."""
     CONTEXT.set_forkserver_preload(["deepdigits.training.cli", "matplotlib.pyplot", "shell"])
     environment = {"DEEPDIGITS_DATA": os.environ["DEEPDIGITS_DATA"]} | environment
-    process = CONTEXT.Process(target=_main, args=(args, str(folder), environment))
+    process = CONTEXT.Process(target=_main, args=(args, str(folder), to, environment))
     process.start()
     return process
 
@@ -36,10 +36,10 @@ def output(folder: Path) -> str:
     return (folder / "output.txt").read_text()
 
 
-def _main(args: list[str], folder: str, environment: dict[str, str]) -> None:
+def _main(args: list[str], folder: str, to: str, environment: dict[str, str]) -> None:
     os.chdir(folder)
     os.environ.update(environment)
-    sink = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    sink = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with stderr
