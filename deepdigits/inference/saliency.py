@@ -34,9 +34,11 @@ def occlusion(net: nn.Module, image: Tensor, label: int, patch: int = 6, step: i
     covers = torch.zeros(len(places), IMAGE_SIZE, IMAGE_SIZE)
     for cover, (top, left) in zip(covers, places, strict=True):
         cover[top : top + patch, left : left + patch] = 1
-    images = torch.cat([image[None], image * (1 - covers)]).unsqueeze(1)
+    changes = (image * covers).flatten(1).any(dim=1)  # a square without ink covers nothing
+    images = torch.cat([image[None], image * (1 - covers[changes])]).unsqueeze(1)
     with torch.inference_mode():
         scores = net(images).log_softmax(dim=1)[:, label]
-    drops = scores[0] - scores[1:]
+        drops = torch.zeros(len(places))
+        drops[changes] = scores[0] - scores[1:]
     summed: Tensor = (drops[:, None, None] * covers).sum(dim=0)
     return summed / covers.sum(dim=0)
