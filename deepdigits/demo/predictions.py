@@ -119,10 +119,10 @@ def _prediction(crop: Crop, probs: Tensor, reader: DigitReader) -> Json:
     saliency = saliency / saliency.abs().max().clamp(min=1e-6)
     return {
         "name": reader.name,
-        "probabilities": [round(float(p), 5) for p in probs],
+        "probabilities": [round(p, 5) for p in probs.tolist()],
         "text": reader.class_names[best],
         "best": best,
-        "saliency": [round(float(value), 3) for value in saliency.flatten()],
+        "saliency": [round(value, 3) for value in saliency.flatten().tolist()],
     }
 
 
