@@ -27,8 +27,10 @@ class LimitedConnection(H11Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the rest of a request has not arrived yet."""
-        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        """Whether a part of a request is missing, or answers are not read."""
+        if self.cycle is None or self.flow.write_paused:
+            return True
+        return self.cycle.response_complete or self.cycle.more_body
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

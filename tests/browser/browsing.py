@@ -31,11 +31,11 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def started_browser() -> Iterator[Browser]:
+def started_browser(*options: str) -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # tests skip themselves where it is missing
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=list(OPTIONS))
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*OPTIONS, *options])
         yield browser
         browser.close()
 

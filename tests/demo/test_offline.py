@@ -1,4 +1,4 @@
-"""The server of the page uses no network: a guard in its process checks every connection."""
+"""The server of the page uses no network and no disk: a guard in its process checks each call."""
 
 import json
 import subprocess
@@ -11,10 +11,11 @@ pytest.importorskip("uvicorn", reason="pip install 'deepdigits[demo]'")
 # An audit hook is called before each system call, from any thread and library, and cannot be
 # removed. If it raises, the call is refused.
 GUARDED = """
-import io, json, sys
+import io, json, os, sys
 from ipaddress import ip_address
 
-outside, inside = [], []
+outside, inside, written = [], [], []
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 def here(host):
     if host in (None, "", "localhost") or isinstance(host, int):
@@ -25,6 +26,9 @@ def here(host):
         return False
 
 def guard(event, args):
+    if event == "open" and args[2] & WRITES or event in ("os.mkdir", "os.rename", "shutil.move"):
+        written.append(str(args[0]))
+        return
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
         address = args[1]
         if not isinstance(address, tuple):
@@ -58,7 +62,15 @@ content = io.BytesIO()
 page.save(content, "PNG")
 for path in ("/", "/page/page.js", "/page/page.css"):
     get(path)
+written.clear()
 result = json.loads(get("/api/predict", content.getvalue(), "image/png"))
+try:
+    get("/gradio_api/upload", bytes(20_000_000), "multipart/form-data; boundary=x")
+except OSError:
+    pass  # refused
+by_request = list(written)
+open(os.devnull, "w").close()  # a test of the guard itself
+assert written == [*by_request, os.devnull]
 mistakes = json.loads(get("/api/mistakes", b'{"net": 0}'))
 before = list(outside)
 for name in ("example.org", "192.0.2.1"):  # at last a test of the guard itself
@@ -67,7 +79,7 @@ for name in ("example.org", "192.0.2.1"):  # at last a test of the guard itself
     except OSError:
         pass
 print(json.dumps({
-    "outside": before, "guard": outside[len(before):], "inside": inside,
+    "outside": before, "written": by_request, "guard": outside[len(before):], "inside": inside,
     "text": [net["text"] for net in result["nets"]], "mistakes": len(mistakes),
 }))
 """
@@ -78,7 +90,7 @@ def test_no_other_host_is_called_from_start_to_prediction(data_folder) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["outside"] == []
+    assert result["outside"] == [] and result["written"] == []
     assert ["socket.bind", "127.0.0.1"] in result["inside"]
     assert {host for event, host in result["inside"] if event == "socket.bind"} == {"127.0.0.1"}
     assert result["text"] == ["1", "1"] and result["mistakes"] > 0  # the server works

@@ -1,0 +1,93 @@
+"""Pages of other sites attack the page to draw on, in a real browser."""
+
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from browsing import chromium, started_browser
+from page_client import PageClient, served
+
+pytestmark = pytest.mark.browser
+guard = pytest.importorskip("deepdigits.demo.guard", reason="pip install 'deepdigits[demo]'")
+
+ATTACKS = Path(__file__).with_name("hostile_page.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def hostile_browser() -> Iterator[Any]:
+    """A browser that finds evil.example on this machine."""
+    pytest.importorskip("playwright", reason="playwright is not installed: make setup")
+    if chromium() is None:
+        pytest.skip("no chromium here: apt-get install chromium")
+    with started_browser("--host-resolver-rules=MAP evil.example 127.0.0.1") as browser:
+        yield browser
+
+
+@pytest.fixture
+def hostile_port(tmp_path: Path) -> Iterator[int]:
+    """A server with an empty page."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>hostile</title><body>")
+    handler = partial(Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
+    """Method, path, and whether it was let through, of each request of another site."""
+    recorded = []
+    check = guard.reason_to_refuse
+
+    def record(scope: dict[str, Any]) -> str | None:
+        line = check(scope)
+        if dict(scope["headers"]).get(b"sec-fetch-site") != b"same-origin" or line is not None:
+            recorded.append((scope["method"], scope["path"], line is None))
+        return line
+
+    monkeypatch.setattr(guard, "reason_to_refuse", record)
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def target(data_folder: Path) -> PageClient:
+    return served()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "evil.example"])
+def test_page_of_another_site_calls_and_reads_nothing(
+    name: str, hostile_browser, hostile_port: int, target: PageClient, requests
+) -> None:
+    page = hostile_browser.new_page()
+    page.goto(f"http://{name}:{hostile_port}/")
+    read = page.evaluate(ATTACKS, f"http://{target.host}/")
+    page.context.close()
+    assert len(read) == 18 and {what for what, text in read.items() if text} == set()
+    through = {(method, path) for method, path, is_through in requests if is_through}
+    assert through == {("GET", "/")}  # the window that it opened, and cannot read
+    refused = {path for _, path, is_through in requests if not is_through}
+    assert {"/", "/api/nets", "/api/predict", "/gradio_api/upload", "/page/page.js"} <= refused
+
+
+def test_name_of_another_site_for_this_machine_shows_nothing(
+    hostile_browser, target: PageClient, requests
+) -> None:
+    """What DNS rebinding leads to: for the browser, the page and the attacker are one site."""
+    page = hostile_browser.new_page()
+    answer = page.goto(f"http://evil.example:{target.port}/")
+    assert answer.status == 403 and "deepdigits" not in page.title()
+    posted = """async () => (await fetch("/api/nets", { method: "POST", body: "{}",
+        headers: { "Content-Type": "application/json" } })).status"""
+    assert page.evaluate(posted) == 403
+    assert not any(is_through for _, _, is_through in requests)
+    page.context.close()
