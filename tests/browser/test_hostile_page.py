@@ -44,18 +44,21 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
-    """Method, path, and whether it was let through, of each request of another site."""
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
+    """Method, path and status of each request that another site has sent."""
     recorded = []
-    check = guard.reason_to_refuse
+    answer = guard.Guard.__call__
 
-    def record(scope: dict[str, Any]) -> str | None:
-        line = check(scope)
-        if dict(scope["headers"]).get(b"sec-fetch-site") != b"same-origin" or line is not None:
-            recorded.append((scope["method"], scope["path"], line is None))
-        return line
+    async def record(self: Any, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        async def send_and_record(message: dict[str, Any]) -> None:
+            site = dict(scope["headers"]).get(b"sec-fetch-site")
+            if message["type"] == "http.response.start" and site != b"same-origin":
+                recorded.append((scope["method"], scope["path"], message["status"]))
+            await send(message)
 
-    monkeypatch.setattr(guard, "reason_to_refuse", record)
+        await answer(self, scope, receive, send_and_record)
+
+    monkeypatch.setattr(guard.Guard, "__call__", record)
     return recorded
 
 
@@ -73,9 +76,9 @@ def test_page_of_another_site_calls_and_reads_nothing(
     read = page.evaluate(ATTACKS, f"http://{target.host}/")
     page.context.close()
     assert len(read) == 18 and {what for what, text in read.items() if text} == set()
-    through = {(method, path) for method, path, is_through in requests if is_through}
+    through = {(method, path) for method, path, status in requests if status != 403}
     assert through == {("GET", "/")}  # the window that it opened, and cannot read
-    refused = {path for _, path, is_through in requests if not is_through}
+    refused = {path for _, path, status in requests if status == 403}
     assert {"/", "/api/nets", "/api/predict", "/gradio_api/upload", "/page/page.js"} <= refused
 
 
@@ -89,5 +92,5 @@ def test_name_of_another_site_for_this_machine_shows_nothing(
     posted = """async () => (await fetch("/api/nets", { method: "POST", body: "{}",
         headers: { "Content-Type": "application/json" } })).status"""
     assert page.evaluate(posted) == 403
-    assert not any(is_through for _, _, is_through in requests)
+    assert {status for _, _, status in requests} == {403}
     page.context.close()

@@ -15,6 +15,8 @@ from deepdigits.core.errors import InputError
 
 server = pytest.importorskip("deepdigits.demo.server", reason="pip install 'deepdigits[demo]'")
 
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
 
 @pytest.fixture(scope="module")
 def page(data_folder) -> PageClient:
@@ -87,7 +89,11 @@ def test_signal_ends_the_command(number: int, tmp_path: Path) -> None:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line == f"a page to draw on: http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
-        assert PageClient(port).call("nets").status == 200
+        page = PageClient(port)
+        assert page.call("nets").status == 200
+        assert page.raw(b"no request\r\n\r\n").status == 400  # and nothing is printed
+        assert page.predict(b"no image").status == 400
+        assert page.raw(b"GET / HTTP/1.1\r\nHost: {host}\r\n" + UPGRADE).status == 200
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert out == ""

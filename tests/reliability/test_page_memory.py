@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from ledger import Ledger
 from page_client import PageClient, drawing, encoded, served
 from PIL import Image
 from test_hostile_images import png
+
+from deepdigits.demo import predictions
 
 pytest.importorskip("uvicorn", reason="pip install 'deepdigits[demo]'")
 
@@ -83,6 +87,30 @@ def test_memory_is_bounded_for_large_images(kind: str, data_folder: Path, ledger
         answers = list(threads.map(page.predict, [content] * 6))
         assert [answer.status for answer in answers] == [status] * 6
         assert peak(pid) - before < megabytes
+
+
+def test_two_images_are_decoded_at_a_time(
+    page: PageClient, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    decode = predictions.open_image
+    running: list[None] = []
+    counts = []
+
+    def counted(*args: Any, **options: Any) -> Image.Image:
+        running.append(None)
+        counts.append(len(running))
+        sleep(0.1)
+        running.pop()
+        return decode(*args, **options)
+
+    monkeypatch.setattr(predictions, "open_image", counted)
+    with (
+        ledger("8 images at once to the page: two are decoded at a time", 8),
+        ThreadPoolExecutor(8) as threads,
+    ):
+        answers = list(threads.map(page.predict, [drawing()] * 8))
+        assert [answer.status for answer in answers] == [200] * 8
+        assert max(counts) == 2
 
 
 @contextmanager
