@@ -1,6 +1,7 @@
 """The server of the page, reachable from this machine only."""
 
 import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -96,13 +97,28 @@ def listen(ports: Sequence[int]) -> socket.socket:
     taken = f"port {ports[0]}" if len(ports) == 1 else f"port {ports[0]} and those after it"
     for port in ports:
         try:
-            return socket.create_server((HOST, port))
+            return _listener(port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise InputError(
                     f"port {port} cannot be used ({error.strerror}): choose another with --port N"
                 ) from error
     raise InputError(f"{taken} is taken: choose another with --port N")
+
+
+def _listener(port: int) -> socket.socket:
+    # With the protocol 0 of socket.create_server, asyncio does not turn off Nagle's algorithm, and
+    # each answer waits 40 ms for an acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":  # elsewhere the option lets two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _file(path: Path) -> Callable[[Request], Awaitable[Response]]:

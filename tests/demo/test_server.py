@@ -67,6 +67,20 @@ def test_mistakes_and_test_digits(page) -> None:
     assert shown["digits"][0]["crop"] == found[0]["crop"]
 
 
+def test_answer_waits_for_no_acknowledgement(page, monkeypatch) -> None:
+    has_delay = []
+    made = server.LimitedConnection.connection_made
+
+    def record(self, transport) -> None:
+        connection = transport.get_extra_info("socket")
+        has_delay.append(not connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        made(self, transport)
+
+    monkeypatch.setattr(server.LimitedConnection, "connection_made", record)
+    assert page.call("nets").status == 200
+    assert has_delay == [False]
+
+
 def test_taken_port_is_one_line(page) -> None:
     with pytest.raises(InputError, match=f"^port {page.port} is taken: choose another with --port"):
         server.listen([page.port])
