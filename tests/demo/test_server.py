@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from page_client import PageClient, served
+from page_client import PageClient, drawing, served
 
 from deepdigits.core.errors import InputError
 
@@ -65,6 +66,14 @@ def test_mistakes_and_test_digits(page) -> None:
     shown = json.loads(page.call("predict_digit", index=found[0]["index"]).body)
     assert shown["nets"][0]["text"] == found[0]["predicted"]
     assert shown["digits"][0]["crop"] == found[0]["crop"]
+
+
+def test_program_of_the_docs_prints_the_predictions(page, tmp_path: Path, capsys) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "photos.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "drawing.png").write_bytes(drawing())
+    exec(compile(code.replace("127.0.0.1:7860", page.host), "docs/photos.md", "exec"), {})
+    assert capsys.readouterr().out == "mlp 1\n"
 
 
 def test_answer_waits_for_no_acknowledgement(page, monkeypatch) -> None:
