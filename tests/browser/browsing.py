@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No sandbox: root has none. SwiftShader: the projector draws with WebGL, on a CPU too.
-OPTIONS = ("--no-sandbox", "--enable-unsafe-swiftshader")
+# A name of another site that leads to this machine.
+OPTIONS = (
+    "--no-sandbox",
+    "--enable-unsafe-swiftshader",
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
+)
 REPORT = "report/text_summary"  # what a run writes last
 
 
@@ -31,11 +36,11 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def started_browser(*options: str) -> Iterator[Browser]:
+def started_browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # tests skip themselves where it is missing
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*OPTIONS, *options])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(OPTIONS))
         yield browser
         browser.close()
 

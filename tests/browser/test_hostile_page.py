@@ -8,23 +8,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from browsing import chromium, started_browser
 from page_client import PageClient, served
 
 pytestmark = pytest.mark.browser
 guard = pytest.importorskip("deepdigits.demo.guard", reason="pip install 'deepdigits[demo]'")
 
 ATTACKS = Path(__file__).with_name("hostile_page.js").read_text()
-
-
-@pytest.fixture(scope="module")
-def hostile_browser() -> Iterator[Any]:
-    """A browser that finds evil.example on this machine."""
-    pytest.importorskip("playwright", reason="playwright is not installed: make setup")
-    if chromium() is None:
-        pytest.skip("no chromium here: apt-get install chromium")
-    with started_browser("--host-resolver-rules=MAP evil.example 127.0.0.1") as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -69,9 +58,9 @@ def target(data_folder: Path) -> PageClient:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "evil.example"])
 def test_page_of_another_site_calls_and_reads_nothing(
-    name: str, hostile_browser, hostile_port: int, target: PageClient, requests
+    name: str, browser, hostile_port: int, target: PageClient, requests
 ) -> None:
-    page = hostile_browser.new_page()
+    page = browser.new_page()
     page.goto(f"http://{name}:{hostile_port}/")
     read = page.evaluate(ATTACKS, f"http://{target.host}/")
     page.context.close()
@@ -83,10 +72,10 @@ def test_page_of_another_site_calls_and_reads_nothing(
 
 
 def test_name_of_another_site_for_this_machine_shows_nothing(
-    hostile_browser, target: PageClient, requests
+    browser, target: PageClient, requests
 ) -> None:
     """What DNS rebinding leads to: for the browser, the page and the attacker are one site."""
-    page = hostile_browser.new_page()
+    page = browser.new_page()
     answer = page.goto(f"http://evil.example:{target.port}/")
     assert answer.status == 403 and "deepdigits" not in page.title()
     posted = """async () => (await fetch("/api/nets", { method: "POST", body: "{}",
