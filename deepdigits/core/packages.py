@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from deepdigits.core.errors import InputError
 
-EXTRAS = {"export": ("onnx", "onnxscript", "onnxruntime"), "demo": ("gradio",)}
+EXTRAS = {"export": ("onnx", "onnxscript", "onnxruntime"), "demo": ("starlette", "uvicorn")}
 
 
 def installed(extra: str) -> bool:

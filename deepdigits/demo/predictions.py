@@ -1,15 +1,14 @@
 """What the page shows of an image: its digits, and each net's prediction of one of them."""
 
-import base64
-import binascii
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from deepdigits.core.errors import InputError
 from deepdigits.images.detection import Detection, detect_digits
 from deepdigits.images.io import open_image
 from deepdigits.images.normalization import SIDE, Crop
@@ -18,14 +17,15 @@ from deepdigits.inference.reading import REJECTED
 from deepdigits.inference.saliency import occlusion
 
 Json = dict[str, Any]
-MAX_MISTAKES = 40  # of each net
+Drawing = tuple[bytes, int]  # a PNG file, and the index of the digit that is selected
+MAX_PIXELS = 12_000_000  # of an image: a photo of 4000 x 3000
 
 
-def predict_image(url: str, selected: int, readers: Sequence[DigitReader]) -> Json:
+def predict_image(content: bytes, selected: int, readers: Sequence[DigitReader]) -> Json:
     """The digits of an image in reading order, and each net's prediction of the selected one.
 
     Args:
-        url: The image as a data URL.
+        content: A PNG file.
         selected: Index of the digit; -1, or one beyond the last, selects the last.
         readers: The nets.
 
@@ -36,20 +36,30 @@ def predict_image(url: str, selected: int, readers: Sequence[DigitReader]) -> Js
         mark for each digit that the net rejects.
 
     Raises:
-        InputError: The URL holds no readable image.
+        InputError: The file is not a PNG, is damaged, or has more than `MAX_PIXELS`.
     """
-    detections = detect_digits(open_image(decoded(url), "the image"))
-    if not detections:
-        return {"digits": [], "selected": 0, "square": None, "nets": []}
-    last = len(detections) - 1
-    selected = min(selected, last) if selected >= 0 else last
-    chosen = detections[selected]
-    result = predict_crop(chosen.crop, readers)
-    for net, reader in zip(result["nets"], readers, strict=True):
-        net["text"] = _number(detections, reader)
-    digits = [{"box": digit.box, "crop": digit.crop.ravel().tolist()} for digit in detections]
-    square = square_of(chosen.crop, chosen.box)
-    return {**result, "digits": digits, "selected": selected, "square": square}
+    [result] = predict_images([(content, selected)], readers)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def predict_images(
+    drawings: Sequence[Drawing], readers: Sequence[DigitReader]
+) -> list[Json | Exception]:
+    """`predict_image` of several, whose digits go through the nets together.
+
+    Returns:
+        The result of each, or its error.
+    """
+    detected = [_detect(content) for content, _ in drawings]
+    found = [one for one in detected if not isinstance(one, Exception)]
+    crops = np.array([digit.crop for digits in found for digit in digits], np.uint8)
+    probs = [iter(reader(crops.reshape(-1, SIDE, SIDE))) for reader in readers]
+    return [
+        digits if isinstance(digits, Exception) else _result(digits, selected, readers, probs)
+        for (_, selected), digits in zip(drawings, detected, strict=True)
+    ]
 
 
 def predict_crop(crop: Crop, readers: Sequence[DigitReader]) -> Json:
@@ -58,29 +68,74 @@ def predict_crop(crop: Crop, readers: Sequence[DigitReader]) -> Json:
         "digits": [{"box": None, "crop": crop.ravel().tolist()}],
         "selected": 0,
         "square": None,
-        "nets": [_prediction(crop, reader) for reader in readers],
+        "nets": [_prediction(crop, reader(crop)[0], reader) for reader in readers],
     }
 
 
-def _number(detections: Sequence[Detection], reader: DigitReader) -> str:
+def _detect(content: bytes) -> list[Detection] | Exception:
+    """The digits of an image, or the error that it causes: others must not suffer from it."""
+    try:
+        image = open_image(content, "the image", formats=("PNG",), max_pixels=MAX_PIXELS)
+        return detect_digits(image)
+    except Exception as error:
+        return error
+
+
+def _result(
+    digits: Sequence[Detection],
+    selected: int,
+    readers: Sequence[DigitReader],
+    probs: Sequence[Iterable[Tensor]],
+) -> Json:
+    """The result of one image. `probs` of each net gives the next digits' probabilities."""
+    if not digits:
+        return {"digits": [], "selected": 0, "square": None, "nets": []}
+    last = len(digits) - 1
+    selected = min(selected, last) if selected >= 0 else last
+    chosen = digits[selected]
+    nets = []
+    for reader, following in zip(readers, probs, strict=True):
+        own = torch.stack(list(islice(following, len(digits))))
+        nets.append(_prediction(chosen.crop, own[selected], reader))
+        nets[-1]["text"] = _number(digits, own, reader)
+    return {
+        "digits": [{"box": digit.box, "crop": digit.crop.ravel().tolist()} for digit in digits],
+        "selected": selected,
+        "square": square_of(chosen.crop, chosen.box),
+        "nets": nets,
+    }
+
+
+def _number(detections: Sequence[Detection], probs: Tensor, reader: DigitReader) -> str:
     """A net's prediction of all digits of an image."""
-    labels = [digit.label for digit in reader.classify(detections)]
+    labels = [digit.label for digit in reader.classify(detections, probs)]
     return "".join(REJECTED if label is None else reader.class_names[label] for label in labels)
 
 
-def _prediction(crop: Crop, reader: DigitReader) -> Json:
+def _prediction(crop: Crop, probs: Tensor, reader: DigitReader) -> Json:
     """Probabilities, the best class, and its saliency map: 784 values from -1 to 1."""
-    probs = reader(crop)[0]
     best = int(probs.argmax())
-    saliency = occlusion(reader.net, torch.from_numpy(crop / np.float32(255)), best)
+    saliency = occlusion(unshifted(reader.net), torch.from_numpy(crop / np.float32(255)), best)
     saliency = saliency / saliency.abs().max().clamp(min=1e-6)
     return {
         "name": reader.name,
-        "probabilities": [round(float(p), 5) for p in probs],
+        "probabilities": [round(p, 5) for p in probs.tolist()],
         "text": reader.class_names[best],
         "best": best,
-        "saliency": [round(float(value), 3) for value in saliency.flatten()],
+        "saliency": [round(value, 3) for value in saliency.flatten().tolist()],
     }
+
+
+def unshifted(net: nn.Module) -> nn.Module:
+    """The net without test-time augmentation by shifts: a fifth of the time, nearly the same map.
+
+    The copy shares the weights.
+    """
+    if not getattr(net, "shift_tta", False):
+        return net
+    single = copy(net)
+    single.shift_tta = False  # type: ignore[assignment]  # nn.Module's attributes have any type
+    return single
 
 
 def square_of(crop: Crop, box: tuple[int, int, int, int]) -> tuple[float, float, float]:
@@ -99,45 +154,3 @@ def square_of(crop: Crop, box: tuple[int, int, int, int]) -> tuple[float, float,
     left = (box[0] + box[2]) / 2 - scale * (columns[0] + columns[-1] + 1) / 2
     top = (box[1] + box[3]) / 2 - scale * (rows[0] + rows[-1] + 1) / 2
     return (float(left), float(top), SIDE * scale)
-
-
-def mistakes(images: Tensor, labels: Tensor, reader: DigitReader) -> list[Json]:
-    """The digits that a net predicts wrongly, by falling confidence.
-
-    Args:
-        images: uint8 (N, 28, 28).
-        labels: (N,).
-        reader: The net.
-    """
-    confidence, predicted = reader(images).max(dim=1)
-    wrong = (predicted != labels).nonzero().flatten()
-    order = wrong[confidence[wrong].argsort(descending=True)][:MAX_MISTAKES]
-    names = reader.class_names
-    return [
-        {
-            "index": i,
-            "label": names[int(labels[i])],
-            "predicted": names[int(predicted[i])],
-            "confidence": round(float(confidence[i]), 4),
-            "crop": images[i].flatten().tolist(),
-        }
-        for i in order.tolist()
-    ]
-
-
-def decoded(url: str) -> bytes:
-    """The bytes in a data URL.
-
-    Raises:
-        InputError: The text is not a data URL in base64.
-
-    >>> decoded("data:image/png;base64,aGk=")
-    b'hi'
-    """
-    head, comma, content = url.partition(",")
-    try:
-        if not (comma and head.startswith("data:") and head.endswith(";base64")):
-            raise ValueError
-        return base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InputError("the image is not a data URL in base64") from error

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,17 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"})
 MAX_PIXELS = 100_000_000  # the largest photo of a phone; a decompression bomb has more
 MAX_BYTES = 100_000_000
 WORK_SIDE = 1024  # longer sides are shrunk: a digit of 1/50 of the side still has 20 pixels
+_OPAQUE = (255, 255)  # lowest and highest alpha of an image without transparent parts
 _WIDE_MODES = ("I", "F")  # and I;16 in its byte orders: more than 8 bits a pixel
 
 
-def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Image.Image:
+def open_image(
+    source: Path | bytes,
+    name: str = "",
+    colour: bool = False,
+    formats: Sequence[str] = FORMATS,
+    max_pixels: int = MAX_PIXELS,
+) -> Image.Image:
     """The first frame of an image file, turned upright by its EXIF orientation.
 
     Args:
@@ -26,26 +34,29 @@ def open_image(source: Path | bytes, name: str = "", colour: bool = False) -> Im
         name: Name of the image in errors. Empty: the path.
         colour: Keep the colours of a JPEG, to show it. Reading digits does not need them, and they
             take time.
+        formats: The formats to accept, a part of `FORMATS`.
+        max_pixels: The largest size to accept; at most `MAX_PIXELS`.
 
     Raises:
-        InputError: The file cannot be read, is not an image of `FORMATS`, is damaged, or is larger
-            than `MAX_PIXELS` or `MAX_BYTES`. The size is checked before pixels are decoded.
+        InputError: The file cannot be read, is not an image of these formats, is damaged, or is
+            larger than ``max_pixels`` or `MAX_BYTES`. The size is checked before pixels are
+            decoded.
     """
     name = name or (str(source) if isinstance(source, Path) else "the image")
     content = _content(source, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on size and damage, which are checked here
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-            _check_size(image, name)
+            image = Image.open(io.BytesIO(content), formats=tuple(formats))
+            _check_size(image, name, max_pixels)
             if not colour:
                 image.draft("L", image.size)  # of the formats, only JPEG can do this
             image.load()
             return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError as error:
-        raise _too_large(name, "its size") from error
+        raise _too_large(name, "its size", max_pixels) from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{name} is not a readable image: {_EXPECTED}") from error
+        raise InputError(f"{name} is not a readable image: {_expected(formats)}") from error
     except InputError:
         raise
     except Exception as error:  # a decoder may raise anything for a damaged file
@@ -74,7 +85,9 @@ def to_grey(image: Image.Image) -> tuple[NDArray[np.float32], float]:
         image = Image.fromarray(np.clip(wide / scale, 0, 255).astype(np.float32))
         return _shrunk(image)
     if image.has_transparency_data:
-        return _shrunk(_on_page(image.convert("RGBA")))
+        layers = image.convert("RGBA")
+        if layers.getchannel("A").getextrema() != _OPAQUE:
+            return _shrunk(_on_page(layers))
     return _shrunk(image if image.mode == "L" else image.convert("RGB").convert("L"))
 
 
@@ -96,18 +109,18 @@ def _content(source: Path | bytes, name: str) -> bytes:
     if len(content) > MAX_BYTES:
         raise _too_large(name, f"more than {MAX_BYTES / 1e6:.0f} MB")
     if not content:
-        raise InputError(f"{name} is empty: {_EXPECTED}")
+        raise InputError(f"{name} is empty: {_expected(FORMATS)}")
     return content
 
 
-def _check_size(image: Image.Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(name, f"{image.width} x {image.height} pixels")
+def _check_size(image: Image.Image, name: str, max_pixels: int = MAX_PIXELS) -> None:
+    if image.width * image.height > max_pixels:
+        raise _too_large(name, f"{image.width} x {image.height} pixels", max_pixels)
 
 
-def _too_large(name: str, what: str) -> InputError:
+def _too_large(name: str, what: str, max_pixels: int = MAX_PIXELS) -> InputError:
     return InputError(
-        f"{name} is too large ({what}): expected up to {MAX_PIXELS / 1e6:.0f} million pixels and "
+        f"{name} is too large ({what}): expected up to {max_pixels / 1e6:.0f} million pixels and "
         f"{MAX_BYTES / 1e6:.0f} MB; make it smaller first"
     )
 
@@ -132,4 +145,6 @@ def _shrunk(image: Image.Image) -> tuple[NDArray[np.float32], float]:
     return np.asarray(small, dtype=np.float32), float(factor)
 
 
-_EXPECTED = f"expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+def _expected(formats: Sequence[str]) -> str:
+    *most, last = formats
+    return f"expected {', '.join(most)} or {last}" if most else f"expected {last}"

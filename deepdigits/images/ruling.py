@@ -37,6 +37,9 @@ def _horizontal_lines(mask: Mask) -> Mask:
     lines = np.zeros_like(mask)
     thick = max(2, round(THIN * max(height, width)))
     piece = max(8, round(PIECE * width))
+    columns_with_ink = np.flatnonzero(mask.any(axis=0))
+    if not len(columns_with_ink) or np.ptp(columns_with_ink) < SPAN * width:
+        return lines
     if height <= 2 * thick or not _can_span(_runs(mask, piece, 1)):
         return lines
     straight = _runs(mask & ~_runs(mask, thick + 1, 0), piece, 1)

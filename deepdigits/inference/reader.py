@@ -77,12 +77,20 @@ class DigitReader:
             for detections in group:
                 yield Reading(list(islice(digits, len(detections))), self.class_names)
 
-    def classify(self, detections: Sequence[Detection]) -> list[Digit]:
-        """Predict digits that were detected in images."""
+    def classify(
+        self, detections: Sequence[Detection], probabilities: Tensor | None = None
+    ) -> list[Digit]:
+        """Predict digits that were detected in images.
+
+        Args:
+            detections: The digits.
+            probabilities: Of their crops, (N, C), if they are known already.
+        """
         if not detections:
             return []
         crops = np.stack([one.crop for one in detections])
-        predictions = predict_with_tta(lambda images: self(images).numpy(), crops)
+        known = None if probabilities is None else probabilities.numpy()
+        predictions = predict_with_tta(lambda images: self(images).numpy(), crops, known)
         return [_digit(*pair) for pair in zip(detections, predictions, strict=True)]
 
 

@@ -47,12 +47,15 @@ class CropPrediction:
         return self.top_two >= MIN_TOP_TWO and has_strokes(self.crop)
 
 
-def predict_with_tta(predict_fn: PredictFn, crops: NDArray[np.uint8]) -> list[CropPrediction]:
+def predict_with_tta(
+    predict_fn: PredictFn, crops: NDArray[np.uint8], probabilities: Probabilities | None = None
+) -> list[CropPrediction]:
     """Predict each crop; unclear ones again, rotated to the left and to the right.
 
     Args:
         predict_fn: Crops (N, 28, 28) -> probabilities (N, C).
         crops: uint8 (N, 28, 28).
+        probabilities: Of the crops, (N, C), if they are known already.
 
     >>> def uniform(crops):
     ...     return np.full((len(crops), 10), 0.1, np.float32)
@@ -60,9 +63,11 @@ def predict_with_tta(predict_fn: PredictFn, crops: NDArray[np.uint8]) -> list[Cr
     >>> round(prediction.top_two, 1), prediction.is_digit
     (0.2, False)
     """
+    if probabilities is None:
+        probabilities = predict_fn(crops)
     predictions = [
         CropPrediction(crop, probs, _top_two(probs))
-        for crop, probs in zip(crops, predict_fn(crops), strict=True)
+        for crop, probs in zip(crops, probabilities, strict=True)
     ]
     unclear = [i for i, one in enumerate(predictions) if one.probabilities.max() < MIN_CONFIDENCE]
     if not unclear:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No sandbox: root has none. SwiftShader: the projector draws with WebGL, on a CPU too.
-OPTIONS = ("--no-sandbox", "--enable-unsafe-swiftshader")
+# A name of another site that leads to this machine.
+OPTIONS = (
+    "--no-sandbox",
+    "--enable-unsafe-swiftshader",
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
+)
 REPORT = "report/text_summary"  # what a run writes last
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from deepdigits.runs.resolve import resolve_run
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("gradio", reason="pip install 'deepdigits[demo]'")
+pytest.importorskip("uvicorn", reason="pip install 'deepdigits[demo]'")
 
 
 @pytest.fixture(scope="module")

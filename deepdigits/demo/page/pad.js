@@ -9,7 +9,7 @@ let steps = [], last = null, changed = () => {};
 
 // empty: the pad is blank; shown: it shows a test digit, which a drawing replaces; drawing: the pen is down.
 export const state = { empty: true, shown: false, drawing: false };
-export const url = () => pad.toDataURL("image/png");
+export const png = () => new Promise((resolve) => pad.toBlob(resolve, "image/png"));
 export const scale = () => pad.width / SIDE;
 export const onChange = (callback) => { changed = callback; };
 

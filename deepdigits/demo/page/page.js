@@ -1,21 +1,19 @@
 // Calls the server while you draw and after each stroke, and shows its predictions.
 import { card, drawBars, drawCrops, drawOverlay, picture } from "./prediction.js";
-import { clear, onChange, pad, scale, showCrop, showPhoto, state, undo, url } from "./pad.js";
+import { clear, onChange, pad, png, scale, showCrop, showPhoto, state, undo } from "./pad.js";
 
 const $ = (id) => document.getElementById(id);
 const NOTHING = { digits: [], selected: 0, square: null, nets: [] };
 let nets = [], result = NOTHING, selected = -1, explained = -1; // explained: net whose saliency is shown
 
-async function call(name, ...data) {
-  const reply = await fetch(`/gradio_api/run/${name}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ data }),
-  }).catch(() => { throw new Error("the server does not respond: has `deepdigits demo` ended?"); });
+async function call(name, body, type = "application/json") {
+  const reply = await fetch(`/api/${name}`, { method: "POST", headers: { "Content-Type": type }, body })
+    .catch(() => { throw new Error("the server does not respond: has `deepdigits demo` ended?"); });
   const content = await reply.json();
-  if (!reply.ok) throw new Error(content.error ?? content.detail ?? reply.statusText);
-  return content.data[0];
+  if (!reply.ok) throw new Error(content.error);
+  return content;
 }
+const predictDrawing = async () => call(`predict?selected=${selected}`, await png(), "image/png");
 
 // At most one call is pending; changes made meanwhile are sent once it has returned.
 let busy = false, next = null;
@@ -31,7 +29,7 @@ async function show(request) {
   busy = false;
   if (next) { const waiting = next; next = null; show(waiting); }
 }
-const predict = () => show(async () => (state.empty ? NOTHING : call("predict", url(), selected)));
+const predict = () => show(async () => (state.empty ? NOTHING : predictDrawing()));
 
 function render() {
   drawCrops(result, (number) => { if (!state.shown) { selected = number; predict(); } });
@@ -85,7 +83,7 @@ function explain(number) { // a second click hides the map
 async function gallery(number) {
   press("tabs", number);
   $("mistakes").replaceChildren();
-  const found = await call("mistakes", number);
+  const found = await call("mistakes", JSON.stringify({ net: number }));
   if ($("tabs").children[number].ariaPressed !== "true") return; // another tab was clicked meanwhile
   document.querySelector(".gallery").hidden = !found.length;
   $("mistakes").replaceChildren(...found.map((one) => {
@@ -98,14 +96,14 @@ async function gallery(number) {
     button.querySelector(".false").textContent = one.predicted;
     button.onclick = () => {
       showCrop(picture(one.crop));
-      show(() => call("predict_digit", one.index));
+      show(() => call("predict_digit", JSON.stringify({ index: one.index })));
       scrollTo({ top: 0, behavior: "smooth" });
     };
     return button;
   }));
 }
 async function start() {
-  nets = (await call("nets")).map(card);
+  nets = (await call("nets", "{}")).map(card);
   $("nets").replaceChildren(...nets.map((net) => net.card));
   tabs("tabs", gallery);
   tabs("saliency", explain);
