@@ -54,7 +54,7 @@ def ensemble(
 ) -> Ensemble:
     """Average the class probabilities of several nets, and evaluate the mean.
 
-    Each net predicts in its own precision. Report, predictions and pictures go into a new folder
+    Each net predicts in the default precision. Report, predictions and pictures go into a new folder
     ``<logs>/<name>/version_N``, which `compare` takes like a run.
 
     Args:

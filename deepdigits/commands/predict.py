@@ -50,7 +50,7 @@ def predict(
     output: str | Path | None = None,
     overrides: Overrides = (),
 ) -> Prediction:
-    """Predict the class probabilities of a split, in the precision of the run.
+    """Predict the class probabilities of a split, in the default precision, 32 bits.
 
     Args:
         run: A run, its folder, a checkpoint in it, ``latest``, or a bundled net (cnn or mlp).
