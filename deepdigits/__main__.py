@@ -1,6 +1,5 @@
 """The ``deepdigits`` program: import a command and run it; print errors as one line."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,8 @@ from typing import Any
 
 from deepdigits import __version__
 from deepdigits.commands.registry import COMMANDS
-from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed
+from deepdigits.core.errors import InputError, Interrupted, RunFailed
+from deepdigits.core.failures import explain
 from deepdigits.core.suggestions import did_you_mean
 
 
@@ -50,16 +50,13 @@ def run(args: Sequence[str]) -> Any:
         suggestion = did_you_mean(name, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
         raise InputError(f"unknown command {name!r}{suggestion}")
     module, _, function = COMMANDS[name].entry.partition(":")
-    entry = getattr(import_module(f"deepdigits.commands.{module}"), function)
     try:
+        entry = getattr(import_module(f"deepdigits.commands.{module}"), function)
         return entry(rest)
-    except (OSError, ValueError) as error:
-        number = getattr(error, "errno", None)
-        if number == errno.ENAMETOOLONG or "null byte" in str(error):
-            raise InputError(f"a name that no file can have: {error}") from error
-        if number in DISK:
-            raise RunFailed(f"{name} stopped: {error}") from error
-        raise
+    except Exception as error:
+        if (line := explain(name, error)) is None:
+            raise
+        raise line from error
 
 
 def main() -> None:

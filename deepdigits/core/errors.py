@@ -3,8 +3,12 @@
 import errno
 import signal
 
-# Error numbers of a disk that is full, broken, or not writable for this user.
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+# Error numbers of a disk that is full, broken, or not writable for this user, and of a file that
+# may not grow.
+DISK = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+)
 
 
 def printable(text: str) -> str:

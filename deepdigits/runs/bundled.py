@@ -3,12 +3,12 @@
 python -m deepdigits.runs.bundled RUN NAME        publish the net of a run under a name
 """
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.files import copy_atomically
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.resolve import resolve_run
@@ -62,12 +62,12 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
     target.folder.mkdir(parents=True, exist_ok=True)
     path = target.folder / WEIGHTS
     write_weights(source, path)
-    shutil.copyfile(source.config_file, target.config_file)
+    copy_atomically(source.config_file, target.config_file)
     write_json(target.folder / "report.json", {**info.report, "checkpoint": WEIGHTS})
     write_json(target.folder / TRAINING, read_training(source.folder))
     predictions = source.folder / "predictions.npz"
     if predictions.is_file():
-        shutil.copyfile(predictions, target.folder / predictions.name)
+        copy_atomically(predictions, target.folder / predictions.name)
     return path
 
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
-from zlib import error as ZlibError
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +18,6 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path
 
 MAX_BYTES = 10_000_000  # unpacked; the largest split of the registry takes a twentieth
-# The errors of numpy for a file that is cut short, was changed, or is not an archive of arrays.
-_DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, ZlibError)
 
 
 @dataclass(frozen=True)
@@ -104,12 +101,13 @@ def read(folder: Path, split: str) -> Predictions | None:
                 raise ValueError("unpacked, it is larger than any split")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Predictions(arrays["predicted"], arrays["labels"])
-    except _DAMAGES as error:
+    except Exception as error:  # what numpy raises for a damaged or hostile file is not documented
         raise InputError(f"{path} is damaged: test the run again to write a new one") from error
-    if found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
+    whole = all(np.issubdtype(part.dtype, np.integer) for part in (found.predicted, found.labels))
+    if not whole or found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
         raise InputError(
             f"{path} holds predictions {found.predicted.shape} and labels {found.labels.shape}, "
-            "expected two lists of the same length: test the run again"
+            "expected two lists of whole numbers of the same length: test the run again"
         )
     return found
 

@@ -31,6 +31,7 @@ from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_e
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.strategy import PeerTimeout, check_strategy
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 
@@ -96,6 +97,7 @@ class DigitsCLI(LightningCLI):
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         config.data.seed = int(config.seed_everything)  # now a number, also where it was `true`
         _check_devices(config.trainer.accelerator, config.trainer.devices)
+        check_strategy(config.trainer.strategy)
         for group in (config.checkpoint, config.early_stopping):
             if group.mode == "auto":
                 group.mode = "min" if str(group.monitor).endswith("loss") else "max"
@@ -186,7 +188,7 @@ class DigitsCLI(LightningCLI):
 
     def _common_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
         """The callbacks of every stage."""
-        callbacks: list[Callback] = [ReportWriter()]
+        callbacks: list[Callback] = [PeerTimeout(self.config.peer_timeout), ReportWriter()]
         if settings["enable_progress_bar"] is not False:
             callbacks.append(Progress())
         if self.stage == "predict":
