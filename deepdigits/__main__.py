@@ -8,6 +8,7 @@ from typing import Any
 
 from deepdigits import __version__
 from deepdigits.commands.registry import COMMANDS
+from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError, Interrupted, RunFailed
 from deepdigits.core.failures import explain
 from deepdigits.core.suggestions import did_you_mean
@@ -40,10 +41,10 @@ def run(args: Sequence[str]) -> Any:
         Interrupted: A signal asked to stop.
     """
     if not args or args[0] in ("-h", "--help", "help"):
-        print(usage())
+        say_text(usage())
         return None
     if args[0] == "--version":
-        print(f"deepdigits {__version__}")
+        say(f"deepdigits {__version__}")
         return None
     name, *rest = args
     if name not in COMMANDS:
@@ -72,16 +73,16 @@ def main() -> None:
         run(sys.argv[1:])
         sys.stdout.flush()
     except (InputError, RunFailed) as error:
-        print(f"deepdigits: error: {error}", file=sys.stderr)
+        say(f"deepdigits: error: {error}", error=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except Interrupted as stop:
-        print(f"deepdigits: {stop.line}", file=sys.stderr)
+        say(f"deepdigits: {stop.line}", error=True)
         sys.exit(stop.code)
     except BrokenPipeError:  # the reader of the output has ended, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)  # what a shell reports for SIGPIPE
     except KeyboardInterrupt:
-        print("deepdigits: stopped by SIGINT", file=sys.stderr)
+        say("deepdigits: stopped by SIGINT", error=True)
         sys.exit(130)
 
 

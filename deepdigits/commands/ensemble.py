@@ -16,6 +16,7 @@ from deepdigits.commands import summary
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.commands.predict import Prediction, predict
 from deepdigits.core import environment
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.agreement import Disagreement, disagreement
@@ -102,12 +103,13 @@ def main(args: Sequence[str]) -> Report:
     made = ensemble(options.runs, options.split, options.name)
     summary.print_table(made.report)
     for name, report in made.members.items():
-        print(f"member {name}: accuracy {report.accuracy:.2%}")
+        say(f"member {name}: accuracy {report.accuracy:.2%}")
     total, differ = made.report.num_samples, made.disagreement
-    print(f"ensemble: accuracy {made.report.accuracy:.2%}: {made.report.errors} errors in {total}")
-    print(
+    say(f"ensemble: accuracy {made.report.accuracy:.2%}: {made.report.errors} errors in {total}")
+    say(
         f"the members disagree on {differ.not_unanimous} digits; two members disagree on "
-        f"{differ.pairwise:.2%} on average; all members are wrong on {differ.all_wrong} digits\n"
+        f"{differ.pairwise:.2%} on average; all members are wrong on {differ.all_wrong} digits",
+        "",
     )
     summary.print_files(made.files)
     return made.report

@@ -9,6 +9,7 @@ from typing import Literal
 
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import packages
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.failures import explain
 from deepdigits.core.files import atomic_path
@@ -102,8 +103,8 @@ def main(args: Sequence[str]) -> list[Path]:
     done = export(options.run, options.to, options.folder, options.int8)
     for name, checks in done.checks.items():
         for check in checks:
-            print(f"{name}: {check}")
-    print(*done.files, sep="\n")
+            say(f"{name}: {check}")
+    say(*map(str, done.files))
     return list(done.files)
 
 

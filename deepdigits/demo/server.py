@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
+from deepdigits.core.text import printable
 from deepdigits.data import sources
 from deepdigits.demo.predictions import Json, mistakes, predict_crop, predict_image
 from deepdigits.inference.reader import DigitReader
@@ -102,7 +104,7 @@ def launch(server: Any, port: int | None, wait: bool) -> str:
         raise InputError(
             f"port {port or '7860 and those after it'} is taken: choose another with --port N"
         ) from error
-    print(f"a page to draw on: {address} (Ctrl-C ends it)", flush=True)
+    say(f"a page to draw on: {address} (Ctrl-C ends it)")
     if wait:
         server.blocks.block_thread()
     return str(address)
@@ -111,7 +113,7 @@ def launch(server: Any, port: int | None, wait: bool) -> str:
 def _describe(reader: DigitReader) -> Json:
     """Name, classes, accuracy and size of a net."""
     return {
-        "name": reader.name,
+        "name": printable(reader.name),
         "classes": list(reader.class_names),
         "accuracy": reader.report.get("accuracy"),
         "parameters": sum(p.numel() for p in reader.net.parameters()),

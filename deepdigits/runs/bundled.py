@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import copy_atomically
 from deepdigits.runs.json_files import write_json
@@ -81,12 +82,12 @@ def main(args: Sequence[str]) -> None:
         raise InputError("expected RUN and NAME, such as lightning_logs/cnn/version_0 cnn")
     run, name = args
     written = publish(run, name)
-    print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")
+    say(f"{written}: {written.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except InputError as error:
-        print(f"deepdigits: error: {error}", file=sys.stderr)
+        say(f"deepdigits: error: {error}", error=True)
         sys.exit(2)

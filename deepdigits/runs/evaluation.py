@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from deepdigits.core.files import write_text
+from deepdigits.core.text import markdown_text
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import confusion_matrix
 from deepdigits.plots.image_grid import mistakes
@@ -43,7 +44,7 @@ def write(
     """
     dataset, split = facts["dataset"], facts["split"]
     path = write_json(run.folder / of_split("report.json", split), report.to_dict() | dict(facts))
-    heading = f"# {dataset}, {split}: {report.accuracy:.2%} right\n\n"
+    heading = f"# {markdown_text(dataset)}, {split}: {report.accuracy:.2%} right\n\n"
     write_text(run.folder / of_split("report.md", split), f"{heading}{report.to_markdown()}\n")
     confidences, predicted = probabilities.max(dim=1)
     predictions.write(run.folder, split, predicted.numpy(), labels.numpy())

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path
+from deepdigits.core.text import spreadsheet_text
 
 MAX_BYTES = 10_000_000  # unpacked; the largest split of the registry takes a twentieth
 
@@ -80,10 +81,11 @@ def write_probabilities(
         return
     with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["index", "label", "predicted", *class_names])
+        head = list(map(spreadsheet_text, class_names))
+        writer.writerow(["index", "label", "predicted", *head])
         columns = zip(labels, predicted, probabilities, strict=True)
         for index, (label, best, row) in enumerate(columns):
-            writer.writerow([index, class_names[label], class_names[best], *row])
+            writer.writerow([index, head[label], head[best], *row])
 
 
 def read(folder: Path, split: str) -> Predictions | None:

@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from typing_extensions import override
 
+from deepdigits.core.text import printable
+
 # The loggers of lightning 2.6.6 that write these messages.
 LOGGERS = (
     "lightning.pytorch.utilities.rank_zero",
@@ -67,11 +69,14 @@ def filtered_messages() -> Iterator[None]:
 
 
 class _MessageFilter(logging.Filter):
-    """Drops the log messages that match `MESSAGES`."""
+    """Drops the log messages that match `MESSAGES`; makes the others printable."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        return not re.search("|".join(MESSAGES), record.getMessage())
+        text = record.getMessage()
+        # A message may name a folder or a class.
+        record.msg, record.args = "\n".join(map(printable, text.split("\n"))), ()
+        return not re.search("|".join(MESSAGES), text)
 
 
 _lock = Lock()

@@ -34,6 +34,7 @@ def refusal(*args: str, before: str = ":") -> tuple[int, str]:
 
 @pytest.mark.reliability
 @pytest.mark.parametrize("blocks", ["2", "100", "400", "1000"])
+@pytest.mark.usefixtures("trained")
 def test_limit_on_the_size_of_a_file(blocks: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         code, line = refusal(*TRAIN, before=f"ulimit -f {blocks}")

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from deepdigits.core.console import say
 from deepdigits.core.files import check_output_path, display_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.bundled import output_folder
@@ -61,9 +62,9 @@ class PredictionWriter(Callback):
         labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
         write_probabilities(path, probabilities, labels, data.class_names)
         images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
-        print(f"probabilities of {images}: {display_path(path)}")
+        say(f"probabilities of {images}: {display_path(path)}")
         if trainer.ckpt_path:
-            print(f"checkpoint {display_path(trainer.ckpt_path)}")
+            say(f"checkpoint {display_path(trainer.ckpt_path)}")
 
     def _path(self, trainer: Trainer, split: str) -> Path | None:
         if self.output is None:
