@@ -31,7 +31,8 @@ from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_e
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
-from deepdigits.training.strategy import PeerTimeout, check_strategy
+from deepdigits.training.processes import PeerTimeout
+from deepdigits.training.strategy import check_strategy
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 

@@ -114,8 +114,8 @@ def _one_line_errors() -> Iterator[None]:
     except Exception as error:
         if isinstance(error, RuntimeError) and _PEER_LOST.search(str(error)):
             raise RunFailed(
-                "another process of this run has ended, so this one stops too; resume with "
-                "`deepdigits train --resume latest`"
+                "another process of this run has ended, or no longer answers, so this one stops "
+                "too; resume with `deepdigits train --resume latest`"
             ) from error
         if (line := explain("the run", error)) is None:
             raise

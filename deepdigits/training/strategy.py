@@ -1,47 +1,19 @@
-"""The strategy of several processes: check its settings, and limit how long processes wait."""
+"""Check the settings of the strategy, which starts several processes."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from inspect import signature
 from typing import Any
 
 import torch.distributed
-from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
-from typing_extensions import override
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.suggestions import did_you_mean
 
 _BACKENDS = ("gloo", "nccl", "xccl", "ucc", "mpi")
 _BUCKETS = ("bucket_cap_mb", "first_bucket_cap_mb")  # sizes in megabytes; null: torch's default
-
-
-class PeerTimeout(Callback):
-    """Limits how long a process waits for another one, once all have started.
-
-    A process whose machine or wire fails closes no connection: without a limit the others wait for
-    half an hour.
-
-    Args:
-        seconds: The limit, above 0.
-
-    Raises:
-        InputError: The limit is not above 0.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        if not 0 < seconds < math.inf:
-            raise InputError(f"peer_timeout is {seconds}, expected seconds above 0")
-        self.seconds = seconds
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if trainer.world_size > 1 and torch.distributed.is_initialized():
-            torch.distributed.set_timeout(timedelta(seconds=self.seconds))
 
 
 def check_strategy(strategy: Any) -> None:

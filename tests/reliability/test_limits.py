@@ -39,7 +39,7 @@ def test_limit_on_the_size_of_a_file(blocks: str, ledger: Ledger) -> None:
     with ledger(PROOF):
         code, line = refusal(*TRAIN, before=f"ulimit -f {blocks}")
         assert (code, "File too large" in line) == (1, True)
-        assert not list(Path().rglob("*.part"))
+        assert not list(Path().rglob("*.*.part"))
 
 
 @pytest.mark.reliability

@@ -1,15 +1,13 @@
-"""The strategy's settings are checked before processes start; waiting for a process has a limit."""
+"""The settings of the strategy are checked before processes start."""
 
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
-from deepdigits.training.strategy import PeerTimeout, check_strategy
+from deepdigits.training.strategy import check_strategy
 
 DDP = ["--trainer.strategy.class_path", "DDPStrategy"]
 
@@ -55,20 +53,3 @@ def test_names_of_strategies_pass(strategy: Any) -> None:
 def test_valid_settings_pass() -> None:
     settings = {"find_unused_parameters": True, "bucket_cap_mb": 5, "process_group_backend": None}
     check_strategy(SimpleNamespace(class_path="a.DDPStrategy", init_args=settings, dict_kwargs={}))
-
-
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
-def test_limit_must_be_above_0(seconds: float) -> None:
-    with pytest.raises(InputError, match="above 0"):
-        PeerTimeout(seconds)
-
-
-@pytest.mark.parametrize(("processes", "calls"), [(1, 0), (2, 1)])
-def test_limit_is_set_when_there_are_other_processes(processes: int, calls: int) -> None:
-    trainer: Any = SimpleNamespace(world_size=processes)
-    with (
-        mock.patch("torch.distributed.is_initialized", return_value=True),
-        mock.patch("torch.distributed.set_timeout") as set_timeout,
-    ):
-        PeerTimeout(7).setup(trainer, mock.Mock(), "fit")
-    assert set_timeout.mock_calls == [mock.call(timedelta(seconds=7))] * calls
