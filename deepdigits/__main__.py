@@ -40,24 +40,31 @@ def run(args: Sequence[str]) -> Any:
         RunFailed: The command cannot do its work here, such as on a full disk.
         Interrupted: A signal asked to stop.
     """
-    if not args or args[0] in ("-h", "--help", "help"):
-        say_text(usage())
-        return None
-    if args[0] == "--version":
-        say(f"deepdigits {__version__}")
-        return None
-    name, *rest = args
-    if name not in COMMANDS:
-        suggestion = did_you_mean(name, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
-        raise InputError(f"unknown command {name!r}{suggestion}")
-    module, _, function = COMMANDS[name].entry.partition(":")
+    name, *rest = args or ["help"]
     try:
-        entry = getattr(import_module(f"deepdigits.commands.{module}"), function)
-        return entry(rest)
+        return _run(name, rest)
     except Exception as error:
         if (line := explain(name, error)) is None:
             raise
         raise line from error
+
+
+def _run(name: str, args: Sequence[str]) -> Any:
+    if name in ("-h", "--help", "help"):
+        say_text(usage())
+        return None
+    if name == "--version":
+        say(f"deepdigits {__version__}")
+        return None
+    if name not in COMMANDS:
+        suggestion = did_you_mean(name, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
+        raise InputError(f"unknown command {name!r}{suggestion}")
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise InputError("the working directory was removed: change to another one") from error
+    module, _, function = COMMANDS[name].entry.partition(":")
+    return getattr(import_module(f"deepdigits.commands.{module}"), function)(args)
 
 
 def main() -> None:

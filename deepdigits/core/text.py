@@ -3,9 +3,10 @@
 import re
 from typing import Any
 
-_MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"\\{c}" for c in "\\`*[]|~$"}
+_MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"\\{c}" for c in "\\`*|~$"}
 _UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # inside a word it is no markup
-_LINK = re.compile(r"(?<=[a-z]):(?=//)|(?<=www)\.", re.I)
+# The bracket before the target of a link, and what Markdown takes for an address.
+_LINK = re.compile(r"\](?=[(\[:]|$)|(?<=[a-z]):(?=//)|(?<=www)\.", re.I)
 
 
 def printable(text: str) -> str:
@@ -34,7 +35,7 @@ def markdown_text(text: str) -> str:
     r"""Text that Markdown shows as it is: no HTML, link, image, code, formula or table cell.
 
     >>> print(markdown_text("<script> a|b [x](https://x.org) fashion_mnist __init__"))
-    &lt;script&gt; a\|b \[x\](https\://x.org) fashion_mnist \_\_init\_\_
+    &lt;script&gt; a\|b [x\](https\://x.org) fashion_mnist \_\_init\_\_
     """
     escaped = "".join(_MARKUP.get(c, c) for c in printable(text))
     return _LINK.sub(r"\\\g<0>", _UNDERSCORE.sub(r"\\_", escaped))
