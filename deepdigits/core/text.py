@@ -1,5 +1,6 @@
 """Text from files and folders, made safe for a terminal, Markdown, a figure and a spreadsheet."""
 
+import json
 import re
 from typing import Any
 
@@ -39,6 +40,15 @@ def markdown_text(text: str) -> str:
     """
     escaped = "".join(_MARKUP.get(c, c) for c in printable(text))
     return _LINK.sub(r"\\\g<0>", _UNDERSCORE.sub(r"\\_", escaped))
+
+
+def code_text(text: str) -> str:
+    r"""Text as a literal of Python and JSON that ends no block of code, and holds no markup.
+
+    >>> print(code_text('a"<b>`.onnx'))
+    "a\"\u003cb\u003e\u0060.onnx"
+    """
+    return re.sub("[<>`&]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text))
 
 
 def figure_text(text: str) -> str:

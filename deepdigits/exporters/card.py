@@ -1,11 +1,10 @@
 """The model card of an exported file: what it is, how good, its limits, how to load it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepdigits import __version__
-from deepdigits.core.text import markdown_text
+from deepdigits.core.text import code_text, markdown_text
 from deepdigits.metrics.report import Report
 from deepdigits.runs.model_info import ModelInfo
 
@@ -67,7 +66,7 @@ def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) ->
             f"further normalising. **Out**: `logits`, float32 (batch, {classes}); their softmax "
             "gives probabilities.",
             "## How to load it",
-            _LOADING[form].format(file=json.dumps(file)),
+            _LOADING[form].format(file=code_text(file)),
             "## Checks of this file",
             "\n".join(f"- {markdown_text(check)}" for check in checks),
             "## How good the net is",
