@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from torch.distributed import DistNetworkError
 
 from deepdigits.core.errors import InputError, Interrupted, RunFailed, one_line
 from deepdigits.core.failures import explain
@@ -112,6 +113,11 @@ def _one_line_errors() -> Iterator[None]:
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
     except Exception as error:
+        if isinstance(error, DistNetworkError):
+            raise RunFailed(
+                f"the processes of this run cannot connect ({one_line(error, 200)}): check "
+                "MASTER_ADDR and MASTER_PORT"
+            ) from error
         if isinstance(error, RuntimeError) and _PEER_LOST.search(str(error)):
             raise RunFailed(
                 "another process of this run has ended, or no longer answers, so this one stops "

@@ -1,5 +1,6 @@
 """Check the settings of the strategy, which starts several processes."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from inspect import signature
@@ -26,6 +27,9 @@ def check_strategy(strategy: Any) -> None:
         InputError: A setting of DDPStrategy is unknown or has a wrong type, its backend is not
             installed, or the trainer would be copied into its processes, which is not possible.
     """
+    port = os.environ.get("MASTER_PORT", "29500")
+    if strategy not in (None, "auto") and not (port.isdecimal() and int(port) < 2**16):
+        raise InputError(f"MASTER_PORT is {port!r}, expected a number below 65536")
     settings = dict(_settings(strategy))
     method = settings.get("start_method")
     name = strategy if isinstance(strategy, str) else ""

@@ -1,12 +1,14 @@
 """The settings of the strategy are checked before processes start."""
 
+import socket
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deepdigits.__main__ import run
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.training.strategy import check_strategy
 
 DDP = ["--trainer.strategy.class_path", "DDPStrategy"]
@@ -48,6 +50,24 @@ def test_strategy_that_copies_the_trainer_is_refused(name: str) -> None:
 )
 def test_names_of_strategies_pass(strategy: Any) -> None:
     check_strategy(strategy)
+
+
+@pytest.mark.parametrize("port", ["abc", "", "-1", "65536"])
+def test_wrong_port_is_one_line(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_PORT", port)
+    check_strategy("auto")  # one process needs no port
+    with pytest.raises(InputError, match="MASTER_PORT"):
+        check_strategy("ddp")
+
+
+def test_port_that_is_taken_is_one_line(monkeypatch: pytest.MonkeyPatch, tiny_digits: Path) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        flags = ["--model", "LitMLP", "--data.batch_size", "32", "--data.val_size", "0"]
+        flags += ["--trainer.accelerator", "cpu", "--trainer.strategy", "ddp"]
+        with pytest.raises(RunFailed, match="check MASTER_ADDR and MASTER_PORT"):
+            run(["fit", *flags])
 
 
 def test_valid_settings_pass() -> None:
