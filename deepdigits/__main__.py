@@ -1,6 +1,5 @@
 """The ``deepdigits`` program: import a command and run it; print errors as one line."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,9 @@ from typing import Any
 
 from deepdigits import __version__
 from deepdigits.commands.registry import COMMANDS
-from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed
+from deepdigits.core.console import say, say_text
+from deepdigits.core.errors import InputError, Interrupted, RunFailed
+from deepdigits.core.failures import explain
 from deepdigits.core.suggestions import did_you_mean
 
 
@@ -39,27 +40,31 @@ def run(args: Sequence[str]) -> Any:
         RunFailed: The command cannot do its work here, such as on a full disk.
         Interrupted: A signal asked to stop.
     """
-    if not args or args[0] in ("-h", "--help", "help"):
-        print(usage())
+    name, *rest = args or ["help"]
+    try:
+        return _run(name, rest)
+    except Exception as error:
+        if (line := explain(name, error)) is None:
+            raise
+        raise line from error
+
+
+def _run(name: str, args: Sequence[str]) -> Any:
+    if name in ("-h", "--help", "help"):
+        say_text(usage())
         return None
-    if args[0] == "--version":
-        print(f"deepdigits {__version__}")
+    if name == "--version":
+        say(f"deepdigits {__version__}")
         return None
-    name, *rest = args
     if name not in COMMANDS:
         suggestion = did_you_mean(name, COMMANDS) or f"; choose from {', '.join(COMMANDS)}"
         raise InputError(f"unknown command {name!r}{suggestion}")
-    module, _, function = COMMANDS[name].entry.partition(":")
-    entry = getattr(import_module(f"deepdigits.commands.{module}"), function)
     try:
-        return entry(rest)
-    except (OSError, ValueError) as error:
-        number = getattr(error, "errno", None)
-        if number == errno.ENAMETOOLONG or "null byte" in str(error):
-            raise InputError(f"a name that no file can have: {error}") from error
-        if number in DISK:
-            raise RunFailed(f"{name} stopped: {error}") from error
-        raise
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise InputError("the working directory was removed: change to another one") from error
+    module, _, function = COMMANDS[name].entry.partition(":")
+    return getattr(import_module(f"deepdigits.commands.{module}"), function)(args)
 
 
 def main() -> None:
@@ -75,16 +80,16 @@ def main() -> None:
         run(sys.argv[1:])
         sys.stdout.flush()
     except (InputError, RunFailed) as error:
-        print(f"deepdigits: error: {error}", file=sys.stderr)
+        say(f"deepdigits: error: {error}", error=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except Interrupted as stop:
-        print(f"deepdigits: {stop.line}", file=sys.stderr)
+        say(f"deepdigits: {stop.line}", error=True)
         sys.exit(stop.code)
     except BrokenPipeError:  # the reader of the output has ended, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)  # what a shell reports for SIGPIPE
     except KeyboardInterrupt:
-        print("deepdigits: stopped by SIGINT", file=sys.stderr)
+        say("deepdigits: stopped by SIGINT", error=True)
         sys.exit(130)
 
 

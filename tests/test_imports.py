@@ -183,3 +183,14 @@ def test_public_names_are_all_there() -> None:
         assert getattr(deepdigits, name).__name__ == name
     with pytest.raises(AttributeError, match="has no attribute 'LitRNN'"):
         _ = deepdigits.LitRNN  # type: ignore[attr-defined]
+
+
+def test_only_the_console_prints() -> None:
+    """So that no text of a file reaches a terminal as it is; `Progress.print` is the trainer's."""
+    printing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    }
+    assert printing == {"core/console.py", "training/callbacks/progress.py"}

@@ -1,6 +1,5 @@
 """``bench photos``: accuracy on photos, compared with the same digits as tensors."""
 
-import sys
 from collections.abc import Iterator
 from time import perf_counter
 
@@ -16,6 +15,7 @@ from deepdigits.benchmarks.corruptions import (
     rows_of_digits,
 )
 from deepdigits.benchmarks.timing import Result
+from deepdigits.core.console import say
 from deepdigits.data import sources
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
@@ -48,7 +48,7 @@ def bench_photos(limit: int = 10_000, model: str = "cnn") -> Result:
         cells = [f"{found['accuracy']:.2%}", f"{lost:.2f}", f"{found['no_digit']:.2%}"]
         rows.append([name, f"{len(images[part])}", *cells])
         speed = f"{found['images_per_second']:.0f} images/s"
-        print(*rows[-1], speed, sep="  ", file=sys.stderr, flush=True)
+        say("  ".join(map(str, (*rows[-1], speed))), error=True)
     num_rows = max(1, round(ROWS * len(images)))
     sheets, numbers = zip(*rows_of_digits(images, labels, num_rows), strict=True)
     texts = [reading.text for reading in reader.read_all(sheets)]

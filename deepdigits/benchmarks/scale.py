@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from deepdigits.benchmarks.loop import build, quiet
 from deepdigits.benchmarks.memory import peak_mb
 from deepdigits.benchmarks.timing import Result, check_config
+from deepdigits.core.console import say
 from deepdigits.core.files import check_output_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.plots.style import BLUE, ORANGE, add_grid, new_figure, save_figure
@@ -47,7 +48,7 @@ def bench_scale(
     for _ in range(repeats):
         for point in points:
             found[point].append(_measure_in_process(path, point))
-            print(point, found[point][-1], file=sys.stderr, flush=True)
+            say(f"{point} {found[point][-1]}", error=True)
     seconds = {point: median(s for s, _ in values) for point, values in found.items()}
     peak = {point: median(mb for _, mb in values) for point, values in found.items()}
     if plot is not None:

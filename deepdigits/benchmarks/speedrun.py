@@ -1,6 +1,5 @@
 """``bench speedrun``: seconds of training to a test accuracy of 99 %."""
 
-import sys
 from statistics import mean, median, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from deepdigits.benchmarks import recipes
 from deepdigits.benchmarks.loop import fit
 from deepdigits.benchmarks.timing import Result, check_config
+from deepdigits.core.console import say
 from deepdigits.data import sources
 from deepdigits.data.module import to_float
 
@@ -92,7 +92,7 @@ def _facts(
         "seconds": round(seconds, 4),
         "accuracy": accuracy(net, pixels, labels),
     }
-    print(facts, file=sys.stderr, flush=True)
+    say(str(facts), error=True)
     return facts
 
 

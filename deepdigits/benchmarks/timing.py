@@ -1,6 +1,5 @@
 """Measure alternately and compare: the parts that all benchmarks share."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 
 Measurements = dict[str, list[float]]
@@ -61,7 +61,7 @@ def measure(passes: Mapping[str, Callable[[], float]], repeats: int) -> Measurem
     for _ in range(repeats):
         for name, run in passes.items():
             measurements[name].append(round(run(), 6))
-            print(f"{name}: {measurements[name][-1]:.4g}", file=sys.stderr, flush=True)
+            say(f"{name}: {measurements[name][-1]:.4g}", error=True)
     return measurements
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from deepdigits.benchmarks.timing import Result
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import environment, tables
+from deepdigits.core.console import say, say_text
 
 # Name -> help text. Benchmark NAME is the function bench_NAME of deepdigits.benchmarks.NAME.
 BENCHMARKS = {
@@ -47,14 +48,14 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     hardware, versions = environment.hardware(), environment.versions()
     measurements = {**result.to_dict(), "hardware": hardware, "versions": versions}
     if form == "json":
-        print(json.dumps(measurements, indent=2))
+        say_text(json.dumps(measurements, indent=2))
         return measurements
     if form == "markdown":
-        print(tables.markdown(result.columns, result.rows))
+        say_text(tables.markdown(result.columns, result.rows))
         return measurements
-    print(result.task)
+    say(result.task)
     tables.show(result.columns, result.rows)
-    print(
+    say(
         f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores, "
         f"{hardware['threads']} threads; torch {versions['torch']}, lightning "
         f"{versions['lightning']}, torchvision {versions['torchvision']}, Python "

@@ -1,7 +1,6 @@
 """``deepdigits classify IMAGE...``: read the digits of photos and drawings."""
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,10 @@ from PIL import Image
 
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import tables
+from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import check_output_path
-from deepdigits.images.sources import expand, expand_all, from_array, open_source, printable_path
+from deepdigits.images.sources import expand, expand_all, from_array, open_source
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
 from deepdigits.inference.reading import Reading
@@ -129,14 +129,12 @@ def build_parser() -> ArgumentParser:
 
 def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
-        print(json.dumps(rows, indent=2))
+        say_text(json.dumps(rows, indent=2))
     elif not rows:
         return
     elif form == "csv":
         cells = [{name: row[name] for name in FIELDS} for row in rows]
-        print(
-            tables.comma_separated([row | {"path": printable_path(row["path"])} for row in cells])
-        )
+        say_text(tables.comma_separated(cells))
     else:
         head = ("image", "number", "confidence", "runner-up")
         tables.show(head, [_cells(row) for row in rows])
@@ -144,9 +142,9 @@ def _print_rows(rows: Sequence[dict[str, Any]], form: str) -> None:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     if not row["text"]:
-        return [printable_path(row["path"]), "no digit", "", ""]
+        return [row["path"], "no digit", "", ""]
     return [
-        printable_path(row["path"]),
+        row["path"],
         row["text"],
         f"{row['confidence']:.2%}",
         str(row["runner_up"]),
@@ -168,14 +166,14 @@ def _save_figure(
     from deepdigits.plots import recognition
 
     recognition.save(explain(readings, reader), path)
-    print(f"deepdigits: picture: {path}", file=sys.stderr)
+    say(f"deepdigits: picture: {path}", error=True)
 
 
 def _raise_errors(errors: Sequence[InputError], num_read: int) -> None:
     """Raise the error of the image that could not be read; print the errors of several."""
     if len(errors) > 1:
         for error in errors:
-            print(f"deepdigits: error: {error}", file=sys.stderr)
+            say(f"deepdigits: error: {error}", error=True)
         total = num_read + len(errors)
         raise InputError(f"{len(errors)} of {total} images could not be read; see the lines above")
     if errors:

@@ -1,7 +1,6 @@
 """``deepdigits compare``: a row for each config, and whether the difference of two is real."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from deepdigits.comparison.comparison import Comparison
 from deepdigits.comparison.groups import Group, group_by_config
 from deepdigits.comparison.rows import row
 from deepdigits.core import tables
+from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError
 from deepdigits.data.registry import SPLITS, Split
 from deepdigits.runs.resolve import LOGS, run_argument
@@ -38,7 +38,7 @@ def compare(
 
     Example:
         >>> comparison = compare("lightning_logs/reference")  # doctest: +SKIP
-        >>> print(comparison.to_markdown())  # doctest: +SKIP
+        >>> say_text(comparison.to_markdown())  # doctest: +SKIP
     """
     if isinstance(runs, str | Path | Run):
         runs = [runs]
@@ -143,17 +143,17 @@ def _print_rows(comparison: Comparison, form: str) -> None:
     sentences = evidence.sentences if evidence else []
     if form == "json":
         content = {"configs": comparison.rows, "evidence": evidence and asdict(evidence)}
-        print(json.dumps(content, indent=2))
+        say_text(json.dumps(content, indent=2))
     elif form == "csv":
-        print(tables.comma_separated(comparison.rows))
+        say_text(tables.comma_separated(comparison.rows))
         _print_notes(sentences)
     elif form == "markdown":
-        print(comparison.to_markdown())
+        say_text(comparison.to_markdown())
     else:
         for table in comparison.tables():
             tables.show(table.columns, table.rows, table.title)
         for sentence in sentences:
-            print(sentence)
+            say(sentence)
 
 
 def _print_differences(comparison: Comparison, form: str) -> None:
@@ -164,13 +164,13 @@ def _print_differences(comparison: Comparison, form: str) -> None:
         for key, values in settings.items()
     ]
     if form == "json":
-        print(json.dumps(settings, indent=2, default=str))
+        say_text(json.dumps(settings, indent=2, default=str))
     elif not settings:
         _print_notes(["no setting differs"])
     elif form == "csv":
-        print(tables.comma_separated([{"setting": key} | row for key, row in settings.items()]))
+        say_text(tables.comma_separated([{"setting": key} | row for key, row in settings.items()]))
     elif form == "markdown":
-        print(tables.markdown(columns, rows))
+        say_text(tables.markdown(columns, rows))
     else:
         tables.show(columns, rows)
 
@@ -178,4 +178,4 @@ def _print_differences(comparison: Comparison, form: str) -> None:
 def _print_notes(lines: Sequence[str]) -> None:
     """Print to stderr, so that a redirected table contains nothing else."""
     for line in lines:
-        print(f"deepdigits: {line}", file=sys.stderr)
+        say(f"deepdigits: {line}", error=True)

@@ -10,6 +10,7 @@ import shtab
 
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.commands.registry import COMMANDS, LIGHTNING
+from deepdigits.core.console import say_text
 
 SHELLS = ("bash", "zsh")
 
@@ -33,7 +34,7 @@ def main(args: Sequence[str]) -> str:
             _add_lightning_options(parser, name)
         parser.add_argument("files", nargs="*").complete = shtab.FILE  # type: ignore[attr-defined]
     script = shtab.complete(root, shell)
-    print(script)
+    say_text(script)
     return script
 
 

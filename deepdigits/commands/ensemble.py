@@ -16,6 +16,7 @@ from deepdigits.commands import summary
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.commands.predict import Prediction, predict
 from deepdigits.core import environment
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.agreement import Disagreement, disagreement
@@ -54,8 +55,8 @@ def ensemble(
 ) -> Ensemble:
     """Average the class probabilities of several nets, and evaluate the mean.
 
-    Each net predicts in the default precision. Report, predictions and pictures go into a new folder
-    ``<logs>/<name>/version_N``, which `compare` takes like a run.
+    Each net predicts in the default precision. Report, predictions and pictures go into a new
+    folder ``<logs>/<name>/version_N``, which `compare` takes like a run.
 
     Args:
         runs: Two runs or more, as for `evaluate`, all of one dataset.
@@ -108,12 +109,13 @@ def main(args: Sequence[str]) -> Report:
     made = ensemble(options.runs, options.split, options.name)
     summary.print_table(made.report)
     for name, report in made.members.items():
-        print(f"member {name}: accuracy {report.accuracy:.2%}")
+        say(f"member {name}: accuracy {report.accuracy:.2%}")
     total, differ = made.report.num_samples, made.disagreement
-    print(f"ensemble: accuracy {made.report.accuracy:.2%}: {made.report.errors} errors in {total}")
-    print(
+    say(f"ensemble: accuracy {made.report.accuracy:.2%}: {made.report.errors} errors in {total}")
+    say(
         f"the members disagree on {differ.not_unanimous} digits; two members disagree on "
-        f"{differ.pairwise:.2%} on average; all members are wrong on {differ.all_wrong} digits\n"
+        f"{differ.pairwise:.2%} on average; all members are wrong on {differ.all_wrong} digits",
+        "",
     )
     summary.print_files(made.files)
     return made.report

@@ -1,14 +1,19 @@
 """``deepdigits export RUN --to onnx|torch|safetensors``: a net as a file for other programs."""
 
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core import packages
-from deepdigits.core.errors import InputError, RunFailed, one_line
+from deepdigits.core.console import say
+from deepdigits.core.errors import InputError
+from deepdigits.core.failures import explain
+from deepdigits.core.files import atomic_path
+from deepdigits.core.part_files import part_folder
 from deepdigits.runs.resolve import RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
 
@@ -64,13 +69,18 @@ def export(
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Moved into place after the checks: a failed export leaves the former file as it was.
-        with TemporaryDirectory(dir=folder, prefix=".export-") as part:
-            checks = _write(source, Path(part), to, int8)
+        # Put into place after the checks: a failed export leaves the former file as it was.
+        with part_folder(folder) as part:
+            checks = _write(source, part, to, int8)
             names = [name for file in checks for name in (file, f"{file}.md")]
-            return Export(tuple(Path(part, n).replace(folder / n) for n in names), checks)
+            with ExitStack() as moves:  # all files are there before the first is put into place
+                for name in names:
+                    shutil.copyfile(part / name, moves.enter_context(atomic_path(folder / name)))
+        return Export(tuple(folder / name for name in names), checks)
     except OSError as error:
-        raise RunFailed(f"export to {folder} failed: {one_line(error)}") from error
+        line = explain(f"export to {folder}", error)
+        assert line is not None
+        raise line from error
 
 
 def main(args: Sequence[str]) -> list[Path]:
@@ -93,8 +103,8 @@ def main(args: Sequence[str]) -> list[Path]:
     done = export(options.run, options.to, options.folder, options.int8)
     for name, checks in done.checks.items():
         for check in checks:
-            print(f"{name}: {check}")
-    print(*done.files, sep="\n")
+            say(f"{name}: {check}")
+    say(*map(str, done.files))
     return list(done.files)
 
 

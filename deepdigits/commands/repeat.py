@@ -18,6 +18,7 @@ from deepdigits.commands.parser import ArgumentParser
 from deepdigits.comparison.results import Result, read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
+from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import exclusive_lock, sole_lock
 from deepdigits.runs.finished import is_trained
@@ -81,7 +82,7 @@ def main(args: Sequence[str]) -> list[Result]:
     """
     options, overrides = build_parser().parse_known_args(args)
     made = repeat((), options.seeds, overrides)
-    print(to_text(made.folder, made.results))
+    say_text(to_text(made.folder, made.results))
     return made.results
 
 
@@ -173,8 +174,8 @@ def _train(
         if result is not None:
             return result
         kept = _move_aside(folder)
-        print(f"{folder} is unfinished: it is trained again; the old one is {kept}", flush=True)
-    print(f"seed {seed}: {folder}", flush=True)
+        say(f"{folder} is unfinished: it is trained again; the old one is {kept}")
+    say(f"seed {seed}: {folder}")
     own = ["--seed_everything", str(seed), "--logger.version", folder.name]
     code = _start(["train", *args, *own], lock)
     result = None if code else _finished(folder, config)
@@ -192,7 +193,7 @@ def _test(
     folder: Path, config: dict[str, Any], args: Sequence[str], lock: Sequence[int]
 ) -> Result | None:
     """Test a trained seed; None if it cannot be tested."""
-    print(f"{folder} is trained, but not tested: it is tested now", flush=True)
+    say(f"{folder} is trained, but not tested: it is tested now")
     code = _start(["test", f"--ckpt_path={folder}", *args], lock)
     return None if code else _finished(folder, config)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deepdigits.core import tables
+from deepdigits.core.console import say
 from deepdigits.core.files import display_path
 from deepdigits.metrics.report import Report
 from deepdigits.runs.trust import command_prefix
@@ -27,21 +28,21 @@ def print_report(report: Report) -> None:
     """Print the table of a report, its accuracy and its commonest errors."""
     print_table(report)
     confused = ", ".join(f"{t} as {p} ({n})" for t, p, n in report.most_confused())
-    print(f"accuracy {report.accuracy:.2%}: {report.errors} errors in {report.num_samples}")
+    say(f"accuracy {report.accuracy:.2%}: {report.errors} errors in {report.num_samples}")
     if confused:
-        print(f"most confused: {confused}")
-    print()
+        say(f"most confused: {confused}")
+    say("")
 
 
 def print_files(files: Mapping[str, Path | str | None]) -> None:
     """Print what was written or read: kind -> path; None is left out."""
     for kind, path in files.items():
         if path:
-            print(f"{kind:<11} {display_path(path)}")
+            say(f"{kind:<11} {display_path(path)}")
 
 
 def print_next_steps(folder: Path, net: type) -> None:
     """Print what to do next with a run of a net that was just trained."""
     command = f"{command_prefix(net)}deepdigits report {display_path(folder)}"
-    print(f"\ndashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
-    print(f"more        {command} --split train")
+    say("", f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
+    say(f"more        {command} --split train")

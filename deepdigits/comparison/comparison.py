@@ -12,6 +12,7 @@ from deepdigits.comparison.groups import Group
 from deepdigits.comparison.rows import cells, columns, row
 from deepdigits.comparison.settings import differences
 from deepdigits.core import tables
+from deepdigits.core.text import markdown_text
 
 
 class Table(NamedTuple):
@@ -72,9 +73,10 @@ class Comparison:
         """The tables and the sentences of the evidence as Markdown."""
         blocks = []
         for table in self.tables():
-            blocks += [table.title] if table.title else []
+            blocks += [markdown_text(table.title)] if table.title else []
             blocks.append(tables.markdown(table.columns, table.rows))
-        return "\n\n".join(blocks + (self.evidence.sentences if self.evidence else []))
+        sentences = self.evidence.sentences if self.evidence else []
+        return "\n\n".join([*blocks, *map(markdown_text, sentences)])
 
     def plot(self, path: str | Path) -> None:
         """Draw accuracy against training seconds and against parameters.

@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter
 from deepdigits.comparison.captions import Box, is_far, place
 from deepdigits.comparison.groups import Group
 from deepdigits.comparison.statistics import Summary, summary
+from deepdigits.core.text import figure_text
 from deepdigits.plots.style import BLUE, GREY, add_grid, new_figure, save_figure
 
 PANELS = {"training_seconds": "training seconds", "parameters": "parameters"}
@@ -44,7 +45,7 @@ def draw_comparison(groups: Sequence[Group]) -> Figure:
         panel.draw()
     for part, axes in zip(parts, rows, strict=True):
         dataset, split, _ = part[0].evaluated_on
-        axes[0].set_ylabel(f"{split} accuracy on {dataset}, %")
+        axes[0].set_ylabel(f"{split} accuracy on {figure_text(dataset)}, %")
     figure.draw_without_rendering()  # fixes the layout, which the captions depend on
     for panel in panels:
         panel.add_captions()
@@ -89,7 +90,7 @@ class _Panel:
         """Name each point without covering anything; a distant name gets a line to its point."""
         means = [(x.mean, y.mean) for x, y in zip(self.costs, self.accuracies, strict=True)]
         points = [tuple(self.ax.transData.transform(mean)) for mean in means]
-        sizes = [self._size(group.name) for group in self.groups]
+        sizes = [self._size(figure_text(group.name)) for group in self.groups]
         bars = [
             box
             for x, y in zip(self.costs, self.accuracies, strict=True)
@@ -101,7 +102,7 @@ class _Panel:
         for group, mean, point, box in zip(self.groups, means, points, boxes, strict=True):
             corner = self.ax.transData.inverted().transform(box[:2])
             caption = self.ax.annotate(
-                group.name,
+                figure_text(group.name),
                 mean,
                 tuple(corner),
                 fontsize=FONT_SIZE,

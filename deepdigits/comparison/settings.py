@@ -6,7 +6,7 @@ from typing import Any
 
 # Keys that may differ between runs of one config: seed, folders, display.
 _IGNORED = re.compile(
-    r"(seed_everything|ckpt_path|weights_only|logger|dashboard"
+    r"(seed_everything|ckpt_path|weights_only|peer_timeout|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
     r"|data\.(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )

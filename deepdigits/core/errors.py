@@ -3,17 +3,14 @@
 import errno
 import signal
 
-# Error numbers of a disk that is full, broken, or not writable for this user.
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+from deepdigits.core.text import printable
 
-
-def printable(text: str) -> str:
-    r"""Escape line breaks and control characters: names from a file must not control a terminal.
-
-    >>> printable("weights \x1b[31mred\nand more")
-    'weights \\x1b[31mred\\nand more'
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+# Error numbers of a disk that is full, broken, or not writable for this user, and of a file that
+# may not grow.
+DISK = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+)
 
 
 def one_line(error: object, limit: int | None = None) -> str:

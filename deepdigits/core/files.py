@@ -1,19 +1,22 @@
 """Write files whole or not at all, and check output paths before the work starts."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.part_files import part_file
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path next to the target; move it into place when the block succeeds.
+    """Yield a temporary file next to the target; move it into place when the block succeeds.
 
-    The file reaches the disk before the move, so after a crash or a power failure the target is
-    either the old file or the new one. If the block fails, the old file stays.
+    The temporary file exists and is empty; write into it, and put no other file in its place. It
+    reaches the disk before the move, so after a crash or a power failure the target is either the
+    old file or the new one. If the block fails, the old file stays.
 
     Args:
         path: The target. Its folder must exist.
@@ -28,17 +31,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     ...     Path(folder, "report.txt").read_text()
     'done'
     """
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    try:
+    with part_file(path) as part:
         yield part
         _sync(part)
         part.replace(path)
         if os.name != "nt":  # Windows cannot open folders, and needs no sync of them
             _sync(path.parent)
-    finally:
-        with suppress(OSError):  # the folder is read-only: there is nothing to remove
-            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -46,6 +44,13 @@ def write_text(path: Path, text: str) -> Path:
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8")
     return path
+
+
+def copy_atomically(source: Path, target: Path) -> Path:
+    """Copy a file, whole or not at all; returns the target."""
+    with atomic_path(target) as part:
+        shutil.copyfile(source, part)
+    return target
 
 
 def display_path(path: Path | str) -> str:

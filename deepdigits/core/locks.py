@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import DISK, InputError
 
 try:
@@ -96,10 +97,9 @@ def exclusive_lock(folder: Path) -> Iterator[Sequence[int]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(
+            say(
                 f"another `deepdigits repeat`, or a training it started, is running in {folder}: "
-                "waiting for its end",
-                flush=True,
+                "waiting for its end"
             )
             fcntl.flock(file, fcntl.LOCK_EX)
         yield (file.fileno(),)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deepdigits.core.text import markdown_text, printable, spreadsheet_text
+
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     r"""A Markdown table: the first column aligned left, the others right.
@@ -16,7 +18,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     | mlp | 120 |
     | a\|b | 7 |
     """
-    lines = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
+    lines = [[markdown_text(cell) for cell in row] for row in [head, *rows]]
     text = [f"| {' | '.join(line)} |" for line in lines]
     text.insert(1, f"|---{'|--:' * (len(head) - 1)}|")
     return "\n".join(text)
@@ -32,8 +34,12 @@ def comma_separated(rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue().rstrip("\n")
+
+
+def _cell(value: Any) -> Any:
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def show(head: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
@@ -42,12 +48,14 @@ def show(head: Sequence[str], rows: Sequence[Sequence[str]], title: str | None =
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title and printable(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     for number, name in enumerate(head):
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
+        table.add_column(printable(name), justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    console = Console(file=sys.stdout, markup=False, highlight=False)
+        table.add_row(*map(printable, row))
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000
     console.print(table)

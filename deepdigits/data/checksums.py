@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from deepdigits.core.files import write_text
 from deepdigits.data.registry import DatasetInfo
 
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
@@ -58,5 +59,6 @@ def record_sums(dataset: DatasetInfo, folder: Path) -> None:
     unknown = {file: _sha256(folder / file) for file in dataset.files if file not in sums}
     if unknown:
         lines = [f"{sum_}  {file}\n" for file, sum_ in unknown.items()]
-        with (folder / SUMS).open("a") as record:
-            record.writelines(lines)
+        record = folder / SUMS
+        former = record.read_text(errors="replace") if record.is_file() else ""
+        write_text(record, "".join([former, *lines]))

@@ -11,13 +11,13 @@ import os
 import zlib
 from importlib.resources import as_file, files
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 from urllib.error import URLError
 
 from torch import Tensor
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.files import atomic_path, copy_atomically
 from deepdigits.core.locks import locked
 from deepdigits.data.checksums import damaged_files, record_sums
 from deepdigits.data.registry import DATASETS, DatasetInfo, DatasetName
@@ -131,7 +131,7 @@ def _place_embedded_archives(dataset: DatasetInfo, folder: Path) -> None:
                     f"the embedded archive {source} is damaged or missing (expected MD5 {md5}): "
                     "install deepdigits again"
                 )
-            copyfile(source, folder / archive)
+            copy_atomically(source, folder / archive)
 
 
 def _extract_by_content(dataset: DatasetInfo, folder: Path) -> None:
@@ -148,7 +148,8 @@ def _extract_by_content(dataset: DatasetInfo, folder: Path) -> None:
         except (OSError, EOFError, zlib.error):
             continue  # damaged: torchvision downloads it again
         if hashlib.sha256(content).hexdigest() == sum_:
-            (folder / file).write_bytes(content)
+            with atomic_path(folder / file) as part:
+                part.write_bytes(content)
 
 
 def _download(name: DatasetName, data_dir: Path, folder: Path) -> None:

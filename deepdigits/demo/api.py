@@ -1,6 +1,5 @@
 """The four calls of the page: predict, predict_digit, mistakes and nets."""
 
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -9,7 +8,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from torch import Tensor
 
-from deepdigits.core.errors import InputError, one_line, printable
+from deepdigits.core.console import say
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.text import printable
 from deepdigits.data import sources
 from deepdigits.demo import gallery
 from deepdigits.demo.predictions import Drawing, Json, predict_crop, predict_images
@@ -114,8 +115,8 @@ class Endpoint:
         except ClientDisconnect:
             return Response()  # nobody reads it
         except Exception as error:
-            line = printable(one_line(f"{type(error).__name__}: {error}", 200))
-            print(f"deepdigits: error: {request.url.path} failed: {line}", file=sys.stderr)
+            line = one_line(f"{type(error).__name__}: {error}", 200)
+            say(f"deepdigits: error: {request.url.path} failed: {line}", error=True)
             return refusal(500, "the server failed: its terminal has the reason")
         finally:
             self.pending -= 1
@@ -131,7 +132,7 @@ def _test_set() -> tuple[Tensor, Tensor]:
 
 def _describe(reader: DigitReader) -> Json:
     return {
-        "name": reader.name,
+        "name": printable(reader.name),
         "classes": list(reader.class_names),
         "accuracy": reader.report.get("accuracy"),
         "parameters": sum(p.numel() for p in reader.net.parameters()),

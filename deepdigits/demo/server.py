@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.demo.api import Api, Endpoint
 from deepdigits.demo.connections import LimitedConnection
@@ -82,7 +83,7 @@ def launch(app: Starlette, port: int | None, wait: bool) -> str:
     thread = Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     address = f"http://{HOST}:{listener.getsockname()[1]}/"
-    print(f"a page to draw on: {address} (Ctrl-C ends it)", flush=True)
+    say(f"a page to draw on: {address} (Ctrl-C ends it)")
     while wait and thread.is_alive():
         thread.join(1)  # with a limit: on Windows, Ctrl-C does not end a join without one
     return address

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepdigits import __version__
+from deepdigits.core.text import code_text, markdown_text
 from deepdigits.metrics.report import Report
 from deepdigits.runs.model_info import ModelInfo
 
@@ -14,7 +15,7 @@ import json
 import numpy as np
 import onnxruntime
 
-session = onnxruntime.InferenceSession("{file}")
+session = onnxruntime.InferenceSession({file})
 images = np.zeros((5, 1, 28, 28), np.float32)  # yours, in [0, 1]
 (logits,) = session.run(["logits"], {{"images": images}})
 names = json.loads(session.get_modelmeta().custom_metadata_map["class_names"])
@@ -24,7 +25,7 @@ print([names[label] for label in logits.argmax(1)])
 ```python
 import torch
 
-net = torch.export.load("{file}").module()
+net = torch.export.load({file}).module()
 images = torch.zeros(5, 1, 28, 28)  # yours, in [0, 1]
 print(net(images).softmax(dim=1))
 ```""",
@@ -33,7 +34,7 @@ print(net(images).softmax(dim=1))
 import torch
 from deepdigits import load
 
-net = load("{file}")
+net = load({file})
 images = torch.zeros(5, 1, 28, 28)  # yours, in [0, 1]
 print(net(images))  # probabilities
 ```
@@ -51,21 +52,23 @@ def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) ->
         info: Description of the net.
         checks: What was measured on the file itself, a sentence each.
     """
-    settings = ", ".join(f"{name} {value}" for name, value in info.settings.items())
+    listed = ", ".join(f"{name} {value}" for name, value in info.settings.items())
+    settings = markdown_text(listed)
+    names = ", ".join(info.class_names)
     classes = len(info.class_names)
     return "\n\n".join(
         [
-            f"# {file}",
+            f"# {markdown_text(file)}",
             f"{info.net.removeprefix('Lit')} of deepdigits {__version__} ({settings}): "
             f"handwritten characters of 28x28 pixels as one of {classes} classes: "
-            f"{', '.join(info.class_names)}.",
+            f"{markdown_text(names)}.",
             "**In**: `images`, float32 (batch, 1, 28, 28), 0 for the page and 1 for full ink; no "
             f"further normalising. **Out**: `logits`, float32 (batch, {classes}); their softmax "
             "gives probabilities.",
             "## How to load it",
-            _LOADING[form].format(file=file),
+            _LOADING[form].format(file=code_text(file)),
             "## Checks of this file",
-            "\n".join(f"- {check}" for check in checks),
+            "\n".join(f"- {markdown_text(check)}" for check in checks),
             "## How good the net is",
             _figures(info.report),
             "## Limits",
@@ -90,7 +93,8 @@ def _figures(report: Mapping[str, Any]) -> str:
         "training seconds": None if seconds is None else f"{seconds:.0f}",
         "seed": report.get("seed"),
     }
-    lines = [f"- {name}: {value}" for name, value in facts.items() if value is not None]
+    known = {name: str(value) for name, value in facts.items() if value is not None}
+    lines = [f"- {name}: {markdown_text(value)}" for name, value in known.items()]
     return "\n".join(lines) + "\n\n" + measured.to_markdown()
 
 
@@ -103,5 +107,5 @@ def _limits(report: Mapping[str, Any]) -> str:
         "often with high confidence. It expects images like those it was trained on: one "
         "character, light on dark, upright, scaled into a box of 20x20 pixels and centred by mass; "
         "`deepdigits classify` brings photos into that form. Its figures hold for the writers of "
-        f"its dataset; for other writers and pens they are lower.{common}"
+        f"its dataset; for other writers and pens they are lower.{markdown_text(common)}"
     )

@@ -1,10 +1,13 @@
 """Write a net as ONNX or as a torch.export program: raw pixels in, logits out."""
 
+import errno
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +61,19 @@ def write_int8(source: Path, path: Path) -> None:
     Args:
         source: A file of `write_onnx`.
         path: The target.
+
+    Raises:
+        OSError: The disk is full.
     """
     import onnx
+    from google.protobuf.message import DecodeError
     from onnxruntime.quantization import quantize_dynamic
 
-    with _quiet():
-        quantize_dynamic(source, path, op_types_to_quantize=["MatMul", "Gemm"])
+    try:
+        with _quiet():
+            quantize_dynamic(source, path, op_types_to_quantize=["MatMul", "Gemm"])
+    except DecodeError as error:  # of a file in between, which it wrote in part only
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     onnx.checker.check_model(path, full_check=True)
 
 
@@ -73,7 +83,10 @@ def write_torch(net: nn.Module, info: ModelInfo, path: Path) -> None:
         program = torch.export.export(net, **_call())
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)  # with the paths of this machine
-        torch.export.save(program, path, extra_files={INFO_FILE: json.dumps(info.to_dict())})
+        # In memory first: on a full disk torch would abort the process.
+        content = BytesIO()
+        torch.export.save(program, content, extra_files={INFO_FILE: json.dumps(info.to_dict())})
+    path.write_bytes(content.getbuffer())
 
 
 def properties(info: ModelInfo) -> dict[str, str]:

@@ -1,7 +1,12 @@
 """Merge the pieces of one digit: bars, tails, broken strokes."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PIECES = 2_000  # the largest ones; the photo with most pieces in the tests has 458
 MAX_GAP = 0.25  # of a digit's height: pieces with a wider gap are two digits
 
 
@@ -42,6 +47,9 @@ def merge(segments: list[Segment]) -> list[Segment]:
     digits above each other stay apart. The bar of a 5 and the tail of a 3 may also start to the
     side of the rest.
 
+    Each piece is compared with all larger ones. So only the `MAX_PIECES` largest are considered;
+    the others are specks, and are left out.
+
     >>> body, bar = Segment((10, 20, 30, 60), (1,)), Segment((32, 12, 60, 20), (2,))
     >>> [segment.box for segment in merge([body, bar])]
     [(10, 12, 60, 60)]
@@ -49,40 +57,57 @@ def merge(segments: list[Segment]) -> list[Segment]:
     >>> len(merge([body, dash]))
     2
     """
+    largest_first = sorted(segments, key=lambda s: -s.width * s.height)[:MAX_PIECES]
     merged: list[Segment] = []
-    for segment in sorted(segments, key=lambda s: -s.width * s.height):
-        closeness = [_closeness(segment, other) for other in merged]
-        if max(closeness, default=0.0) > 0:
-            closest = closeness.index(max(closeness))
+    boxes = np.zeros((len(largest_first), 4), np.int64)
+    for segment in largest_first:
+        closeness = _closeness(segment, boxes[: len(merged)])
+        closest = int(closeness.argmax()) if merged else 0
+        if merged and closeness[closest] > 0:
             merged[closest] = merged[closest].joined(segment)
         else:
+            closest = len(merged)
             merged.append(segment)
+        boxes[closest] = merged[closest].box
     return merged
 
 
-def _closeness(small: Segment, large: Segment) -> float:
-    """How likely a piece belongs to the digit of a larger piece; 0 if it does not."""
-    across = min(small.box[2], large.box[2]) - max(small.box[0], large.box[0])
-    down = min(small.box[3], large.box[3]) - max(small.box[1], large.box[1])
-    below = -down < MAX_GAP * max(small.height, large.height)
-    share = across / min(small.width, large.width)
-    if share >= 0.5:
-        part = small.height < 0.6 * large.height or _is_wide(small) or _is_wide(large)
-        return share if down > 0 or (below and part) else 0.0
-    return 0.1 if below and _is_stroke_end(small, large, -across / large.height) else 0.0
+def _closeness(small: Segment, boxes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How likely a piece belongs to each of several larger ones (K, 4); 0 if it does not."""
+    left, top, right, bottom = boxes.T
+    width, height = right - left, bottom - top
+    across = np.minimum(small.box[2], right) - np.maximum(small.box[0], left)
+    down = np.minimum(small.box[3], bottom) - np.maximum(small.box[1], top)
+    below = -down < MAX_GAP * np.maximum(small.height, height)
+    share = across / np.minimum(small.width, width)
+    part = (small.height < 0.6 * height) | _is_wide(small.width, small.height)
+    part |= _is_wide(width, height)
+    overlapping = np.where((down > 0) | (below & part), share, 0.0)
+    end = np.where(below & _is_stroke_end(small, boxes, -across / height), 0.1, 0.0)
+    return np.where(share >= 0.5, overlapping, end)
 
 
-def _is_stroke_end(small: Segment, large: Segment, gap: float) -> bool:
-    """Whether a piece can be the bar of a 5, at the top right, or the tail of a 3."""
-    long_enough = small.width > MAX_GAP * large.height  # longer than a decimal point
-    if not (_is_wide(small) and long_enough and small.height < 0.6 * large.height):
-        return False
+def _is_stroke_end(
+    small: Segment, boxes: NDArray[np.int64], gap: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether a piece can be the bar of a 5, at the top right, or the tail of a 3.
+
+    Args:
+        small: The piece.
+        boxes: The boxes of the larger pieces, (K, 4).
+        gap: The columns between the two, in heights of the larger piece, (K,).
+    """
+    left, top, right, bottom = boxes.T
+    height = bottom - top
+    long_enough = small.width > MAX_GAP * height  # longer than a decimal point
+    fits = long_enough & (small.height < 0.6 * height) & _is_wide(small.width, small.height)
     middle = (small.box[1] + small.box[3]) / 2
-    bar = small.box[0] > large.box[0] and middle < large.box[1] + 0.3 * large.height
-    tail = small.box[2] < large.box[2] and middle > large.box[3] - 0.3 * large.height
-    return (bar and gap < MAX_GAP) or (tail and gap < MAX_GAP / 2)
+    bar = (small.box[0] > left) & (middle < top + 0.3 * height) & (gap < MAX_GAP)
+    tail = (small.box[2] < right) & (middle > bottom - 0.3 * height) & (gap < MAX_GAP / 2)
+    found: NDArray[np.bool_] = fits & (bar | tail)
+    return found
 
 
-def _is_wide(segment: Segment) -> bool:
+def _is_wide(width: Any, height: Any) -> Any:
     """Whether a piece is wider than tall, such as bars and halves of broken digits."""
-    return segment.width > 1.2 * segment.height
+    return width > 1.2 * height

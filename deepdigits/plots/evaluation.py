@@ -9,6 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from deepdigits.core.text import figure_text
 from deepdigits.metrics.calibration import calibration_bins
 from deepdigits.metrics.report import Report
 from deepdigits.plots.style import BLUE, LIGHT_GREY, ORANGE, new_figure
@@ -27,7 +28,7 @@ def confusion_matrix(report: Report) -> Figure:
         ValueError: The matrix is not square, or the number of class names differs.
     """
     counts = np.asarray(report.confusion, dtype=np.int64)
-    names, size = list(report.class_names), len(counts)
+    names, size = list(map(figure_text, report.class_names)), len(counts)
     if counts.shape != (size, size) or len(names) != size:
         raise ValueError(
             f"confusion matrix {counts.shape} with {len(names)} class names, expected (C, C) and C"

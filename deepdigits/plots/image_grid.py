@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from deepdigits.core.text import figure_text
 from deepdigits.plots.style import new_figure
 
 # In inches: the width of a figure, the height of its heading, the height of a line of text.
@@ -73,9 +74,8 @@ def mistakes(
         )
     wrong = np.flatnonzero(true != predicted)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:limit]
-    names = class_names or [
-        str(label) for label in range(int(max(true.max(), predicted.max())) + 1)
-    ]
+    numbers = [str(label) for label in range(int(max(true.max(), predicted.max())) + 1)]
+    names = list(map(figure_text, class_names or numbers))
     short = max(map(len, names)) <= 6  # both names fit on one line
     titles = [
         f"{names[true[i]]} → {names[predicted[i]]}\n{confidence[i]:.1%}"

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
+from deepdigits.core.text import figure_text
 from deepdigits.plots import recognition_layout as layout
 from deepdigits.plots.style import (
     BLUE,
@@ -107,7 +108,7 @@ def _draw_titles(part: SubFigure, panel: ImagePanel, cells: Sequence[Sequence[Ax
     """Write the number and its confidence above the image, and the titles of the panels."""
     confidence = "" if panel.confidence is None else f"  confidence {panel.confidence:.1%}"
     cut = f"  (the first {len(cells)} digits)" if len(cells) < len(panel.digits) else ""
-    text = f"{panel.text or 'no digit'}{confidence}{cut}"
+    text = f"{figure_text(panel.text) or 'no digit'}{confidence}{cut}"
     part.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
     if len(cells) == 1:
         for axes, title in zip(cells[0], TITLES, strict=True):
@@ -128,14 +129,14 @@ def _draw_image(axes: Axes, panel: ImagePanel) -> None:
     axes.set(xticks=(), yticks=())
     axes.spines[:].set(color=LIGHT_GREY)
     title = panel.title if len(panel.title) <= 40 else f"…{panel.title[-39:]}"
-    axes.set_xlabel(title, fontsize=8, color=GREY, loc="left", parse_math=False)
+    axes.set_xlabel(figure_text(title), fontsize=8, color=GREY, loc="left")
     for digit in panel.digits:
         left, top, right, bottom = digit.box
         size = (right - left, bottom - top)
         axes.add_patch(Rectangle((left, top), *size, fill=False, color=digit.colour, linewidth=1.3))
         frame = {"boxstyle": "square,pad=0.15", "facecolor": digit.colour}
         axes.annotate(
-            digit.label,
+            figure_text(digit.label),
             (left, top),
             color="white",
             fontsize=7,
@@ -162,7 +163,7 @@ def _draw_digit(cells: Sequence[Axes], digit: DigitPanel, class_names: Sequence[
     bars.set(ylim=(0, 1.02), yticks=())
     bars.spines[["top", "right", "left"]].set_visible(False)
     ticks = classes if len(class_names) <= 10 else [best]
-    bars.set_xticks(ticks, [class_names[label] for label in ticks])
+    bars.set_xticks(ticks, [figure_text(class_names[label]) for label in ticks])
     bars.tick_params(labelsize=6, length=0, pad=1)
 
 

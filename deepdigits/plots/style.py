@@ -4,6 +4,7 @@ Figures are made without pyplot, so that nothing global changes and threads can 
 """
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,12 @@ def save_figure(figure: Figure, path: Path) -> None:
         OSError: The disk is full, or the user may not write there.
     """
     try:
-        with warnings.catch_warnings(), atomic_path(path) as part:
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # a file name may have any letter
-            figure.savefig(part, format=path.suffix[1:].lower())
+            # In memory: the encoder of JPEG ignores a full disk.
+            figure.savefig(picture := BytesIO(), format=path.suffix[1:].lower())
+        with atomic_path(path) as part:
+            part.write_bytes(picture.getbuffer())
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in DISK:
             raise

@@ -3,12 +3,13 @@
 python -m deepdigits.runs.bundled RUN NAME        publish the net of a run under a name
 """
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
+from deepdigits.core.files import copy_atomically
 from deepdigits.runs.finished import CHECKPOINT_SUM, check_report, sha256
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_report, read_training
@@ -64,13 +65,13 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
     target.folder.mkdir(parents=True, exist_ok=True)
     path = target.folder / WEIGHTS
     write_weights(source, path)
-    shutil.copyfile(source.config_file, target.config_file)
+    copy_atomically(source.config_file, target.config_file)
     checkpoint = {"checkpoint": WEIGHTS, CHECKPOINT_SUM: sha256(path)}
     write_json(target.folder / "report.json", {**info.report, **checkpoint})
     write_json(target.folder / TRAINING, read_training(source.folder))
     predictions = source.folder / "predictions.npz"
     if predictions.is_file():
-        shutil.copyfile(predictions, target.folder / predictions.name)
+        copy_atomically(predictions, target.folder / predictions.name)
     return path
 
 
@@ -84,12 +85,12 @@ def main(args: Sequence[str]) -> None:
         raise InputError("expected RUN and NAME, such as lightning_logs/cnn/version_0 cnn")
     run, name = args
     written = publish(run, name)
-    print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")
+    say(f"{written}: {written.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except InputError as error:
-        print(f"deepdigits: error: {error}", file=sys.stderr)
+        say(f"deepdigits: error: {error}", error=True)
         sys.exit(2)

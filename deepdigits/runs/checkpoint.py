@@ -38,7 +38,7 @@ def save(content: dict[str, Any], path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
-            with part.open("xb") as file:
+            with part.open("wb") as file:
                 file.write(buffer.getbuffer())
             _read(part)
     except (OSError, InputError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from deepdigits.core.files import write_text
+from deepdigits.core.text import markdown_text
 from deepdigits.metrics.report import Report
 from deepdigits.plots.evaluation import confusion_matrix
 from deepdigits.plots.image_grid import mistakes
@@ -51,7 +52,7 @@ def write(
     ):
         files[kind] = folder / of_split(f"{kind}.png", split)
         save_figure(figure, files[kind])
-    heading = f"# {dataset}, {split}: {report.accuracy:.2%} right\n\n"
+    heading = f"# {markdown_text(dataset)}, {split}: {report.accuracy:.2%} right\n\n"
     write_text(folder / of_split("report.md", split), f"{heading}{report.to_markdown()}\n")
     write_json(files["report"], report.to_dict() | dict(facts))
     return files

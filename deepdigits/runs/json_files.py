@@ -6,10 +6,11 @@ from typing import Any
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import write_text
+from deepdigits.core.text import printable_values
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None if there is no such file.
+    """The object in a JSON file, its texts made printable; None if there is no such file.
 
     Raises:
         InputError: The file is damaged.
@@ -22,7 +23,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is damaged: expected a JSON object")
-    return content
+    printable: dict[str, Any] = printable_values(content)
+    return printable
 
 
 def write_json(path: Path, content: dict[str, Any]) -> Path:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.text import printable_values
 from deepdigits.runs import report
 
 
@@ -25,6 +26,19 @@ class ModelInfo:
     data: Mapping[str, Any]
     class_names: tuple[str, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the report is of as many classes as the net.
+
+        Raises:
+            InputError: It is not.
+        """
+        tested = len(self.report.get("class", self.class_names))
+        if tested != len(self.class_names):
+            raise InputError(
+                f"the report of {self.net} is of {tested} classes, expected "
+                f"{len(self.class_names)}: test the run again"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON.
@@ -59,10 +73,13 @@ missing
         except (KeyError, TypeError) as error:
             what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else one_line(error)
             raise InputError(f"{source} does not describe its net: {what}") from error
+        values = printable_values({name: content[name] for name in _KINDS})
+        names = tuple(values["class_names"])
+        if len(set(names)) < len(names):
+            raise InputError(f"{source} does not describe its net: it names a class twice")
         if content["report"]:
-            report.check(content["report"], source)
-        values = {name: content[name] for name in _KINDS}
-        return cls(**values | {"class_names": tuple(content["class_names"])})
+            values["report"] = report.recomputed(content["report"], source)
+        return cls(**values | {"class_names": names})
 
 
 _KINDS: Mapping[str, type] = {

@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
-from zlib import error as ZlibError
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path
+from deepdigits.core.text import spreadsheet_text
 
 MAX_BYTES = 10_000_000  # unpacked; the largest split of the registry takes a twentieth
-# The errors of numpy for a file that is cut short, was changed, or is not an archive of arrays.
-_DAMAGES = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, ZlibError)
 
 
 @dataclass(frozen=True)
@@ -83,10 +81,11 @@ def write_probabilities(
         return
     with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["index", "label", "predicted", *class_names])
+        head = list(map(spreadsheet_text, class_names))
+        writer.writerow(["index", "label", "predicted", *head])
         columns = zip(labels, predicted, probabilities, strict=True)
         for index, (label, best, row) in enumerate(columns):
-            writer.writerow([index, class_names[label], class_names[best], *row])
+            writer.writerow([index, head[label], head[best], *row])
 
 
 def read(folder: Path, split: str) -> Predictions | None:
@@ -104,12 +103,13 @@ def read(folder: Path, split: str) -> Predictions | None:
                 raise ValueError("unpacked, it is larger than any split")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = Predictions(arrays["predicted"], arrays["labels"])
-    except _DAMAGES as error:
+    except Exception as error:  # what numpy raises for a damaged or hostile file is not documented
         raise InputError(f"{path} is damaged: test the run again to write a new one") from error
-    if found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
+    whole = all(np.issubdtype(part.dtype, np.integer) for part in (found.predicted, found.labels))
+    if not whole or found.predicted.ndim != 1 or found.predicted.shape != found.labels.shape:
         raise InputError(
             f"{path} holds predictions {found.predicted.shape} and labels {found.labels.shape}, "
-            "expected two lists of the same length: test the run again"
+            "expected two lists of whole numbers of the same length: test the run again"
         )
     return found
 

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.text import printable_values
+from deepdigits.data.registry import SPLITS
+from deepdigits.metrics.report import Report
 from deepdigits.runs.json_files import read_json
 from deepdigits.runs.predictions import of_split
 
 TRAINING = "training.json"
+MAX_NAME = 100  # characters of the name of a class
+MAX_COUNT = 10**9  # images in a cell of a confusion matrix
 _NUMBERS = ("parameters", "epochs", "steps", "training_seconds")
 FACTS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(_NUMBERS, (int, float)),
@@ -25,35 +30,41 @@ FACTS: Mapping[str, tuple[type, ...]] = {
 def read_report(folder: Path, split: str = "test") -> dict[str, Any] | None:
     """Read the report of a run or an ensemble; None if there is no report.
 
+    All its figures but the loss are computed again, whatever the file claims.
+
     Raises:
         InputError: The file is damaged.
     """
     name = of_split("report.json", split)
     report = read_json(folder / name)
-    if report is None:
-        return None
-    check(report, folder / name)
-    return report
+    return None if report is None else recomputed(report, folder / name)
 
 
-def check(report: Mapping[str, Any], source: object) -> None:
-    """Check the content of a report.
+def recomputed(report: Mapping[str, Any], source: object) -> dict[str, Any]:
+    """Check the content of a report, and compute its figures again from its confusion matrix.
+
+    The loss cannot be computed from it, and is kept.
 
     Args:
         report: The content.
         source: The file, for the error.
 
+    Returns:
+        The content: figures that agree with each other, and texts that are printable.
+
     Raises:
         InputError: A value is missing, has a wrong type, or contradicts other values.
     """
+    content: dict[str, Any] = printable_values(dict(report))
     try:
-        _check_facts(report)
-        consistent = _is_consistent(report)
+        _check_facts(content)
+        consistent = _is_consistent(content)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
         raise InputError(f"{source} is damaged ({what}): test the run again") from error
     if not consistent:
         raise InputError(f"{source} has inconsistent values: test the run again")
+    return content | Report.from_dict(content).to_dict()
 
 
 def read_training(folder: Path) -> dict[str, Any]:
@@ -91,13 +102,17 @@ def _is_consistent(report: Mapping[str, Any]) -> bool:
     numbers += [scores["f1"] for scores in report["class"].values()]
     num_samples = report["overall"]["num_samples"]
     counts = report["confusion_matrix"]
-    loss = report.get("loss")
+    loss = 0.0 if report["loss"] is None else report["loss"]
     return (
-        all(isfinite(number) for number in (*numbers, *([] if loss is None else [loss])))
+        all(isfinite(number) for number in numbers)
+        and isfinite(loss)
+        and loss >= 0
         and 0 <= report["accuracy"] <= 1
-        and all(isinstance(report[name], str) for name in ("dataset", "split"))
+        and isinstance(report["dataset"], str)
+        and report["split"] in SPLITS
+        and all(0 < len(name) <= MAX_NAME for name in report["class"])
         and len(report["class"]) == len(counts) > 0
         and all(len(row) == len(counts) for row in counts)
-        and all(type(count) is int and count >= 0 for row in counts for count in row)
+        and all(type(count) is int and 0 <= count <= MAX_COUNT for row in counts for count in row)
         and sum(map(sum, counts)) == num_samples > 0
     )

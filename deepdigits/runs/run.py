@@ -1,6 +1,5 @@
 """A run folder: its config, checkpoints and JSON files."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.runs import config
 from deepdigits.runs.curves import read_curves
@@ -113,7 +113,7 @@ class Run:
         except InputError as error:
             if not best.is_file():
                 raise
-            print(f"{error}; going on from {best}", file=sys.stderr)
+            say(f"{error}; going on from {best}", error=True)
             return best
         return last
 
@@ -124,7 +124,7 @@ class Run:
         Raises:
             InputError: The run was not tested yet, or its report is damaged or of other weights.
         """
-        from deepdigits.metrics.report import Report  # loads torch: only here
+        from deepdigits.metrics.report import Report
 
         content = read_report(self.folder)
         if content is None:

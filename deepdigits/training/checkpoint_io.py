@@ -12,12 +12,15 @@ from typing_extensions import override
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.checkpoint import check_fits, load, save
 from deepdigits.training.lightning_compat import wrap_restore
+from deepdigits.training.processes import from_first_process
 
 RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Write each checkpoint whole or not at all; load only data, and only weights that fit the net.
+
+    The first process reads a checkpoint for all: other nodes may have disks of their own.
 
     Lightning 2.6 writes to the system's temporary folder and moves the file from there. On another
     file system that move is a copy, which can be interrupted. It also ignores missing permissions,
@@ -42,7 +45,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         # Always as with weights_only=True, whatever the trainer passes.
-        content = load(Path(path))
+        content = from_first_process(lambda: load(Path(path)))
         if self.module.strict_loading:
             check_fits(content["state_dict"], self.module, Path(path))
         return content

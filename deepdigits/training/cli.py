@@ -32,7 +32,9 @@ from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.processes import PeerTimeout
 from deepdigits.training.run_folder import sole_training
+from deepdigits.training.strategy import check_strategy
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 
@@ -66,7 +68,7 @@ class DigitsCLI(LightningCLI):
             auto_configure_optimizers=False,  # those groups step schedulers per epoch only
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
             save_config_callback=AtomicSaveConfigCallback,
-            save_config_kwargs={"overwrite": True, "config_filename": "config.part"},
+            save_config_kwargs={"save_to_log_dir": False},
             parser_class=Parser,
             parser_kwargs={"prog": f"deepdigits {stage}", "epilog": EPILOGS[stage]},
             args=self.args,
@@ -98,6 +100,7 @@ class DigitsCLI(LightningCLI):
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         config.data.seed = int(config.seed_everything)  # now a number, also where it was `true`
         _check_devices(config.trainer.accelerator, config.trainer.devices)
+        check_strategy(config.trainer.strategy)
         for group in (config.checkpoint, config.early_stopping):
             if group.mode == "auto":
                 group.mode = "min" if str(group.monitor).endswith("loss") else "max"
@@ -199,7 +202,7 @@ class DigitsCLI(LightningCLI):
 
     def _common_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
         """The callbacks of every stage."""
-        callbacks: list[Callback] = [ReportWriter()]
+        callbacks: list[Callback] = [PeerTimeout(self.config.peer_timeout), ReportWriter()]
         if settings["enable_progress_bar"] is not False:
             callbacks.append(Progress())
         if self.stage == "predict":

@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from torch.distributed import DistNetworkError
 
-from deepdigits.core.errors import DISK, InputError, Interrupted, RunFailed, one_line
+from deepdigits.core.errors import InputError, Interrupted, RunFailed, one_line
+from deepdigits.core.failures import explain
 from deepdigits.training.arguments import expand_run
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI
@@ -25,6 +27,9 @@ STAGES: Mapping[str, Stage] = {
     "test": "test",
     "predict": "predict",
 }
+
+# What torch raises in a process when another one of the run has ended.
+_PEER_LOST = re.compile("gloo|nccl|connection (closed|reset)", re.I)
 
 
 def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> DigitsCLI:
@@ -108,14 +113,17 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise InputError(one_line(error)) from error
-    except OSError as error:
-        if error.errno not in DISK:
+    except Exception as error:
+        if isinstance(error, DistNetworkError):
+            raise RunFailed(
+                f"the processes of this run cannot connect ({one_line(error, 200)}): check "
+                "MASTER_ADDR and MASTER_PORT"
+            ) from error
+        if isinstance(error, RuntimeError) and _PEER_LOST.search(str(error)):
+            raise RunFailed(
+                "another process of this run has ended, or no longer answers, so this one stops "
+                "too; resume with `deepdigits train --resume latest`"
+            ) from error
+        if (line := explain("the run", error)) is None:
             raise
-        raise RunFailed(f"the run stopped: {one_line(error)}") from error
-    except RuntimeError as error:
-        if not re.search("gloo|nccl|connection (closed|reset)", str(error), re.I):
-            raise
-        raise RunFailed(
-            "another process of this run has ended, so this one stops too; resume with "
-            "`deepdigits train --resume latest`"
-        ) from error
+        raise line from error

@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import display_path
 from deepdigits.core.plain_values import fits, parameters
@@ -68,6 +68,7 @@ _OPTIONS: Mapping[str, Any] = {  # of no section
     "seed_everything": bool | int,
     "ema_decay": float | None,
     "num_threads": int | None,
+    "peer_timeout": int | float,
 }
 # Set by --resume itself, or of another command.
 _REPLACED = ("ckpt_path", "weights_only", "logger.save_dir", "logger.name", "logger.version")
@@ -125,10 +126,10 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
     }
     data_dir = content.get("data", {}).get("data_dir")
     if data_dir is not None and "data.data_dir" not in typed_keys(args):
-        print(
+        say(
             f"note: data.data_dir of {display_path(folder / 'config.yaml')} is not used, since it "
             "is outside of the run; to use it, pass --data.data_dir",
-            file=sys.stderr,
+            error=True,
         )
     return kept
 

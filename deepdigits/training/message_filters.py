@@ -2,12 +2,16 @@
 
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import cast
+from threading import Lock
+from typing import Any, cast
 
 from typing_extensions import override
+
+from deepdigits.core.text import printable
 
 # The loggers of lightning 2.6.6 that write these messages.
 LOGGERS = (
@@ -54,7 +58,8 @@ def filtered_messages() -> Iterator[None]:
         logger.addFilter(log_filter)
     filters[:0] = added
     try:
-        yield
+        with _quiet_writer_threads():
+            yield
     finally:
         for logger in loggers:
             logger.removeFilter(log_filter)
@@ -64,11 +69,38 @@ def filtered_messages() -> Iterator[None]:
 
 
 class _MessageFilter(logging.Filter):
-    """Drops the log messages that match `MESSAGES`."""
+    """Drops the log messages that match `MESSAGES`; makes the others printable."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        return not re.search("|".join(MESSAGES), record.getMessage())
+        text = record.getMessage()
+        # A message may name a folder or a class.
+        record.msg, record.args = "\n".join(map(printable, text.split("\n"))), ()
+        return not re.search("|".join(MESSAGES), text)
+
+
+_lock = Lock()
+_hooks: list[Any] = []  # the hook before the first open block, once for each open block
+
+
+@contextmanager
+def _quiet_writer_threads() -> Iterator[None]:
+    """Hide tracebacks of TensorBoard's writer thread; its next call raises the same error again."""
+    with _lock:
+        _hooks.append(_hooks[0] if _hooks else threading.excepthook)
+        threading.excepthook = _report_other_threads
+    try:
+        yield
+    finally:
+        with _lock:
+            former = _hooks.pop()
+            if not _hooks and threading.excepthook is _report_other_threads:
+                threading.excepthook = former
+
+
+def _report_other_threads(failure: threading.ExceptHookArgs) -> None:
+    if not type(failure.thread).__module__.startswith("tensorboard."):
+        (_hooks[0] if _hooks else threading.__excepthook__)(failure)
 
 
 def _ignore(text: str) -> WarningFilter:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import PositiveFloat, PositiveInt
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -68,6 +68,13 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         type=PositiveInt | None,
         default=None,
         help="CPU threads of each process. Small nets train best with 1. null: all cores.",
+    )
+    parser.add_argument(
+        "--peer_timeout",
+        type=PositiveFloat,
+        default=60.0,
+        help="Seconds after which a process stops that waits for another process of the run, such "
+        "as one whose machine has failed.",
     )
     parser.add_argument(
         "--ckpt_path",

@@ -14,6 +14,7 @@ from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.runs import config
 from deepdigits.runs.resolve import RUN_HELP
+from deepdigits.training import strategy
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.config_flags import config_values, is_text
 
@@ -64,6 +65,8 @@ class Parser(LightningArgumentParser):
     def _suggestion(self, line: str) -> str:
         """What an unknown option was meant to be; empty if no option is like it."""
         unknown = re.search(r"[Uu]nrecognized arguments: (--[\w.]+)", line)
+        if option := re.search(r"^trainer\.strategy: Option '(\w+)' is not accepted", line):
+            return did_you_mean(option[1], strategy.option_names())
         setting = re.search(r"^model: Option '(\w+)' is not accepted", line)
         if unknown is None and setting is None:
             return ""
@@ -87,6 +90,12 @@ def shorten(message: str) -> str:
     'data.val_size: Expected int. Got value: abc'
     """
     message = one_line(message)
+    # A setting of a class in a union with str: the branch of the class knows what is wrong.
+    message = re.sub(
+        r"Expected a <class 'str'> - (.*) Given value type: <class 'jsonargparse\S*NestedArg'>.*",
+        r"\1",
+        message,
+    )
     # Of a union's branches the first is what was meant; the other is null.
     if (errors := message.partition("Errors: - "))[1]:
         key = message.partition(":")[0] + ": " if message.startswith("Parser key") else ""

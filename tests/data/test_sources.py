@@ -221,15 +221,15 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("packed")
-@pytest.mark.parametrize("failing", ["copyfile", "extract"])
+@pytest.mark.parametrize("failing", ["copy_atomically", "extract"])
 def test_full_disk_is_reported_in_one_line(
     failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    if failing == "copyfile":
-        monkeypatch.setattr(sources, "copyfile", refuse)
+    if failing == "copy_atomically":
+        monkeypatch.setattr(sources, "copy_atomically", refuse)
     else:
         monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", refuse)
     with pytest.raises(InputError, match="No space left on device") as caught:

@@ -1,5 +1,6 @@
 """``deepdigits export``: the file is equivalent to the net, or there is no file."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.data import sources
 from deepdigits.exporters import card, formats, verify
 from deepdigits.inference.load import load
+from deepdigits.metrics.report import Report
 from deepdigits.runs import weights
 from deepdigits.runs.model_info import ModelInfo
 
@@ -163,3 +165,18 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypa
     wanted = r"needs no_such_runtime, .*: run pip install 'deepdigits\[export\]'"
     with pytest.raises(InputError, match=wanted):
         run(["export", "cnn", "--to", "onnx"])
+
+
+def test_card_shows_the_text_of_strangers_as_it_is() -> None:
+    hostile = "<img src=x>|`$x$`\n---\nevil: 1 [a](http://b) \u202e"
+    report = Report([[3, 1], [0, 4]], [hostile, "1"], 0.1).to_dict()
+    facts = {"dataset": hostile, "split": "test", "seed": 0}
+    info = ModelInfo("LitMLP", {"norm": hostile}, {}, (hostile, "1"), report | facts)
+    for form in ("onnx", "torch", "safetensors"):
+        text = card.to_markdown('a"); evil("```.onnx', form, info, [f"checked {hostile}"])
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert not re.search(r"<img|^---$|^evil|(?<!\\)[$]|(?<!\\)\]\(", text, re.M)
+        code = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+        assert len(code) == 1 and text.count("\n```") == 2
+        nodes = ast.walk(ast.parse(code[0]))
+        assert "evil" not in [ast.unparse(n.func) for n in nodes if isinstance(n, ast.Call)]

@@ -6,7 +6,7 @@ from PIL import Image
 
 from deepdigits.data import sources
 from deepdigits.images.detection import detect_digits
-from deepdigits.images.merging import Segment, merge
+from deepdigits.images.merging import MAX_PIECES, Segment, merge
 from deepdigits.images.segments import reading_order
 
 
@@ -62,3 +62,53 @@ def test_a_digit_in_two_pieces_is_one(index, digit, data_folder):
     page.paste(large, (60, 60))
     (found,) = detect_digits(page)
     assert np.abs(found.crop.astype(int) - images[index].numpy()).mean() < 16
+
+
+def closeness(small, large):
+    """The rule for two pieces, written for two boxes: an independent check of the arrays."""
+    across = min(small[2], large[2]) - max(small[0], large[0])
+    down = min(small[3], large[3]) - max(small[1], large[1])
+    (w, h), (w2, h2) = ((box[2] - box[0], box[3] - box[1]) for box in (small, large))
+    below, wide = -down < max(h, h2) / 4, w > 1.2 * h
+    if across / min(w, w2) >= 0.5:
+        part = h < 0.6 * h2 or wide or w2 > 1.2 * h2
+        return across / min(w, w2) if down > 0 or (below and part) else 0
+    if not (below and wide and w > h2 / 4 and h < 0.6 * h2):
+        return 0
+    middle, gap = (small[1] + small[3]) / 2, -across / h2
+    bar = small[0] > large[0] and middle < large[1] + 0.3 * h2 and gap < 1 / 4
+    tail = small[2] < large[2] and middle > large[3] - 0.3 * h2 and gap < 1 / 8
+    return 0.1 if bar or tail else 0
+
+
+def test_many_pieces_are_merged_by_the_rule_for_two():
+    random = np.random.default_rng(0)
+    for scale in (3, 10, 40):
+        corners = random.integers(0, 200, (150, 2))
+        ends = corners + random.integers(1, scale, (150, 2))
+        pieces = [tuple(map(int, row)) for row in np.hstack([corners, ends])]
+        merged = []
+        for piece in sorted(pieces, key=lambda b: -(b[2] - b[0]) * (b[3] - b[1])):
+            close = [closeness(piece, other) for other in merged]
+            if max(close, default=0) > 0:
+                other = merged[place := close.index(max(close))]
+                low, high = (np.minimum(piece, other)[:2], np.maximum(piece, other)[2:])
+                merged[place] = tuple(map(int, (*low, *high)))
+            else:
+                merged.append(piece)
+        assert boxes(*pieces) == sorted(merged)
+
+
+def test_specks_beyond_the_limit_are_left_out_and_the_digit_stays():
+    digit = Segment((500, 500, 520, 540), (0,))
+    specks = [Segment((4 * n, 0, 4 * n + 1, 3), (n + 1,)) for n in range(3 * MAX_PIECES)]
+    merged = merge([*specks, digit])
+    assert sum(len(segment.parts) for segment in merged) == MAX_PIECES
+    assert digit in merged
+
+
+def test_page_of_thousands_of_blobs_has_no_digit():
+    page = np.full((512, 512), 255, np.uint8)
+    for top, left in np.ndindex(3, 3):
+        page[top + 2 :: 8, left + 2 :: 8] = 0  # 4,096 squares
+    assert detect_digits(Image.fromarray(page)) == []

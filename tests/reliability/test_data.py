@@ -93,7 +93,7 @@ def test_without_the_lock_one_run_damages_the_archives_of_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reason for the lock: a second run overwrites the archives that the first one unpacks."""
-    copy, download = sources.copyfile, sources._download
+    copy, download = sources.copy_atomically, sources._download
     first, half_there, over = current_thread(), Event(), Event()
 
     def prepare_too() -> None:
@@ -115,7 +115,11 @@ def test_without_the_lock_one_run_damages_the_archives_of_another(
 
     second = Thread(target=prepare_too, daemon=True)
     free = lambda folder, advice: nullcontext(folder.mkdir(parents=True, exist_ok=True))  # noqa: E731
-    for name, stand_in in (("locked", free), ("copyfile", halting), ("_download", meanwhile)):
+    for name, stand_in in (
+        ("locked", free),
+        ("copy_atomically", halting),
+        ("_download", meanwhile),
+    ):
         monkeypatch.setattr(sources, name, stand_in)
     with pytest.raises(InputError, match="could not be downloaded"):
         sources.prepare("mnist", tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -105,18 +106,18 @@ def test_two_processes_with_half_a_batch_train_like_one(ledger: Ledger) -> None:
             assert torch.allclose(one[name], two[name], atol=1e-4), name
 
 
-# A module in the user's working directory: one process kills itself in the tenth batch.
+# A module in the user's working directory: one process kills or stops itself in the tenth batch.
 KILL_ONE_RANK = """
 import os
 from lightning.pytorch import Callback
 
 class KillOneRank(Callback):
-    def __init__(self, rank: int):
-        self.rank = rank
+    def __init__(self, rank: int, signum: int = 9):
+        self.rank, self.signum = rank, signum
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if batch_idx == 9 and trainer.global_rank == self.rank:
-            os.kill(os.getpid(), 9)
+            os.kill(os.getpid(), self.signum)
         elif batch_idx == 0:
             open(f"pid{trainer.global_rank}", "w").write(str(os.getpid()))
 """
@@ -144,6 +145,74 @@ def test_when_one_process_is_killed_all_end(rank: int, launcher: str, ledger: Le
         if launcher == "Lightning":  # torchrun ends the other one itself, with its own messages
             assert "another process of this run has ended" in errors
             assert "Traceback" not in errors
+
+
+@pytest.mark.reliability
+@pytest.mark.distributed
+@pytest.mark.parametrize("rank", [0, 1])
+def test_when_one_process_vanishes_the_other_ends_after_the_limit(
+    rank: int, ledger: Ledger
+) -> None:
+    """A stopped process closes no connection, as one whose machine or wire has failed."""
+    with ledger("one of two processes stops without closing: the other ends, with a line"):
+        Path("kill_one_rank.py").write_text(KILL_ONE_RANK)
+        init = {"rank": rank, "signum": int(signal.SIGSTOP)}
+        callback = json.dumps([{"class_path": "kill_one_rank.KillOneRank", "init_args": init}])
+        args = ["fit", "-c", MLP, *PLAIN, *SHORT, "--trainer.callbacks", callback]
+        nodes = start_two_nodes(*args, "--peer_timeout", "3", launcher=None)
+        try:
+            errors = nodes[1 - rank].communicate(timeout=60)[1]
+            assert nodes[1 - rank].returncode == 1
+            assert "another process of this run" in errors.splitlines()[-1]
+            assert "Traceback" not in errors
+            assert nodes[rank].poll() is None
+        finally:
+            for node in nodes:
+                node.kill()
+                node.communicate()
+
+
+def start_two_nodes(*args: str, launcher: list[str] | None, **more: str) -> list[Any]:
+    """Start a command line on two nodes of one process each: here, in the folders 0 and 1.
+
+    Args:
+        args: The command line.
+        launcher: torchrun's module. None: the processes are started by hand.
+        more: The environment.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    nodes = []
+    for node in ("0", "1"):
+        Path(node).mkdir(exist_ok=True)
+        for module in Path().glob("*.py"):
+            shutil.copy(module, node)
+        by = None
+        if launcher is not None:
+            by = [*launcher, "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", node]
+            by += ["--master-addr", "127.0.0.1", "--master-port", port]
+        own = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "NODE_RANK": node}
+        own |= {"LOCAL_RANK": "0"}
+        several = [*DDP, "1", "--trainer.num_nodes", "2"]
+        nodes.append(
+            start(*args, *several, by=by, folder=node, **(own if by is None else {}), **more)
+        )
+    return nodes
+
+
+@pytest.mark.reliability
+@pytest.mark.distributed
+def test_nodes_with_disks_of_their_own_test_the_best_checkpoint(ledger: Ledger) -> None:
+    with ledger("2 nodes with disks of their own: trained and tested, on node 0 all files", 2):
+        few = [*PLAIN, *SHORT, "--trainer.limit_train_batches", "10", "--logger.version", "a"]
+        for node in start_two_nodes("train", "-c", MLP, *few, launcher=TORCHRUN):
+            with node:
+                errors = node.communicate(timeout=240)[1]
+            assert node.returncode == 0, errors
+        report = json.loads(Path("0/lightning_logs/mlp/a/report.json").read_text())
+        assert sum(map(sum, report["confusion_matrix"])) == 10_000
+        assert not Path("1/lightning_logs").exists()
 
 
 def _is_running(file: str) -> bool:
@@ -218,17 +287,8 @@ def test_data_is_prepared_once_on_a_node(ledger: Ledger, monkeypatch: pytest.Mon
 @pytest.mark.distributed
 def test_data_is_prepared_on_each_node(ledger: Ledger) -> None:
     with ledger("2 nodes (of one process each, on this machine): prepared once on each", 2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        nodes = []
-        for node in ("0", "1"):
-            Path(node).mkdir()
-            Path(node, "watch.py").write_text(WATCH)
-            by = [*TORCHRUN, "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", node]
-            by += ["--master-addr", "127.0.0.1", "--master-port", port]
-            several = [*DDP, "1", "--trainer.num_nodes", "2"]
-            nodes.append(start(*WATCHED, *several, by=by, folder=node, DEEPDIGITS_DATA="new"))
+        Path("watch.py").write_text(WATCH)
+        nodes = start_two_nodes(*WATCHED, launcher=TORCHRUN, DEEPDIGITS_DATA="new")
         for node, process in enumerate(nodes):
             with process:
                 errors = process.communicate(timeout=240)[1]

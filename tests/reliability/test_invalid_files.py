@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -145,7 +146,22 @@ def huge() -> bytes:
     return Path("huge.npz").read_bytes()
 
 
+def claiming(shape: str, kind: str = "|u1") -> bytes:
+    """An archive of two arrays whose headers claim any shape and type."""
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+    with ZipFile("claiming.npz", "w") as archive:
+        for name in ("predicted.npy", "labels.npy"):
+            archive.writestr(name, array)
+    return Path("claiming.npz").read_bytes()
+
+
 PREDICTIONS = {
+    "a shape beyond any memory": lambda: claiming(f"({10**15},)"),
+    "a shape beyond any number": lambda: claiming("(" + "9" * 40 + ",)"),
+    "a header that is nested": lambda: claiming("(" * 50),
+    "an item beyond any memory": lambda: claiming("(10,)", "|V2000000000"),
+    "objects": lambda: claiming("(1,)", "|O"),
     "empty": lambda: b"",
     "random": lambda: INVALID["random"],
     "zip bomb": zip_bomb,

@@ -12,7 +12,7 @@ from ledger import Ledger
 from shell import finish, start
 from trainings import LAST, RESUME, RUN, TRAIN, same_run
 
-PART = LAST.with_name("last.ckpt.part")
+PARTS = "last.ckpt.*.part"
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,16 @@ def kill_at(process: BaseProcess, seconds: float) -> bool:
     return kill(process)
 
 
+def in_a_save(folder: Path) -> bool:
+    """Whether a temporary file of the last checkpoint exists."""
+    return any((folder / LAST).parent.glob(PARTS))
+
+
 def kill_in_a_save(process: BaseProcess, folder: Path, number: int) -> bool:
     """Kill a process in the save of this number: while the temporary file exists."""
     saves, existed = 0, False
     while process.is_alive():
-        exists = (folder / PART).exists()
+        exists = in_a_save(folder)
         saves += exists and not existed
         if exists and saves >= number:
             break
@@ -61,7 +66,7 @@ def kill_and_finish(
     seconds: float,
     times: int,
     killed: Callable[[int], None],
-    in_a_save: Callable[[int], None],
+    killed_in_a_save: Callable[[int], None],
 ) -> None:
     """Kill a run in saves and at random moments, by turns, resume it each time, let it end.
 
@@ -71,7 +76,7 @@ def kill_and_finish(
         seconds: How long the run takes.
         times: How many attempts at least; further ones follow until one was within a save.
         killed: Told of each attempt whether the run was still running.
-        in_a_save: Told of each attempt whether it left the temporary file of a save.
+        killed_in_a_save: Told of each attempt whether it left the temporary file of a save.
     """
     attempt, saves = 0, 0
     while attempt < times or (not saves and attempt < 4 * times):
@@ -81,12 +86,12 @@ def kill_and_finish(
         else:
             running = kill_at(process, moments.uniform(0, 0.7 * seconds))
         killed(running)
-        in_a_save((folder / PART).exists())
-        saves += (folder / PART).exists()
+        killed_in_a_save(in_a_save(folder))
+        saves += in_a_save(folder)
         attempt += 1
     code, text = finish(next_command(folder), folder)
     assert code == 0, text
-    assert not (folder / PART).exists()
+    assert not list((folder / RUN).rglob("*.part"))
 
 
 @pytest.mark.reliability

@@ -110,3 +110,29 @@ def test_a_catch_warnings_that_begins_within_the_block() -> None:
         thread.join()
         assert warned()[0] == USELESS
     assert settings() == before
+
+
+def test_only_the_thread_of_tensorboard_fails_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: reported.append(failure.exc_value))
+    before = threading.excepthook
+
+    class Writer(threading.Thread):
+        """Fails as TensorBoard's writer does on a full disk."""
+
+        def run(self) -> None:
+            raise OSError(self.name)
+
+    def fail(name: str) -> None:
+        thread = Writer(name=name)
+        thread.start()
+        thread.join()
+
+    with filtered_messages():
+        with filtered_messages():
+            fail("a thread")
+        monkeypatch.setattr(Writer, "__module__", "tensorboard.summary.writer")
+        fail("the writer of TensorBoard")
+    assert threading.excepthook is before
+    fail("a writer afterwards")
+    assert [str(error) for error in reported] == ["a thread", "a writer afterwards"]

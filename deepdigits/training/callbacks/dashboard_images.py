@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from deepdigits.core.files import atomic_path
 from deepdigits.data.module import DigitsDataModule, to_float
 from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
@@ -89,7 +90,8 @@ def embedding(
     # torch has written a sprite of opaque digits, which hide each other: replace it.
     path = Path(writer.log_dir, f"{step:05}", "penultimate", "sprite.png")
     digits = sprite(images[:NUM_EMBEDDED].cpu().numpy(), labels[:NUM_EMBEDDED].cpu().numpy())
-    Image.fromarray(digits).save(path)
+    with atomic_path(path) as part:
+        Image.fromarray(digits).save(part, "PNG")
 
 
 def _add(writer: SummaryWriter, step: int, tag: str, figure: Figure) -> None:

@@ -8,10 +8,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from deepdigits.core.console import say
 from deepdigits.core.files import check_output_path, display_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split, write_probabilities
+from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.report_writer import run_folder
 
@@ -55,22 +57,22 @@ class PredictionWriter(Callback):
         if not isinstance(data, DigitsDataModule):
             return  # the user's own dataloaders: their labels are unknown
         split = data.test_split
-        path = self._path(trainer, split)
-        if path is None or not trainer.is_global_zero:
+        run = run_folder(trainer)  # on all processes: the first one broadcasts it
+        path = self._path(run, split) if trainer.is_global_zero else None
+        if path is None:
             return
         labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
         write_probabilities(path, probabilities, labels, data.class_names)
         images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
-        print(f"probabilities of {images}: {display_path(path)}")
+        say(f"probabilities of {images}: {display_path(path)}")
         if trainer.ckpt_path:
-            print(f"checkpoint {display_path(trainer.ckpt_path)}")
+            say(f"checkpoint {display_path(trainer.ckpt_path)}")
 
-    def _path(self, trainer: Trainer, split: str) -> Path | None:
+    def _path(self, run: Run | None, split: str) -> Path | None:
         if self.output is None:
             return None
         if self.output != AUTO:
             return Path(self.output)
-        run = run_folder(trainer)
         if run is None:
             return None
         folder = output_folder(run)

@@ -6,11 +6,13 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from typing_extensions import override
 
+from deepdigits.core.files import write_text
+
 
 class AtomicSaveConfigCallback(SaveConfigCallback):
     """Write config.yaml whole or not at all, so that a run killed meanwhile can be resumed.
 
-    Use it with ``config_filename="config.part"``, the file that Lightning writes first.
+    Use it with ``save_to_log_dir=False``, which turns off Lightning's own way of writing.
     """
 
     @override
@@ -21,6 +23,7 @@ class AtomicSaveConfigCallback(SaveConfigCallback):
 
     @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        # Called on the first process, after Lightning has written the part file.
-        part = Path(str(self.folder), self.config_filename)
-        part.replace(part.with_suffix(".yaml"))
+        """Write the config; called on the first process."""
+        path = Path(str(self.folder), self.config_filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, self.parser.dump(self.config, skip_none=False))

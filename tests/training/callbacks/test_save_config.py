@@ -14,7 +14,7 @@ def callback() -> AtomicSaveConfigCallback:
     parser = LightningArgumentParser()
     parser.add_argument("--lr", type=float)
     config = parser.parse_args(["--lr", "0.5"])
-    return AtomicSaveConfigCallback(parser, config, "config.part", overwrite=True)
+    return AtomicSaveConfigCallback(parser, config, save_to_log_dir=False)
 
 
 def test_only_the_whole_file_is_left(callback: SaveConfigCallback, tmp_path: Path) -> None:
@@ -30,11 +30,11 @@ def test_a_write_that_fails_keeps_the_former_config(
     (tmp_path / "config.yaml").write_text("former")
     trainer = Trainer(logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
 
-    def fail(self: LightningArgumentParser, config: object, path: str, **kwargs: object) -> None:
-        Path(path).write_text("half")
+    def fail(handle: int) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr(LightningArgumentParser, "save", fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="no space"):
         callback.setup(trainer, None, "fit")  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text() == "former"

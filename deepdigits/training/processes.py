@@ -1,0 +1,61 @@
+"""Several processes of one run: a limit on waiting, and values that the first one hands on."""
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar, cast
+
+import torch.distributed
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from deepdigits.core.errors import InputError
+
+T = TypeVar("T")
+
+
+class PeerTimeout(Callback):
+    """Limits how long a process waits for another one, once all have started.
+
+    A process whose machine or wire fails closes no connection: without a limit the others wait for
+    half an hour.
+
+    Args:
+        seconds: The limit, above 0.
+
+    Raises:
+        InputError: The limit is not above 0.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not 0 < seconds < math.inf:
+            raise InputError(f"peer_timeout is {seconds}, expected seconds above 0")
+        self.seconds = seconds
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if trainer.world_size > 1 and torch.distributed.is_initialized():
+            torch.distributed.set_timeout(timedelta(seconds=self.seconds))
+
+
+def from_first_process(read: Callable[[], T]) -> T:
+    """What a function returns in the first process, in all processes; call it in all of them.
+
+    Args:
+        read: Called in the first process only.
+
+    Raises:
+        InputError: It was raised by the function; in all processes.
+    """
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return read()
+    shared: list[T | str | None] = [None, None]  # the value and the message of an error
+    if torch.distributed.get_rank() == 0:
+        try:
+            shared[0] = read()
+        except InputError as error:
+            shared[1] = str(error)
+    torch.distributed.broadcast_object_list(shared)
+    if shared[1] is not None:
+        raise InputError(shared[1])
+    return cast(T, shared[0])
