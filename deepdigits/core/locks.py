@@ -54,9 +54,12 @@ def sole_lock(folder: Path) -> Iterator[None]:
             killed is free.
 
     Raises:
-        InputError: Another process holds the lock.
+        InputError: Another process holds the lock, or its file is no plain file.
     """
-    lock = FileLock(folder / LOCK)
+    path = folder / LOCK
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise InputError(f"{path} is no plain file, and a lock would change what it is: remove it")
+    lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
     except Timeout as error:

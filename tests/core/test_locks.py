@@ -10,7 +10,7 @@ import pytest
 
 import deepdigits
 from deepdigits.core.errors import InputError
-from deepdigits.core.locks import exclusive_lock, locked
+from deepdigits.core.locks import exclusive_lock, locked, sole_lock
 
 ROOT = Path(deepdigits.__file__).parents[1]
 needs_fcntl = pytest.mark.skipif(os.name == "nt", reason="Windows has no fcntl")
@@ -74,3 +74,23 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         locked(tmp_path / "mlp", "choose another"),
     ):
         pass
+
+
+def test_a_second_training_does_not_wait(tmp_path):
+    with (
+        sole_lock(tmp_path),
+        pytest.raises(InputError, match="another training is running"),
+        sole_lock(tmp_path),
+    ):
+        pass
+    with sole_lock(tmp_path):  # free again
+        pass
+
+
+def test_a_lock_that_is_a_link_changes_nothing(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    (tmp_path / ".lock").symlink_to(mine)
+    with pytest.raises(InputError, match="no plain file"), sole_lock(tmp_path):
+        pass
+    assert mine.read_text() == "mine"

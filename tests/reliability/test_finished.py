@@ -10,6 +10,7 @@ import pytest
 from ledger import Ledger
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from PIL import Image
 from shell import finish, start
 from tampering import edit_checkpoints
 from trainings import RESUME, RUN, TRAIN, report, same_run
@@ -35,6 +36,8 @@ FILES = (
 def complete(folder: Path) -> bool:
     """Whether a run folder has all its files, and is finished."""
     check_finished(folder, Run(folder).checkpoint)
+    for name in ("curves.png", "confusion.png", "mistakes.png"):
+        Image.open(folder / name).load()  # raises if it is cut short
     return all((folder / name).is_file() for name in FILES)
 
 

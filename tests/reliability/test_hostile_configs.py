@@ -368,6 +368,18 @@ def test_the_whole_config_is_read_if_the_user_passes_it(canary: Path) -> None:
     assert canary.exists()
 
 
+@pytest.mark.parametrize(
+    "address", ["https://example.org/a.yaml", "memory://a.yaml", "file:///etc/hostname"]
+)
+def test_a_config_is_read_from_this_disk_only(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("fsspec.open", lambda path, *args, **more: opened.append(path))
+    assert address in error_line(["fit", "-c", address])
+    assert opened == []
+
+
 def test_a_setting_that_is_typed_again_replaces_that_of_the_config() -> None:
     edit_config(section("trainer", profiler={"class_path": "evil.Net"}, max_epochs=2))
     made = run(["train", "--resume", RUN, "--trainer.profiler", "simple"])
