@@ -56,17 +56,17 @@ def edit_checkpoints(change: Callable[[Content], object]) -> None:
         content = torch.load(path, weights_only=True)
         change(content)
         torch.save(content, path)
-    _update_sums()
+    update_sums()
 
 
 def replace_checkpoints(change: Callable[[bytes], bytes]) -> None:
     """Replace the bytes of the run's checkpoints."""
     for path in Path(RUN, "checkpoints").glob("*.ckpt"):
         path.write_bytes(change(path.read_bytes()))
-    _update_sums()
+    update_sums()
 
 
-def _update_sums() -> None:
+def update_sums() -> None:
     """Make report.json and finished.json agree with the files, as an attacker would."""
     path, best = Path(RUN, "report.json"), Path(RUN, "checkpoints", "best.ckpt")
     report = json.loads(path.read_text())

@@ -26,4 +26,4 @@ class AtomicSaveConfigCallback(SaveConfigCallback):
         """Write the config; called on the first process."""
         path = Path(str(self.folder), self.config_filename)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, self.parser.dump(self.config, skip_none=False))
+        write_text(path, self.parser.dump(self.config))
