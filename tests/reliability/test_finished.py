@@ -182,7 +182,14 @@ def test_killed_while_the_report_is_written(
 
 
 @pytest.mark.usefixtures("blank_figures")
-@pytest.mark.parametrize("last", ["no last.ckpt", "finished.ckpt", "last.ckpt"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        "no last.ckpt",
+        pytest.param("finished.ckpt", marks=pytest.mark.reliability),
+        pytest.param("last.ckpt", marks=pytest.mark.reliability),
+    ],
+)
 def test_killed_after_the_only_epoch_it_gets_all_its_files(last: str) -> None:
     run(ONE_EPOCH)
     before = report(Path())

@@ -264,6 +264,7 @@ def test_a_link_out_of_the_run_is_refused(name: str, entry: str, ledger: Ledger)
         assert f"{RUN}/{name} is a link" in error_line(entry)
 
 
+@pytest.mark.reliability
 def test_repeat_builds_nothing_of_a_found_seed(
     canary: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
