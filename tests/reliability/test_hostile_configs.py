@@ -369,9 +369,7 @@ def test_the_whole_config_is_read_if_the_user_passes_it(canary: Path) -> None:
     assert canary.exists()
 
 
-@pytest.mark.parametrize(
-    "address", ["https://example.org/a.yaml", "memory://a.yaml", "file:///etc/hostname"]
-)
+@pytest.mark.parametrize("address", ["https://example.org/a.yaml", "memory://a.yaml"])
 def test_a_config_is_read_from_this_disk_only(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
