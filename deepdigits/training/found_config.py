@@ -2,11 +2,13 @@
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -112,10 +114,12 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
         settings = found_config.section(content, name, folder)
         kept[name] = _plain_settings(name, settings, folder, typed)
     for name, kind in _OPTIONS.items():
-        if name in content:
-            if not fits(content[name], kind):
-                raise _must_be_typed(folder, name, content[name])
-            kept[name] = content[name]
+        value = content.get(name)
+        many = name == "num_threads" and type(value) is int and value > (os.cpu_count() or 1)
+        if name in content and fits(value, kind) and not many:
+            kept[name] = value
+        elif name in content and name not in typed:
+            raise _must_be_typed(folder, name, value)
     return f"--config={json.dumps(kept)}"
 
 
@@ -160,27 +164,39 @@ def _plain_settings(
     """
     owner, keys = _SECTIONS[name]
     kinds = parameters(owner) | (_OF_WRITER if name == "logger" else {})
-    kept = {key: settings[key] for key in keys if key in settings}
+    kept = {}
     for key, value in settings.items():
-        path = f"{name}.{key}"
-        if key in kept:
-            refused = not _is_plain(path, value, kinds[key])
-        else:
-            is_set = path not in _REPLACED and not _is_default(path, value, owner)
-            refused = is_set and typed.isdisjoint((path, name))
-        if refused:
+        path, is_listed = f"{name}.{key}", key in keys
+        if is_listed and _is_plain(path, value, kinds[key]):
+            kept[key] = value
+            continue
+        does_nothing = path in _REPLACED or (not is_listed and _is_default(path, value, owner))
+        if not does_nothing and typed.isdisjoint((path, name)):
             raise _must_be_typed(folder, path, value)
     return kept
 
 
 def _is_plain(path: str, value: Any, kind: Any) -> bool:
-    """Whether a setting is a plain value that names no class and no file."""
+    """Whether a setting is a plain value that names no class and no file, and is not too large."""
+    if path in ("trainer.devices", "trainer.num_nodes"):
+        return _starts_few_processes(path, value)
     if isinstance(value, str) and path == "checkpoint.filename":
         return _FILE_NAME.fullmatch(value) is not None and ".." not in value
     if isinstance(value, str) and path.startswith("trainer."):
         # Classes are upper-case or dotted; names such as ddp_spawn and bf16-mixed are neither.
         return _WORD.fullmatch(value) is not None and value == value.lower() and "." not in value
     return fits(value, kind)
+
+
+def _starts_few_processes(path: str, value: Any) -> bool:
+    """Whether a setting starts no more processes than this machine has devices."""
+    if path == "trainer.num_nodes":
+        return type(value) is int and value == 1
+    if isinstance(value, str) and value.lstrip("-").isdecimal():
+        value = int(value)
+    if type(value) is int:
+        return value <= max(os.cpu_count() or 1, torch.cuda.device_count())
+    return value == "auto" or fits(value, list[int])  # numbers of devices must exist
 
 
 def _is_default(path: str, value: Any, owner: type) -> bool:
