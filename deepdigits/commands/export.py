@@ -12,7 +12,7 @@ from deepdigits.core import packages
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.failures import explain
-from deepdigits.core.files import atomic_path
+from deepdigits.core.files import atomic_path, is_inside
 from deepdigits.core.part_files import part_folder
 from deepdigits.runs.resolve import RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
@@ -66,6 +66,10 @@ def export(
     source = resolve_run(run)
     if folder is None:
         folder = Path("export") if source.is_bundled else source.folder / "export"
+        if not source.is_bundled and not is_inside(folder, source.folder):
+            raise InputError(
+                f"{folder} is a link to {folder.resolve()}, outside of the run: pass --folder"
+            )
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

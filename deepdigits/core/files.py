@@ -64,6 +64,11 @@ def display_path(path: Path | str) -> str:
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path leads into a folder, with all links followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def check_output_path(option: str, path: Path, suffixes: Sequence[str]) -> None:
     """Check the suffix of an output file and that its folder exists.
 

@@ -1,5 +1,6 @@
 """Locks on folders: one process works in a folder, the others wait."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,9 @@ def exclusive_lock(folder: Path) -> Iterator[Sequence[int]]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".repeat.lock").open("w")
+        # A link is not followed, and nothing is emptied.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        file = os.fdopen(os.open(folder / ".repeat.lock", flags, 0o644), "r+")
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written ({error.strerror}): choose another folder"

@@ -3,8 +3,10 @@
 import io
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from deepdigits.runs import weights
 
 FORMAT = 1  # of the content; raised by a change that earlier versions would misread
 _STAMP = "deepdigits"
+_LOCK = Lock()
 
 
 def save(content: dict[str, Any], path: Path) -> None:
@@ -128,7 +131,8 @@ def _read(path: Path) -> dict[str, Any]:
                 raise InputError(f"{damaged}: it claims to hold {stored:,} bytes")
             if (name := archive.testzip()) is not None:  # torch itself ignores the sums
                 raise InputError(f"{damaged}: the checksum of {name} is wrong")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with _no_further_classes():
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{damaged}: it holds more than tensors and plain values, which is not read for safety"
@@ -144,6 +148,21 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{damaged}: it has no state_dict of tensors")
     result: dict[str, Any] = content
     return result
+
+
+@contextmanager
+def _no_further_classes() -> Iterator[None]:
+    """Let checkpoints hold what torch allows from the start; packages add classes to that list.
+
+    One of them is torch.distributed, whose DeviceMesh opens connections when it is built.
+    """
+    with _LOCK:
+        added = torch.serialization.get_safe_globals()
+        torch.serialization.clear_safe_globals()
+        try:
+            yield
+        finally:
+            torch.serialization.add_safe_globals(added)
 
 
 def _former(path: Path) -> str:

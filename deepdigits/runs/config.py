@@ -9,6 +9,7 @@ import yaml
 from deepdigits.core.errors import InputError, one_line
 
 MAX_BYTES = 1_000_000  # the longest config of deepdigits has 4,000
+MAX_NUMBER = 2**63 - 1
 MAX_VALUES = 10_000  # an alias counts as all its values
 SECTIONS = (
     *("model", "data", "trainer"),
@@ -58,6 +59,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
         content = yaml.load(text, _Loader)
         if _values(content, {}) > MAX_VALUES:
             raise ValueError(f"it expands to more than {MAX_VALUES:,} values")
+        _check_numbers(content)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"config {name} cannot be read: {one_line(error)}") from error
     if not isinstance(content, dict):
@@ -132,6 +134,19 @@ class _Loader(yaml.SafeLoader):
         super().flatten_mapping(node)
         if len(node.value) > MAX_VALUES:
             raise yaml.YAMLError(f"it merges more than {MAX_VALUES:,} values")
+
+
+def _check_numbers(value: Any) -> None:
+    """Check that whole numbers have 64 bits at most: longer ones cannot even be printed."""
+    if isinstance(value, int) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+        raise ValueError(f"a number is larger than {MAX_NUMBER:.0e}")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_numbers(key)
+            _check_numbers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_numbers(inner)
 
 
 def _values(value: Any, known: dict[int, int]) -> int:

@@ -52,15 +52,15 @@ def read_curves(folder: Path) -> dict[str, NDArray[np.float64]]:
         InputError: There is no such file, or it is damaged.
     """
     path = folder / CURVES
+    if not path.is_file():
+        raise InputError(
+            f"{folder} has no {CURVES}: its training has not ended, or was of deepdigits 0.1"
+        )
     try:
         with path.open(newline="", encoding="utf-8") as file:
             tags, *rows = csv.reader(file)
         cells = [[float(cell) if cell else np.nan for cell in row] for row in rows]
         values = np.array(cells, dtype=np.float64).reshape(len(rows), len(tags))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder} has no {CURVES}: its training has not ended, or was of deepdigits 0.1"
-        ) from error
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} is damaged ({one_line(error, 100)})") from error
     return dict(zip(tags, values.T, strict=True))

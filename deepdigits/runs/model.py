@@ -33,6 +33,7 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     """
     run_config = run.config
     net = _class_name(run_config, run)
+    class_names = _class_names(run_config, run)
     content = checkpoint.load(run.checkpoint)
     settings = content.get("hyper_parameters")
     if not isinstance(settings, dict):
@@ -52,8 +53,8 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     info = ModelInfo(
         net=net,
         settings={key: value for key, value in settings.items() if key in known},
-        data={key: run_config["data"][key] for key in SPLIT if key in run_config["data"]},
-        class_names=_class_names(run_config, run),
+        data=_split(run_config["data"], run),
+        class_names=class_names,
         report={} if is_of_other_weights(run.checkpoint, report) else report,
     )
     return {key.removeprefix("net."): value for key, value in state.items()}, info
@@ -116,6 +117,15 @@ def _class_name(config: Mapping[str, Any], run: Run) -> str:
             "load another class in Python with its load_from_checkpoint"
         )
     return name
+
+
+def _split(data: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The settings in a config that decide which digits were trained on."""
+    split = {key: data[key] for key in SPLIT if key in data}
+    for key, value in split.items():
+        if type(value) is not (str if key == "dataset" else int):
+            raise InputError(f"{run.config_file}: data.{key} is {str(value)[:40]!r}, not plain")
+    return split
 
 
 def _class_names(config: Mapping[str, Any], run: Run) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A run folder: its config, checkpoints and JSON files."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ class Run:
     @classmethod
     def of_checkpoint(cls, path: Path) -> "Run":
         """The run of a checkpoint: RUN/checkpoints/NAME.ckpt, or RUN/NAME.safetensors."""
-        path = path.resolve()
+        path = Path(os.path.abspath(path))  # a link does not lead to the run it points to
         return cls(path.parent if path.suffix == ".safetensors" else path.parent.parent, path)
 
     @property

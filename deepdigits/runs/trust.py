@@ -5,7 +5,6 @@ nets of the package, classes that the user has typed, classes that the user's ow
 imported, and the modules that the environment variable DEEPDIGITS_TRUST lists.
 """
 
-import os
 import sys
 from collections.abc import Collection
 from importlib import import_module
@@ -13,9 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.core.modules import importable_working_directory
+from deepdigits.core.modules import VARIABLE, importable_working_directory, listed_modules
 
-VARIABLE = "DEEPDIGITS_TRUST"
 BUNDLED = ("LitMLP", "LitCNN")
 
 
@@ -64,7 +62,7 @@ def command_prefix(net: type) -> str:
 def _import(class_path: str, folder: Path) -> type:
     module, _, name = class_path.rpartition(".")
     try:
-        with importable_working_directory():
+        with importable_working_directory({module.partition(".")[0]}):
             found = getattr(import_module(module), name)
         from lightning.pytorch import LightningModule  # slow to import
 
@@ -80,7 +78,8 @@ def _import(class_path: str, folder: Path) -> type:
 def _imported_net(class_path: str) -> type | None:
     """A subclass of LitClassifier that the running program has imported already."""
     module, _, name = class_path.rpartition(".")
-    found = getattr(sys.modules.get(module), name, None)
+    # Not getattr: some modules import others when they are asked for a name.
+    found = vars(sys.modules[module]).get(name) if module in sys.modules else None
     bases = found.__mro__ if isinstance(found, type) else ()
     is_net = any(base.__qualname__ == "LitClassifier" and _is_ours(base) for base in bases)
     return found if is_net else None
@@ -93,12 +92,12 @@ def _is_ours(found: type) -> bool:
 def _is_listed(class_path: str, folder: Path) -> bool:
     """Whether the module of a class is in DEEPDIGITS_TRUST, and not in the run folder."""
     module = class_path.rpartition(".")[0]
-    listed = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
-    if not any(module == name or module.startswith(f"{name}.") for name in listed):
+    if not any(f"{module}.".startswith(f"{name}.") for name in listed_modules()):
         return False
+    top = module.partition(".")[0]
     try:
-        with importable_working_directory():
-            spec = find_spec(module.partition(".")[0])  # imports nothing
+        with importable_working_directory({top}):
+            spec = find_spec(top)  # imports nothing
     except (ImportError, ValueError):
         return False
     places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []

@@ -11,7 +11,7 @@ from deepdigits.runs.run import Run
 from deepdigits.training.found_config import for_evaluation, for_resume
 
 
-def expand_run(command: str, args: Sequence[str]) -> list[str]:
+def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Path | None]:
     """Replace RUN by settings of its config and its checkpoint; flags override the settings.
 
     For `validate`, `test` and `predict`, RUN follows `--ckpt_path`: its net and its data are used.
@@ -23,51 +23,45 @@ def expand_run(command: str, args: Sequence[str]) -> list[str]:
         command: train, fit, validate, test or predict.
         args: Its configs and flags.
 
+    Returns:
+        The arguments, and the run folder in which a training continues; None: a new folder.
+
     Raises:
         InputError: There is no such run, or an evaluation is given none.
     """
     if any(re.match(r"-h$|--(\S+\.)?help", word) for word in args):
-        return list(args)
+        return list(args), None
     training = command in ("train", "fit")
     name, others = _pop_option(args, "--resume" if training else "--ckpt_path")
     if name is None and training:
-        return [*args, *_logger_of_checkpoint(args)]
+        return list(args), _folder_of_checkpoint(args)
     if name is None:
         raise InputError(f"{command} needs a trained net: pass --ckpt_path RUN, where {RUN_HELP}")
     run = resolve_run(name)
     if not training:
-        return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"]
+        return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"], None
     config = for_resume(run, others)
-    checkpoint = run.last_checkpoint
-    return [config, *others, f"--ckpt_path={checkpoint}", *_logger_flags(run.folder)]
+    return [config, *others, f"--ckpt_path={run.last_checkpoint}"], run.folder
 
 
-def _logger_of_checkpoint(args: Sequence[str]) -> list[str]:
-    """The logger of the run that `--ckpt_path` is in; none if a logger is typed.
+def _folder_of_checkpoint(args: Sequence[str]) -> Path | None:
+    """The folder of the run that `--ckpt_path` is in; None if a logger is typed.
 
     Raises:
         InputError: There is no such checkpoint.
     """
     name, _ = _pop_option(args, "--ckpt_path")
     if name in (None, "", "null"):
-        return []
+        return None
     assert name is not None
     if not os.path.isfile(name):
         raise InputError(
             f"checkpoint {name} does not exist: train and fit take a file after --ckpt_path, and "
             "a run after --resume"
         )
-    folder = Path(name).resolve().parent.parent
+    run = Run.of_checkpoint(Path(name))
     typed = any(word.startswith("--logger") for word in args)
-    return [] if typed or not Run(folder).config_file.is_file() else _logger_flags(folder)
-
-
-def _logger_flags(folder: Path) -> list[str]:
-    """The flags that make a training write into the folder of a run."""
-    folder = folder.resolve()
-    root = os.path.relpath(folder.parent.parent)
-    where = {"save_dir": root, "name": folder.parent.name, "version": folder.name}
-    return [f"--logger.{key}={value}" for key, value in where.items()]
+    return None if typed or not run.config_file.is_file() else run.folder
 
 
 def _pop_option(args: Sequence[str], option: str) -> tuple[str | None, list[str]]:

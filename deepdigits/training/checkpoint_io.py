@@ -11,8 +11,9 @@ from typing_extensions import override
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.checkpoint import check_fits, load, save
-from deepdigits.training.lightning_compat import wrap_restore
+from deepdigits.training.lightning_compat import loaded_checkpoint, wrap_restore
 from deepdigits.training.processes import from_first_process
+from deepdigits.training.restored_state import check_optimizers
 
 RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
@@ -62,6 +63,8 @@ def wrap_restore_errors(trainer: Trainer) -> None:
         @wraps(restore)
         def restore_or_explain(*args: Any, **kwargs: Any) -> None:
             try:
+                if restore.__name__ == "restore_training_state":
+                    check_optimizers(trainer, loaded_checkpoint(trainer))
                 restore(*args, **kwargs)
             except RESTORE_ERRORS as error:
                 reason = f"{type(error).__name__}: {one_line(error, 160)}"

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import (
     WeightAveraging,
 )
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
@@ -47,6 +48,7 @@ class DigitsCLI(LightningCLI):
     Args:
         stage: The Trainer method to run.
         args: Configs and flags.
+        folder: The run folder in which a training continues. None: a new one.
         shutdown: The callback that stops the run on a signal. None: signals stay as they are.
 
     Raises:
@@ -54,10 +56,15 @@ class DigitsCLI(LightningCLI):
     """
 
     def __init__(
-        self, stage: Stage, args: Sequence[str], shutdown: GracefulShutdown | None = None
+        self,
+        stage: Stage,
+        args: Sequence[str],
+        folder: Path | None = None,
+        shutdown: GracefulShutdown | None = None,
     ) -> None:
         self.stage = stage
         self.args = list(args)
+        self.folder = folder
         self.shutdown = shutdown
         self.working_directory = os.getcwd()
         super().__init__(
@@ -107,6 +114,9 @@ class DigitsCLI(LightningCLI):
         if not config.data.val_size:
             config.trainer.limit_val_batches = 0
             config.checkpoint.monitor = None  # no validation: keep the last checkpoint
+        if self.folder is not None:
+            for key, value in _logger_of(self.folder).items():
+                setattr(config.logger, key, value)
         if self.stage == "fit" and config.logger.name is None:
             class_name = config.model.class_path.rpartition(".")[2]
             config.logger.name = class_name.removeprefix("Lit").lower()
@@ -134,7 +144,8 @@ class DigitsCLI(LightningCLI):
         if self.stage != "fit":  # an evaluation writes into the folder of the run it evaluates
             settings |= {"logger": False, "enable_checkpointing": False}
         elif settings["logger"] in (None, True):
-            settings["logger"] = self.config_init.logger
+            # Not the one that the parser has built: it takes a version of "7" for a number.
+            settings["logger"] = TensorBoardLogger(**self._logger_settings())
         if settings["fast_dev_run"]:
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         callbacks = self._common_callbacks(settings)
@@ -182,8 +193,7 @@ class DigitsCLI(LightningCLI):
         """A context in which no other training writes into the run folder of this one."""
         if self.stage != "fit" or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return nullcontext()
-        logger = {**self.config.logger.as_dict(), "save_dir": self._absolute_save_dir()}
-        return sole_training(self.trainer, logger)
+        return sole_training(self.trainer, self._logger_settings())
 
     @property
     def run_folder(self) -> Path | None:
@@ -195,6 +205,9 @@ class DigitsCLI(LightningCLI):
     def report_writer(self) -> ReportWriter:
         """The callback that holds the report and the files of an evaluation."""
         return next(c for c in self.trainer.callbacks if isinstance(c, ReportWriter))  # type: ignore[attr-defined]
+
+    def _logger_settings(self) -> dict[str, Any]:
+        return {**self.config.logger.as_dict(), "save_dir": self._absolute_save_dir()}
 
     def _absolute_save_dir(self) -> str:
         folder = os.path.join(self.working_directory, self.config.logger.save_dir)
@@ -230,6 +243,21 @@ class DigitsCLI(LightningCLI):
         if self.shutdown is not None:
             self.shutdown.last_checkpoint = groups.last_checkpoint
         return [RNGStateCheckpoint(), groups.last_checkpoint]
+
+
+def _logger_of(folder: Path) -> dict[str, str]:
+    """The settings of the logger that writes into a run folder.
+
+    Raises:
+        InputError: TensorBoardLogger would change its path.
+    """
+    absolute = folder.resolve()
+    if "$" in str(absolute) or absolute.name.startswith("~"):
+        raise InputError(
+            f"{folder}: the folder of a resumed run may have no $ in its path: move it"
+        )
+    root = os.path.relpath(absolute.parent.parent)
+    return {"save_dir": root, "name": absolute.parent.name, "version": absolute.name}
 
 
 def _check_devices(accelerator: Any, devices: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.modules import named_modules
 from deepdigits.runs import config
 
 
@@ -34,10 +35,27 @@ def is_text(value: str) -> bool:
     return value.lstrip().startswith("{")
 
 
-def typed_strings(args: Sequence[str]) -> set[str]:
-    """The words and values of the arguments, and all strings in the configs among them."""
-    words = {word.partition("=")[2] or word for word in args}
-    return words.union(*(_strings(content) for content in _contents(args)))
+def typed_nets(args: Sequence[str]) -> set[str]:
+    """The class paths that `--model` and the configs among the arguments give.
+
+    >>> sorted(typed_nets(["--model=a.B", "-c", "{model: {class_path: c.D}}", "--output=e.f"]))
+    ['a.B', 'c.D']
+    """
+    nets: set[Any] = set()
+    for word, following in pairwise([*args, ""]):
+        option, equals, value = word.partition("=")
+        if option in ("--model", "--model.class_path"):
+            nets.add(value if equals else following)
+    for content in _contents(args):
+        model = content.get("model")
+        nets.add(model.get("class_path") if isinstance(model, dict) else model)
+    return {net for net in nets if isinstance(net, str)}
+
+
+def typed_modules(args: Sequence[str]) -> set[str]:
+    """Top-level names of the modules that the arguments and the configs among them name."""
+    strings = [text for content in _contents(args) for text in _strings(content)]
+    return named_modules([*args, *strings])
 
 
 def typed_keys(args: Sequence[str]) -> set[str]:

@@ -48,8 +48,13 @@ def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> Di
         RunFailed: The disk is full, a loss is not finite, or another process of the run ended.
         Interrupted: A signal asked to stop.
     """
-    with filtered_messages(), isolated(), _one_line_errors(), GracefulShutdown(command) as shutdown:
-        cli = DigitsCLI(STAGES[command], expand_run(command, args), shutdown)
+    with (
+        filtered_messages(),
+        isolated(args),
+        _one_line_errors(),
+        GracefulShutdown(command) as shutdown,
+    ):
+        cli = DigitsCLI(STAGES[command], *expand_run(command, args), shutdown=shutdown)
         if needs_folder and cli.run_folder is None:
             raise InputError(
                 "this training leaves no run folder: leave out trainer.fast_dev_run and "
@@ -84,7 +89,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: A flag or a config is wrong.
     """
-    with filtered_messages(), isolated():
+    with filtered_messages(), isolated(args):
         cli = _Unbuilt("fit", args)
         content = yaml.safe_load(cli.parser.dump(cli.config))
     assert isinstance(content, dict)
@@ -93,7 +98,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
 
 def option_names(command: str) -> list[str]:
     """The long options of a command, sorted; those of a net's class are not among them."""
-    with filtered_messages(), isolated():
+    with filtered_messages(), isolated([]):
         parser = _Unbuilt(STAGES[command], ["--model=LitMLP"]).parser
     assert isinstance(parser, Parser)
     return parser.option_names()

@@ -18,10 +18,11 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.files import display_path
 from deepdigits.core.plain_values import fits, parameters
 from deepdigits.runs import found_config
+from deepdigits.runs.links import check_links
 from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.dashboard import Dashboard
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
-from deepdigits.training.config_flags import typed_keys, typed_strings
+from deepdigits.training.config_flags import typed_keys, typed_nets
 from deepdigits.training.options import DEFAULTS
 
 # What a resumed training takes from the config of its run, besides net and data: plain values that
@@ -104,7 +105,7 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
             or a link in the run folder leads out of it.
     """
     content, folder = run.config, run.folder
-    _check_links(folder)
+    check_links(folder)
     known = {*_SECTIONS, *_OPTIONS, *_REPLACED, "model", "data"}
     if unknown := sorted(map(str, content.keys() - known)):
         raise found_config.refusal(folder, unknown[0], "is unknown")
@@ -125,7 +126,7 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
 
 def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str]) -> dict[str, Any]:
     kept = {
-        "model": found_config.model_settings(content, folder, typed_strings(args)),
+        "model": found_config.model_settings(content, folder, typed_nets(args)),
         "data": found_config.data_settings(content, folder),
     }
     data_dir = content.get("data", {}).get("data_dir")
@@ -136,22 +137,6 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
             error=True,
         )
     return kept
-
-
-def _check_links(folder: Path) -> None:
-    """Check that no link leads the files of a resumed training out of its run folder.
-
-    A checkpoint may be a link: it is replaced by a file, and what it points to is not changed.
-
-    Raises:
-        InputError: A link does.
-    """
-    for path in folder.iterdir():
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            raise InputError(
-                f"{path} is a link to {path.resolve()}, outside of the run: a training is resumed "
-                "in its own folder only; replace the link by a file, or copy the run"
-            )
 
 
 def _plain_settings(

@@ -1,7 +1,7 @@
 """Keep a training from changing the process that calls it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
 
@@ -9,12 +9,13 @@ import torch
 
 from deepdigits.core.modules import importable_working_directory
 from deepdigits.training.callbacks.rng_state import random_state, set_random_state
+from deepdigits.training.config_flags import typed_modules
 
 _LOCK = RLock()
 
 
 @contextmanager
-def isolated() -> Iterator[None]:
+def isolated(args: Sequence[str]) -> Iterator[None]:
     """Restore the state of the process when the block ends.
 
     Restored are the working directory, sys.path, the environment, the number of torch threads,
@@ -22,7 +23,10 @@ def isolated() -> Iterator[None]:
     seeds the generators and writes variables, and a user's module may change the directory. A
     second thread waits until the block ends: two blocks at once would restore each other's state.
 
-    Inside the block, modules in the working directory can be imported.
+    Inside the block, modules in the working directory that the arguments name can be imported.
+
+    Args:
+        args: Configs and flags.
     """
     with _LOCK:
         directory, environment = os.getcwd(), dict(os.environ)
@@ -31,7 +35,7 @@ def isolated() -> Iterator[None]:
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         benchmark = torch.backends.cudnn.benchmark
         try:
-            with importable_working_directory():
+            with importable_working_directory(typed_modules(args)):
                 yield
         finally:
             os.chdir(directory)

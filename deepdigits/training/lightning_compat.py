@@ -6,6 +6,7 @@ The same tests check that no other module uses a private name of another package
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
@@ -23,6 +24,15 @@ def wrap_restore(trainer: Trainer, wrap: Callable[[Restore], Restore]) -> None:
     connector = trainer._checkpoint_connector
     for name in ("_restore_modules_and_callbacks", "restore_training_state"):
         setattr(connector, name, wrap(getattr(connector, name)))
+
+
+def loaded_checkpoint(trainer: Trainer) -> dict[str, Any]:
+    """Content of the checkpoint that a trainer is restoring; empty if it restores none.
+
+    ``_CheckpointConnector._loaded_checkpoint`` of lightning 2.6.6; hooks get it before the
+    optimizers exist.
+    """
+    return trainer._checkpoint_connector._loaded_checkpoint
 
 
 def replace_signal_handlers(trainer: Trainer, install: Callable[[], None]) -> None:

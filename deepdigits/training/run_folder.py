@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits.core.locks import LOCK, sole_lock
+from deepdigits.runs.links import check_links
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def sole_training(trainer: Trainer, settings: dict[str, Any]) -> Iterator[None]:
     else:
         folder = Path(trainer.log_dir)
         made = _make(folder)
+        check_links(folder)
     try:
         with sole_lock(folder):
             yield

@@ -163,6 +163,31 @@ def early_stop(content: Content) -> None:
     content["unfinished"]["counts"]["correct"] = torch.ones(3)
 
 
+def optimizer(change: Callable[[Content], object]) -> Callable[[Content], object]:
+    return lambda content: change(content["optimizer_states"][0])
+
+
+def moment(value: object) -> Callable[[Content], object]:
+    """Change a moment of AdamW: a wrong shape would be read beyond its end."""
+    return optimizer(lambda state: state["state"][0].update(exp_avg=value))
+
+
+def group(**settings: object) -> Callable[[Content], object]:
+    return optimizer(lambda state: state["param_groups"][0].update(settings))
+
+
+def schedule(**settings: object) -> Callable[[Content], object]:
+    return lambda content: content["lr_schedulers"][0].update(settings)
+
+
+def callback(name: str, **settings: object) -> Callable[[Content], object]:
+    def change(content: Content) -> None:
+        (state,) = (s for key, s in content["callbacks"].items() if key.startswith(name))
+        state.update(settings)
+
+    return change
+
+
 # Read only by the entry points that restore a trainer.
 STATES = {
     "no version of Lightning": gone("pytorch-lightning_version"),
@@ -179,6 +204,23 @@ TRAINING = {
     "counts of version 0.1": lambda c: c["unfinished"].update(
         counts={"confmat": torch.zeros(10, 10), "loss_sum": torch.zeros(())}
     ),
+    "moment of another shape": moment(torch.ones(3)),
+    "moment without data": moment(torch.ones(128, 784, device="meta")),
+    "moment of whole numbers": moment(torch.ones(128, 784, dtype=torch.int64)),
+    "moment as text": moment("x"),
+    "moment missing": optimizer(lambda state: state["state"][0].pop("exp_avg")),
+    "further state of the optimizer": optimizer(lambda state: state["state"][0].update(x=1)),
+    "state of an unknown parameter": optimizer(lambda state: state["state"].update({99: {}})),
+    "learning rate as text": group(lr="x"),
+    "betas as a number": group(betas=3),
+    "no eps": optimizer(lambda state: state["param_groups"][0].pop("eps")),
+    "schedule without an optimizer": schedule(optimizer=None),
+    "function of a schedule": schedule(step=3),
+    "epoch of a schedule as text": schedule(last_epoch="x"),
+    "best score as text": callback("EarlyStopping", best_score="x"),
+    "patience as a list": callback("EarlyStopping", wait_count=[1]),
+    "best checkpoints as text": callback("ModelCheckpoint", best_k_models="x"),
+    "path as a number": callback("ModelCheckpoint", best_model_path=3),
     "no random state": put(random_states=[{"torch": torch.ones(3)}]),
 }
 

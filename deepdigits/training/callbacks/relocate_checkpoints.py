@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 from typing_extensions import override
+
+from deepdigits.training.restored_state import check_callbacks
 
 
 class RelocateCheckpoints(Callback):
@@ -19,7 +22,8 @@ class RelocateCheckpoints(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        # Called before ModelCheckpoint loads its state.
+        # Called before any callback loads its state.
+        check_callbacks(trainer, checkpoint)
         folder = getattr(trainer.checkpoint_callback, "dirpath", None)
         states: dict[str, Any] = checkpoint.get("callbacks", {})
         for key in [key for key in states if key.startswith("ModelCheckpoint")]:
@@ -44,10 +48,14 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
     if not Path(best).is_file():
         return None
     scores = {in_folder(path): score for path, score in state["best_k_models"].items()}
+    scores = {path: score for path, score in scores.items() if Path(path).is_file()}
+    if not all(isinstance(score, Tensor) and score.numel() == 1 for score in scores.values()):
+        raise ValueError("a score of its best checkpoints is no number")
+    worst = in_folder(state["kth_best_model_path"])
     return state | {
         "dirpath": str(folder),
         "best_model_path": best,
-        "best_k_models": {path: score for path, score in scores.items() if Path(path).is_file()},
-        "kth_best_model_path": in_folder(state["kth_best_model_path"]),
+        "best_k_models": scores,
+        "kth_best_model_path": worst if worst in scores else next(iter(scores), ""),
         "last_model_path": in_folder(state["last_model_path"]),
     }

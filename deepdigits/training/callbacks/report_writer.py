@@ -1,5 +1,6 @@
 """Write the files of a run folder, except for config, checkpoints and events."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -188,7 +189,7 @@ def _checkpoint_facts(path: Any, folder: Path) -> dict[str, str | None]:
     """The checkpoint that was evaluated: its path in the run folder, and its SHA-256."""
     if not path:
         return {"checkpoint": None, CHECKPOINT_SUM: None}
-    resolved = Path(path).resolve()
-    inside = resolved.is_relative_to(folder.resolve())
-    shown = resolved.relative_to(folder.resolve()) if inside else resolved
-    return {"checkpoint": str(shown), CHECKPOINT_SUM: sha256(resolved)}
+    absolute, run_folder = Path(os.path.abspath(path)), os.path.abspath(folder)
+    inside = absolute.is_relative_to(run_folder)
+    shown = absolute.relative_to(run_folder) if inside else absolute
+    return {"checkpoint": str(shown), CHECKPOINT_SUM: sha256(absolute)}
