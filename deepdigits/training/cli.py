@@ -122,19 +122,12 @@ class DigitsCLI(LightningCLI):
             config.logger.name = class_name.removeprefix("Lit").lower()
 
     def instantiate_classes(self) -> None:
-        """Build data, net and Trainer; report a refused value as InputError.
-
-        The logger gets an absolute folder, so that a user's class may change the working
-        directory; the saved config keeps the folder as typed.
-        """
-        folder = self.config.logger.save_dir
-        self.config.logger.save_dir = self._absolute_save_dir()
+        """Build data, net and Trainer; report a refused value as InputError."""
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise InputError(shorten(str(error))) from error
         finally:
-            self.config.logger.save_dir = folder
             os.chdir(self.working_directory)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -207,11 +200,10 @@ class DigitsCLI(LightningCLI):
         return next(c for c in self.trainer.callbacks if isinstance(c, ReportWriter))  # type: ignore[attr-defined]
 
     def _logger_settings(self) -> dict[str, Any]:
-        return {**self.config.logger.as_dict(), "save_dir": self._absolute_save_dir()}
-
-    def _absolute_save_dir(self) -> str:
+        # An absolute folder: a user's class may change the working directory. The saved config
+        # keeps the folder as typed.
         folder = os.path.join(self.working_directory, self.config.logger.save_dir)
-        return os.path.abspath(folder)
+        return {**self.config.logger.as_dict(), "save_dir": os.path.abspath(folder)}
 
     def _common_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
         """The callbacks of every stage."""

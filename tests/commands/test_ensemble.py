@@ -1,6 +1,7 @@
 """``deepdigits ensemble``: the mean of what runs say, against numpy and scikit-learn."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,22 @@ RUNS = [f"lightning_logs/mlp/seed_{seed}" for seed in range(3)]
 FOLDER = Path("lightning_logs/ensemble/version_0")
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where the runs are copied from; the first test that needs them trains them."""
+    return tmp_path_factory.mktemp("ensemble") / "lightning_logs"
+
+
 @pytest.fixture
-def trained(tiny_digits):
+def trained(tiny_digits, kept):
     """Three runs on the tiny set, in the logs."""
+    if kept.exists():
+        shutil.copytree(kept, "lightning_logs")
+        return RUNS
     for seed in range(3):
         own = ["--seed_everything", str(seed), "--logger.version", f"seed_{seed}"]
         run(["train", *TINY, "--model.hidden_sizes=[4]", *own])
+    shutil.copytree("lightning_logs", kept)
     return RUNS
 
 

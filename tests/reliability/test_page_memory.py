@@ -72,7 +72,13 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("kind", LARGE)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.reliability if number else ())
+        for number, kind in enumerate(LARGE)
+    ],
+)
 def test_memory_is_bounded_for_large_images(kind: str, data_folder: Path, ledger: Ledger) -> None:
     make, status, megabytes = LARGE[kind]
     content = make()

@@ -49,7 +49,7 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
         return None
     scores = {in_folder(path): score for path, score in state["best_k_models"].items()}
     scores = {path: score for path, score in scores.items() if Path(path).is_file()}
-    if not all(isinstance(score, Tensor) and score.numel() == 1 for score in scores.values()):
+    if not all(isinstance(score, int | float) or _is_scalar(score) for score in scores.values()):
         raise ValueError("a score of its best checkpoints is no number")
     worst = in_folder(state["kth_best_model_path"])
     return state | {
@@ -59,3 +59,7 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
         "kth_best_model_path": worst if worst in scores else next(iter(scores), ""),
         "last_model_path": in_folder(state["last_model_path"]),
     }
+
+
+def _is_scalar(score: Any) -> bool:
+    return isinstance(score, Tensor) and score.numel() == 1
