@@ -6,6 +6,8 @@ PYTHON ?= python3
 ARGS ?=
 # Tests run in one process for each core; ARGS="-n 0" runs them in one (for a debugger, or --pdb).
 PARALLEL := -n auto --dist worksteal
+# Reliability tests often wait for processes that they have started: one more than there are cores.
+WAITING := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -57,7 +59,7 @@ test-browser: $(READY) ## test the dashboard and the demo in chromium
 	$(BIN)/pytest -m browser $(ARGS)
 
 test-reliability: $(READY) ## kill runs, fill disks, damage files: prints a table of what was lost
-	$(BIN)/pytest $(PARALLEL) -m "not slow and not browser" tests/reliability $(ARGS)
+	$(BIN)/pytest $(WAITING) -m "not slow and not browser" tests/reliability $(ARGS)
 
 test-all: $(READY) ## run all tests
 	$(BIN)/pytest $(PARALLEL) -m "" $(ARGS)
