@@ -334,6 +334,7 @@ def test_lightning_itself_would_remove_it(monkeypatch: pytest.MonkeyPatch) -> No
     assert not Path("mine.txt").exists()
 
 
+@pytest.mark.reliability
 def test_all_entry_points_open_a_valid_run(served: list[str]) -> None:
     for entry in ENTRY_POINTS:
         open_run(entry)
