@@ -37,8 +37,11 @@ def markdown_text(text: str) -> str:
 
     >>> print(markdown_text("<script> a|b [x](https://x.org) fashion_mnist __init__"))
     &lt;script&gt; a\|b [x\](https\://x.org) fashion_mnist \_\_init\_\_
+    >>> markdown_text("p < 0.05")
+    'p < 0.05'
     """
     escaped = "".join(_MARKUP.get(c, c) for c in printable(text))
+    escaped = escaped.replace("&lt; ", "< ")  # before a space it begins no HTML
     return _LINK.sub(r"\\\g<0>", _UNDERSCORE.sub(r"\\_", escaped))
 
 
