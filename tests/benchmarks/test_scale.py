@@ -39,7 +39,11 @@ def test_a_wrong_figure_path_is_an_error_before_the_measurement(
 
 
 @pytest.mark.slow
-def test_a_point_is_measured_in_a_separate_process(tiny_config: str) -> None:
+def test_a_point_is_measured_in_a_separate_process(
+    tiny_config: str, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The process does not know the tiny set: it would replace its files by those of MNIST.
+    monkeypatch.setenv("DEEPDIGITS_DATA", str(data_folder))
     seconds, peak = scale._measure_in_process(tiny_config, (2, 32))
     assert seconds > 0
     assert peak > 100
