@@ -18,6 +18,7 @@ import deepdigits
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
     batches_trained,
+    loaded_checkpoint,
     mark_updated,
     nonfinite_flag,
     replace_signal_handlers,
@@ -83,6 +84,28 @@ def test_wrap_restore_encloses_all_that_a_resume_reads(
     assert first.startswith("_restore_modules_and_callbacks (0") and end == "end 0"
     assert second.startswith("restore_training_state (0") and last == "end 1"
     assert trainer.current_epoch == 2
+
+
+def test_loaded_checkpoint_is_there_while_the_training_state_is_restored(
+    make_trainer: MakeTrainer, checkpoint: Path
+) -> None:
+    found: list[tuple[dict[str, Any], int]] = []
+
+    def wrap(restore: Callable[..., None]) -> Callable[..., None]:
+        @wraps(restore)
+        def recorded(*args: Any, **kwargs: Any) -> None:
+            if restore.__name__ == "restore_training_state":
+                found.append((loaded_checkpoint(trainer), len(trainer.optimizers)))
+            restore(*args, **kwargs)
+
+        return recorded
+
+    trainer = make_trainer(max_epochs=2, callbacks=[Stateful()])
+    wrap_restore(trainer, wrap)
+    fit(trainer, checkpoint)
+    ((content, optimizers),) = found
+    assert len(content["optimizer_states"]) == optimizers == 1
+    assert loaded_checkpoint(trainer) == {}
 
 
 def test_wrap_restore_encloses_the_callbacks(make_trainer: MakeTrainer, checkpoint: Path) -> None:
