@@ -55,11 +55,11 @@ def sole_lock(folder: Path) -> Iterator[None]:
             killed is free.
 
     Raises:
-        InputError: Another process holds the lock, or its file is no plain file.
+        InputError: Another process holds the lock, or its file is not a plain file.
     """
     path = folder / LOCK
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise InputError(f"{path} is no plain file, and a lock would change what it is: remove it")
+        raise InputError(f"{path} is not a plain file, and locking it would change it: remove it")
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)

@@ -63,7 +63,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a string is printable, and is no path to elsewhere, URL or variable.
+    """Whether a string is printable, and is not an outside path, a URL or a variable.
 
     >>> is_harmless("val/accuracy"), is_harmless("../mine"), is_harmless("https://a")
     (True, False, False)

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 _MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: f"\\{c}" for c in "\\`*|~$"}
-_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # inside a word it is no markup
+_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # inside a word it is not markup
 # The bracket before the target of a link, and what Markdown takes for an address.
 _LINK = re.compile(r"\](?=[(\[:]|$)|(?<=[a-z]):(?=//)|(?<=www)\.", re.I)
 

@@ -67,9 +67,8 @@ def parse(text: str, name: str) -> dict[str, Any]:
             f"config {name}: expected a mapping of settings, got {type(content).__name__}"
         )
     for section in SECTIONS:
-        if not isinstance(
-            content.get(section, {}), dict | str
-        ):  # a str is the path of another config
+        # A str is the path of another config.
+        if not isinstance(content.get(section, {}), dict | str):
             raise InputError(
                 f"config {name}: {section} is {str(content[section])[:40]}, expected a mapping of "
                 "settings"

@@ -78,7 +78,7 @@ def check_settings(settings: Mapping[str, Any], owner: type, folder: Path, name:
     known = parameters(owner)
     for key, value in settings.items():
         if key not in known:
-            raise refusal(folder, f"{name}.{key}", f"is no setting of {owner.__name__}")
+            raise refusal(folder, f"{name}.{key}", f"is not a setting of {owner.__name__}")
         if not fits(value, known[key]):
             raise refusal(folder, f"{name}.{key}", f"is {_shown(value)}, expected a plain value")
 

@@ -91,6 +91,6 @@ def test_a_lock_that_is_a_link_changes_nothing(tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     (tmp_path / ".lock").symlink_to(mine)
-    with pytest.raises(InputError, match="no plain file"), sole_lock(tmp_path):
+    with pytest.raises(InputError, match="not a plain file"), sole_lock(tmp_path):
         pass
     assert mine.read_text() == "mine"
