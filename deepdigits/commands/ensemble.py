@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from deepdigits.commands.predict import Prediction, predict
 from deepdigits.core import environment
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
+from deepdigits.core.files import make_version_folder
 from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.agreement import Disagreement, disagreement
 from deepdigits.metrics.report import Report
@@ -92,7 +92,7 @@ def ensemble(
         [torch.from_numpy(member.probabilities) for member in members.values()],
         torch.from_numpy(first.labels),
     )
-    run = Run(_new_folder(Path(logs) / name))
+    run = Run(make_version_folder(Path(logs) / name))
     facts = _facts(reports, agreement, first)
     tensors = (torch.from_numpy(array) for array in (first.images, first.labels, mean))
     files = evaluation.write(run, report, facts, *tensors)
@@ -166,15 +166,3 @@ def _facts(reports: dict[str, Report], agreement: Disagreement, of: Prediction) 
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),
     }
-
-
-def _new_folder(parent: Path) -> Path:
-    """Make the first version_N that does not exist."""
-    for number in count():
-        folder = parent / f"version_{number}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError

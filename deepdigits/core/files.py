@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
@@ -51,6 +52,25 @@ def copy_atomically(source: Path, target: Path) -> Path:
     with atomic_path(target) as part:
         shutil.copyfile(source, part)
     return target
+
+
+def make_version_folder(parent: Path, first: int = 0) -> Path:
+    """Make the first ``version_N`` that does not exist, in one step; returns it.
+
+    Of two processes that call this at once, each gets a folder of its own.
+
+    Args:
+        parent: The folder in which to make it.
+        first: The lowest number to try.
+    """
+    for number in count(first):
+        folder = parent / f"version_{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
 
 
 def display_path(path: Path | str) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
+from deepdigits.metrics.report import Report
 from deepdigits.runs import config
 from deepdigits.runs.curves import read_curves
 from deepdigits.runs.finished import check_report
@@ -17,8 +18,6 @@ from deepdigits.runs.report import read_report
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
-
-    from deepdigits.metrics.report import Report
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the run folders of the bundled nets
 WEIGHTS = "model.safetensors"  # of a bundled net, in place of its checkpoints
@@ -119,14 +118,12 @@ class Run:
         return last
 
     @property
-    def report(self) -> "Report":
+    def report(self) -> Report:
         """The report on the test images.
 
         Raises:
             InputError: The run was not tested yet, or its report is damaged or of other weights.
         """
-        from deepdigits.metrics.report import Report
-
         content = read_report(self.folder)
         if content is None:
             raise InputError(

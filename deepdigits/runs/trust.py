@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.files import is_inside
 from deepdigits.core.modules import VARIABLE, importable_working_directory, listed_modules
 
 BUNDLED = ("LitMLP", "LitCNN")
@@ -101,7 +102,4 @@ def _is_listed(class_path: str, folder: Path) -> bool:
     except (ImportError, ValueError):
         return False
     places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
-    inside = folder.resolve()
-    return bool(places) and not any(
-        place and Path(place).resolve().is_relative_to(inside) for place in places
-    )
+    return bool(places) and not any(place and is_inside(Path(place), folder) for place in places)

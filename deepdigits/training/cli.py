@@ -34,7 +34,7 @@ from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.processes import PeerTimeout
-from deepdigits.training.run_folder import sole_training
+from deepdigits.training.run_folder import logger_settings, sole_training
 from deepdigits.training.strategy import check_strategy
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
@@ -115,7 +115,7 @@ class DigitsCLI(LightningCLI):
             config.trainer.limit_val_batches = 0
             config.checkpoint.monitor = None  # no validation: keep the last checkpoint
         if self.folder is not None:
-            for key, value in _logger_of(self.folder).items():
+            for key, value in logger_settings(self.folder).items():
                 setattr(config.logger, key, value)
         if self.stage == "fit" and config.logger.name is None:
             class_name = config.model.class_path.rpartition(".")[2]
@@ -235,21 +235,6 @@ class DigitsCLI(LightningCLI):
         if self.shutdown is not None:
             self.shutdown.last_checkpoint = groups.last_checkpoint
         return [RNGStateCheckpoint(), groups.last_checkpoint]
-
-
-def _logger_of(folder: Path) -> dict[str, str]:
-    """The settings of the logger that writes into a run folder.
-
-    Raises:
-        InputError: TensorBoardLogger would change its path.
-    """
-    absolute = folder.resolve()
-    if "$" in str(absolute) or absolute.name.startswith("~"):
-        raise InputError(
-            f"{folder}: the folder of a resumed run may have no $ in its path: move it"
-        )
-    root = os.path.relpath(absolute.parent.parent)
-    return {"save_dir": root, "name": absolute.parent.name, "version": absolute.name}
 
 
 def _check_devices(accelerator: Any, devices: Any) -> None:

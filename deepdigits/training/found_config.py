@@ -46,7 +46,7 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
             or a link in the run folder leads out of it.
     """
     content, folder = run.config, run.folder
-    check_links(folder)
+    check_links(folder)  # before its checkpoints are looked for
     known = {*SECTIONS, *OPTIONS, *REPLACED, "model", "data"}
     if unknown := sorted(map(str, content.keys() - known)):
         raise found_config.refusal(folder, unknown[0], "is unknown")

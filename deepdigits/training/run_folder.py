@@ -1,14 +1,16 @@
 """Take the folder of a training, so that no other training writes into it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from deepdigits.core.errors import InputError
+from deepdigits.core.files import make_version_folder
 from deepdigits.core.locks import LOCK, sole_lock
 from deepdigits.runs.links import check_links
 
@@ -30,11 +32,10 @@ def sole_training(trainer: Trainer, settings: dict[str, Any]) -> Iterator[None]:
     if trainer.logger is None or not trainer.log_dir or not trainer.is_global_zero:
         yield
         return
-    made: list[Path] = []
     if isinstance(trainer.logger, TensorBoardLogger) and settings.get("version") is None:
         parent = Path(trainer.logger.root_dir)
         made = _make(parent)
-        folder = _new_version(parent)
+        folder = make_version_folder(parent, _next_number(parent))
         made.append(folder)
         trainer.logger = TensorBoardLogger(**{**settings, "version": folder.name})
     else:
@@ -48,6 +49,21 @@ def sole_training(trainer: Trainer, settings: dict[str, Any]) -> Iterator[None]:
         _remove_unused(made)
 
 
+def logger_settings(folder: Path) -> dict[str, str]:
+    """The settings of the logger that writes into a run folder.
+
+    Raises:
+        InputError: TensorBoardLogger would change its path.
+    """
+    absolute = folder.resolve()
+    if "$" in str(absolute) or absolute.name.startswith("~"):
+        raise InputError(
+            f"{folder}: the folder of a resumed run may have no $ in its path: move it"
+        )
+    root = os.path.relpath(absolute.parent.parent)
+    return {"save_dir": root, "name": absolute.parent.name, "version": absolute.name}
+
+
 def _make(folder: Path) -> list[Path]:
     """Make a folder; returns those that were made, the outermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -55,18 +71,10 @@ def _make(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
-def _new_version(parent: Path) -> Path:
-    """Make the folder after the last version_N."""
+def _next_number(parent: Path) -> int:
+    """The number after that of the last version_N."""
     numbers = [path.name.removeprefix("version_") for path in parent.glob("version_*")]
-    last = max((int(number) for number in numbers if number.isdigit()), default=-1)
-    for number in count(last + 1):
-        folder = parent / f"version_{number}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError
+    return max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
 
 
 def _remove_unused(made: list[Path]) -> None:

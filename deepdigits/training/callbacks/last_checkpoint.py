@@ -1,6 +1,5 @@
 """Save ``last.ckpt`` for resuming, after each epoch and within it."""
 
-import shutil
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -10,7 +9,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from typing_extensions import override
 
-from deepdigits.core.files import atomic_path
+from deepdigits.core.files import copy_atomically
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.lightning_compat import mark_updated
 
@@ -113,8 +112,7 @@ class LastCheckpoint(Checkpoint):
             path.replace(path.with_name(NAME))
         elif trainer.ckpt_path and not self.saved and not path.with_name(NAME).exists():
             # Resumed after its last epoch, from the best checkpoint: nothing was trained.
-            with atomic_path(path.with_name(NAME)) as part:
-                shutil.copyfile(trainer.ckpt_path, part)
+            copy_atomically(Path(trainer.ckpt_path), path.with_name(NAME))
 
     def save(self, trainer: Trainer, name: str = NAME) -> Path:
         """Save a checkpoint now, at the end of a batch or an epoch."""
