@@ -96,7 +96,7 @@ def fit(args: Sequence[str], folder: str) -> tuple[DigitsCLI, float]:
         # Never stop early, so that all loops do the same work; early stopping still checks.
         patience = ["--early_stopping.patience", "1000000"]
         done = execute("fit", [*args, *patience, "--logger.save_dir", folder])
-    facts = json.loads(Path(str(done.trainer.log_dir), TRAINING).read_text())
+    facts = json.loads(Path(str(done.run_folder), TRAINING).read_text())
     return done, float(facts["training_seconds"])
 
 

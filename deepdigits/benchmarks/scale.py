@@ -82,7 +82,7 @@ def train_repeated(config: str, factor: int, batch_size: int, folder: str) -> fl
     data.repeat(factor)
     with quiet():
         built.trainer.fit(built.model, datamodule=data)
-    facts = json.loads(Path(str(built.trainer.log_dir), TRAINING).read_text())
+    facts = json.loads(Path(str(built.run_folder), TRAINING).read_text())
     return float(facts["training_seconds"])
 
 

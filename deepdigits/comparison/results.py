@@ -1,6 +1,5 @@
 """Find tested runs, and read the report and the settings of each."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.finished import check_finished, check_report
 from deepdigits.runs.predictions import of_split
 from deepdigits.runs.report import read_report
-from deepdigits.runs.resolve import LOGS, resolve_run
+from deepdigits.runs.resolve import LOGS, resolve_run, runs_below
 from deepdigits.runs.run import Run
-
-_RUN_FILES = ("config.yaml", "report.json", "training.json")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list
     problems = []
     for name in names or [str(logs)]:
         try:
-            below = _below(Path(name))
+            below = runs_below(Path(name))
             if not below and Path(name).is_dir():
                 raise InputError(f"there is no run in {name}: train one, or name another folder")
             below = below or [resolve_run(name, logs)]
@@ -94,17 +91,6 @@ def read(run: Run, split: str = "test") -> Result:
     config = run.config if members is None else {"members": members}
     seed = config.get("seed_everything")
     return Result(run, settings(config), seed if type(seed) is int else None, report)
-
-
-def _below(folder: Path) -> list[Run]:
-    """The runs in a folder at any depth, or the folder itself if it is a run."""
-    found = []
-    for path, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if any(name in files for name in _RUN_FILES):
-            found.append(Run(Path(path)))
-            folders.clear()  # there are no runs inside a run
-    return found
 
 
 def _natural(path: Path) -> list[Any]:

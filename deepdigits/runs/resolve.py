@@ -1,14 +1,18 @@
 """Resolve a RUN argument to a run folder."""
 
+import os
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
-from deepdigits.runs.run import PRETRAINED, Run
+from deepdigits.runs.checkpoint_record import CHECKPOINTS
+from deepdigits.runs.run import CONFIG, PRETRAINED, Run
 
 LOGS = "lightning_logs"
+LATEST = "latest"
+RUN_FILES = (CONFIG, "report.json", "training.json")  # an ensemble has no config
 RUN_HELP = (
-    f"RUN is a run folder such as {LOGS}/cnn/version_0, a checkpoint in one, `latest`, or a "
-    "bundled net: cnn or mlp"
+    f"RUN is a run folder such as {LOGS}/cnn/version_0, a checkpoint in one, `latest` (of "
+    f"{LOGS}), FOLDER/latest, or a bundled net: cnn or mlp"
 )
 
 
@@ -23,15 +27,17 @@ def resolve_run(argument: str | Path | Run, logs: Path = Path(LOGS)) -> Run:
     if isinstance(argument, Run):
         return argument
     name = str(argument)
-    if name == "latest":
+    if name == LATEST:
         return latest_run(logs)
     path = Path(name)
+    if path.name == LATEST and not path.exists():
+        return latest_run(path.parent)
     if path.is_file():
         run = Run.of_checkpoint(path)
-        if not run.config_file.is_file():
+        if not run.has_chosen:
             raise InputError(
-                f"checkpoint {name} is not in a run folder ({run.config_file} is missing): name "
-                "one inside its run folder"
+                f"checkpoint {name} is not in a run folder, RUN/{CHECKPOINTS}/NAME.ckpt next to "
+                f"RUN/{CONFIG}: name its run folder, or a checkpoint in it"
             )
         return run
     for run in (Run(path), Run(PRETRAINED / name)):
@@ -42,12 +48,37 @@ def resolve_run(argument: str | Path | Run, logs: Path = Path(LOGS)) -> Run:
 
 
 def latest_run(logs: Path = Path(LOGS)) -> Run:
-    """The run that was started last below a folder of runs; reference runs are left out."""
+    """The run that was started last in or below a folder; reference runs are left out.
+
+    Raises:
+        InputError: There is no run.
+    """
     kept = logs / "reference"
-    configs = [path for path in logs.glob("*/*/config.yaml") if kept not in path.parents]
-    if not configs:
+    runs = [run for run in runs_below(logs) if run.config_file.is_file()]
+    runs = [run for run in runs if kept not in run.folder.parents]
+    if not runs:
         raise InputError(f"there is no run in {logs} yet: train one, for example `make train-cnn`")
-    return Run(max(configs, key=lambda path: path.stat().st_mtime).parent)
+    return max(runs, key=lambda run: run.config_file.stat().st_mtime)
+
+
+def runs_below(folder: Path) -> list[Run]:
+    """The runs in a folder at any depth, or the folder itself if it is a run.
+
+    Hidden folders are left out, and there are no runs inside a run. A folder that several links
+    lead to is entered once.
+    """
+    found, entered = [], set()
+    for path, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(path)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if any(name in files for name in RUN_FILES):
+            found.append(Run(Path(path)))
+            folders.clear()
+    return found
 
 
 def run_argument(run: Run | str | Path) -> str:

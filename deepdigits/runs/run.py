@@ -12,6 +12,7 @@ from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.metrics.report import Report
 from deepdigits.runs import config
+from deepdigits.runs.checkpoint_record import CHECKPOINTS, read_record
 from deepdigits.runs.curves import read_curves
 from deepdigits.runs.finished import check_report
 from deepdigits.runs.report import read_report
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the run folders of the bundled nets
-WEIGHTS = "model.safetensors"  # of a bundled net, in place of its checkpoints
+WEIGHTS_SUFFIX = ".safetensors"
+WEIGHTS = f"model{WEIGHTS_SUFFIX}"  # of a bundled net, in place of its checkpoints
+CONFIG = "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,28 @@ class Run:
 
     @classmethod
     def of_checkpoint(cls, path: Path) -> "Run":
-        """The run of a checkpoint: RUN/checkpoints/NAME.ckpt, or RUN/NAME.safetensors."""
+        """The run of a checkpoint: RUN/checkpoints/NAME.ckpt, or RUN/NAME.safetensors.
+
+        The name of a checkpoint may have folders, such as ``epoch=1-val/accuracy=0.98.ckpt``. In
+        another folder than checkpoints/ only those belong to a run that its record names.
+        """
         path = Path(os.path.abspath(path))  # a link does not lead to the run it points to
-        return cls(path.parent if path.suffix == ".safetensors" else path.parent.parent, path)
+        if path.suffix == WEIGHTS_SUFFIX:
+            return cls(path.parent, path)
+        runs = (cls(folder, path) for folder in path.parents[1:])
+        return next((run for run in runs if run.has_chosen), cls(path.parent.parent, path))
+
+    @property
+    def has_chosen(self) -> bool:
+        """Whether the folder is a run, and the named checkpoint one of its own."""
+        if not self.config_file.is_file() or self.chosen is None:
+            return False
+        if self.chosen.suffix == WEIGHTS_SUFFIX:
+            return self.chosen.parent == self.folder
+        name = Path(os.path.relpath(self.chosen, self.folder))
+        record = read_record(self.folder)
+        recorded = () if record is None else (record.best, record.last)
+        return name.parts[0] == CHECKPOINTS or str(name) in recorded
 
     @property
     def is_bundled(self) -> bool:
@@ -60,7 +82,7 @@ class Run:
     @property
     def config_file(self) -> Path:
         """The resolved config; it runs again as it is."""
-        return self.folder / "config.yaml"
+        return self.folder / CONFIG
 
     @property
     def config(self) -> dict[str, Any]:
@@ -69,24 +91,36 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The named checkpoint, else the best by validation, else the last, else model.safetensors.
+        """The named checkpoint, else the best of the training, else the last, else the weights.
 
         Raises:
-            InputError: The run has none of them.
+            InputError: The run has none of them, or its best one is gone.
         """
         if (path := self.found_checkpoint) is not None:
             return path
+        record = read_record(self.folder)
+        if record is not None and record.best is not None:
+            raise InputError(
+                f"the best checkpoint of run {self.folder}, {record.best}, does not exist any "
+                "more: name another checkpoint of the run"
+            )
         raise InputError(
-            f"run {self.folder} has no checkpoint in {self.folder / 'checkpoints'}: train it "
+            f"run {self.folder} has no checkpoint in {self.folder / CHECKPOINTS}: train it "
             "first, or name another run"
         )
 
     @property
     def found_checkpoint(self) -> Path | None:
         """As `checkpoint`; None if the run has none, such as a published result."""
-        best, last = (self.folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
-        candidates = (self.chosen, best, last, self.folder / WEIGHTS)
-        return next((path for path in candidates if path is not None and path.is_file()), None)
+        if self.chosen is not None:
+            return self.chosen if self.chosen.is_file() else None
+        record = read_record(self.folder)
+        if record is None:  # deepdigits 0.1, a bundled net, or a training that has saved nothing
+            named = [f"{CHECKPOINTS}/{name}.ckpt" for name in ("best", "last")]
+        else:
+            named = [path for path in (record.best or record.last,) if path]
+        paths = [self.folder / path for path in (*named, WEIGHTS)]
+        return next((path for path in paths if path.is_file()), None)
 
     @property
     def last_checkpoint(self) -> Path:
@@ -99,19 +133,21 @@ class Run:
         """
         from deepdigits.runs.checkpoint import load
 
-        last = self.folder / "checkpoints" / "last.ckpt"
+        record = read_record(self.folder)
+        recorded = None if record is None else record.last
+        last = self.folder / (recorded or f"{CHECKPOINTS}/last.ckpt")
         if self.chosen is not None or not last.is_file():
-            if (path := self.checkpoint).suffix == ".safetensors":
+            if (path := self.checkpoint).suffix == WEIGHTS_SUFFIX:
                 raise InputError(
                     f"{path} cannot be resumed: it holds weights only, without the state of an "
                     f"optimizer; train anew with its config: deepdigits train -c {self.config_file}"
                 )
             return path
-        best = last.with_name("best.ckpt")
         try:
             load(last)
         except InputError as error:
-            if not best.is_file():
+            best = self.found_checkpoint
+            if best is None or best == last or best.suffix == WEIGHTS_SUFFIX:
                 raise
             say(f"{error}; going on from {best}", error=True)
             return best

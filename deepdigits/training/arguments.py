@@ -11,7 +11,7 @@ from deepdigits.runs.run import Run
 from deepdigits.training.found_config import for_evaluation, for_resume
 
 
-def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Path | None]:
+def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None]:
     """Replace RUN by settings of its config and its checkpoint; flags override the settings.
 
     For `validate`, `test` and `predict`, RUN follows `--ckpt_path`: its net and its data are used.
@@ -24,7 +24,7 @@ def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Path | Non
         args: Its configs and flags.
 
     Returns:
-        The arguments, and the run folder in which a training continues; None: a new folder.
+        The arguments, and the run that is evaluated or continued; None: a new one.
 
     Raises:
         InputError: There is no such run, or an evaluation is given none.
@@ -34,18 +34,18 @@ def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Path | Non
     training = command in ("train", "fit")
     name, others = _pop_option(args, "--resume" if training else "--ckpt_path")
     if name is None and training:
-        return list(args), _folder_of_checkpoint(args)
+        return list(args), _run_of_checkpoint(args)
     if name is None:
         raise InputError(f"{command} needs a trained net: pass --ckpt_path RUN, where {RUN_HELP}")
     run = resolve_run(name)
     if not training:
-        return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"], None
+        return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"], run
     config = for_resume(run, others)
-    return [config, *others, f"--ckpt_path={run.last_checkpoint}"], run.folder
+    return [config, *others, f"--ckpt_path={run.last_checkpoint}"], run
 
 
-def _folder_of_checkpoint(args: Sequence[str]) -> Path | None:
-    """The folder of the run that `--ckpt_path` is in; None if a logger is typed.
+def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
+    """The run that `--ckpt_path` is in; None if a logger is typed.
 
     Raises:
         InputError: There is no such checkpoint.
@@ -61,7 +61,7 @@ def _folder_of_checkpoint(args: Sequence[str]) -> Path | None:
         )
     run = Run.of_checkpoint(Path(name))
     typed = any(word.startswith("--logger") for word in args)
-    return None if typed or not run.config_file.is_file() else run.folder
+    return None if typed or not run.has_chosen else run
 
 
 def _pop_option(args: Sequence[str], option: str) -> tuple[str | None, list[str]]:

@@ -29,17 +29,29 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     Args:
         module: The module into which checkpoints are loaded.
+        on_change: Called after a checkpoint was saved, and, with its path, before one is removed.
     """
 
-    def __init__(self, module: LightningModule) -> None:
+    def __init__(
+        self, module: LightningModule, on_change: Callable[..., None] | None = None
+    ) -> None:
         super().__init__()
         self.module = module
+        self._on_change = on_change
 
     @override
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         save(checkpoint, Path(path))
+        if self._on_change is not None:
+            self._on_change()
+
+    @override
+    def remove_checkpoint(self, path: Any) -> None:
+        if self._on_change is not None:
+            self._on_change(str(path))
+        super().remove_checkpoint(path)
 
     @override
     def load_checkpoint(

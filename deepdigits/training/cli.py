@@ -1,41 +1,36 @@
 """Build data, net and Trainer from configs and flags, with LightningCLI."""
 
 import os
-import re
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import (
-    EMAWeightAveraging,
-    WeightAveraging,
-)
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
+from deepdigits.runs.checkpoint_record import CHECKPOINTS
+from deepdigits.runs.run import Run
+from deepdigits.training import loggers
+from deepdigits.training.assembly import Parts, bare, callbacks, leaves_run, plugins
+from deepdigits.training.callbacks.checkpoint_paths import LAST, checkpoint_folder
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.prediction_writer import PredictionWriter
-from deepdigits.training.callbacks.progress import Progress
-from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 from deepdigits.training.callbacks.report_writer import ReportWriter
-from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
+from deepdigits.training.callbacks.run_folder import RunFolder
 from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
-from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
-from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_errors
+from deepdigits.training.checkpoint_io import wrap_restore_errors
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
-from deepdigits.training.processes import PeerTimeout
-from deepdigits.training.run_folder import logger_settings, sole_training
-from deepdigits.training.strategy import check_strategy
+from deepdigits.training.run_folder import sole_training
+from deepdigits.training.settled import settle, use_machine
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 
@@ -48,7 +43,7 @@ class DigitsCLI(LightningCLI):
     Args:
         stage: The Trainer method to run.
         args: Configs and flags.
-        folder: The run folder in which a training continues. None: a new one.
+        run: The run that is evaluated, or that a training continues. None: a new one.
         shutdown: The callback that stops the run on a signal. None: signals stay as they are.
 
     Raises:
@@ -59,12 +54,12 @@ class DigitsCLI(LightningCLI):
         self,
         stage: Stage,
         args: Sequence[str],
-        folder: Path | None = None,
+        run: Run | None = None,
         shutdown: GracefulShutdown | None = None,
     ) -> None:
         self.stage = stage
         self.args = list(args)
-        self.folder = folder
+        self.holder = RunFolder(run)
         self.shutdown = shutdown
         self.working_directory = os.getcwd()
         super().__init__(
@@ -99,27 +94,8 @@ class DigitsCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Set the values that depend on other settings, and refuse missing devices."""
-        config = self.config
-        if config.num_threads is not None:
-            torch.set_num_threads(config.num_threads)
-        if not torch.cuda.is_available():
-            # Else Adam of torch 2.14 looks for a driver in each step, which takes 0.4 ms.
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        config.data.seed = int(config.seed_everything)  # now a number, also where it was `true`
-        _check_devices(config.trainer.accelerator, config.trainer.devices)
-        check_strategy(config.trainer.strategy)
-        for group in (config.checkpoint, config.early_stopping):
-            if group.mode == "auto":
-                group.mode = "min" if str(group.monitor).endswith("loss") else "max"
-        if not config.data.val_size:
-            config.trainer.limit_val_batches = 0
-            config.checkpoint.monitor = None  # no validation: keep the last checkpoint
-        if self.folder is not None:
-            for key, value in logger_settings(self.folder).items():
-                setattr(config.logger, key, value)
-        if self.stage == "fit" and config.logger.name is None:
-            class_name = config.model.class_path.rpartition(".")[2]
-            config.logger.name = class_name.removeprefix("Lit").lower()
+        use_machine(self.config.num_threads)
+        settle(self.config, self.stage, self._resumed)
 
     def instantiate_classes(self) -> None:
         """Build data, net and Trainer; report a refused value as InputError."""
@@ -131,25 +107,23 @@ class DigitsCLI(LightningCLI):
             os.chdir(self.working_directory)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Build the Trainer with the callbacks, logger and checkpoint IO of the stage."""
+        """Build the Trainer with the callbacks, loggers and checkpoint IO of the stage."""
         settings = {**self.config_init.trainer, **kwargs}
-        settings["plugins"] = [*_as_list(settings["plugins"]), AtomicCheckpointIO(self.model)]
-        if self.stage != "fit":  # an evaluation writes into the folder of the run it evaluates
-            settings |= {"logger": False, "enable_checkpointing": False}
-        elif settings["logger"] in (None, True):
-            # Not the one that the parser has built: it takes a version of "7" for a number.
-            settings["logger"] = TensorBoardLogger(**self._logger_settings())
-        if settings["fast_dev_run"]:
-            settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
-        callbacks = self._common_callbacks(settings)
+        parts = Parts(self.stage, self.config, self.config_init, self.holder, self.shutdown)
         if self.stage == "fit":
-            callbacks += self._fit_callbacks(settings)
-        if self.shutdown is not None:
-            callbacks.append(self.shutdown)
-        if self.stage == "fit" and not settings["fast_dev_run"]:
+            given = self.config.trainer.logger
+            self._loggers = loggers.plan(given, settings["logger"], self._logger_group())
+            settings["logger"] = [one.built for one in self._loggers]
+        else:  # an evaluation writes into the folder of the run it evaluates
+            settings |= {"logger": False, "enable_checkpointing": False}
+        settings["plugins"] = plugins(parts, settings, self.model)
+        settings["callbacks"] = callbacks(parts, settings)
+        if not leaves_run(settings):
+            settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
+        elif self.stage == "fit":
             save = AtomicSaveConfigCallback(self.parser, self.config, **self.save_config_kwargs)
-            callbacks.append(save)
-        settings["callbacks"] = [*_as_list(settings["callbacks"]), *callbacks]
+            settings["callbacks"].append(save)
+        settings |= bare(settings)
         try:
             trainer = Trainer(**settings)
         except TypeError as error:  # such as devices that are no number
@@ -173,84 +147,68 @@ class DigitsCLI(LightningCLI):
         getattr(self.trainer, self.stage)(self.model, **common)
 
     def test_best(self) -> None:
-        """Test the best checkpoint of the fit; the net as it is, if nothing was saved."""
-        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "") or None
+        """Test the best checkpoint of the fit, else the last; the net as it is without both."""
+        best = self.config_init.checkpoint.best_model_path
+        last = checkpoint_folder(self.trainer) / LAST
+        path = best or (last if self.holder.run is not None and last.is_file() else None)
         # It would load the weights that are not averaged (Lightning 2.6.6, on_load_checkpoint).
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         callbacks[:] = [c for c in callbacks if not isinstance(c, WeightAveraging)]
         self.trainer.test(
-            self.model, self.datamodule, ckpt_path=best, verbose=False, weights_only=True
+            self.model, self.datamodule, ckpt_path=path, verbose=False, weights_only=True
         )
 
-    def run_folder_lock(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def run_folder_lock(self) -> Iterator[None]:
         """A context in which no other training writes into the run folder of this one."""
-        if self.stage != "fit" or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return nullcontext()
-        return sole_training(self.trainer, self._logger_settings())
+        trainer = self.trainer
+        if self.stage != "fit" or not self.leaves_run or not trainer.is_global_zero:
+            yield
+            return
+        where = loggers.place(self._loggers, self._logger_group())
+        parent = Path(self._absolute(where.save_dir), where.name)
+        checkpoint = self.config_init.checkpoint
+        own = Path(checkpoint.dirpath) if checkpoint.dirpath else None
+        with sole_training(parent, where.version, self._resumed, own) as folder:
+            self.holder.run = Run(folder)
+            trainer.loggers = loggers.placed(self._loggers, folder)
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                    callback.dirpath = str(folder / CHECKPOINTS)
+            yield
+
+    @property
+    def leaves_run(self) -> bool:
+        """Whether a training leaves a run folder."""
+        return leaves_run(self.config.trainer)
 
     @property
     def run_folder(self) -> Path | None:
-        """The folder that a fit writes to; None for a dry run."""
-        folder = self.trainer.log_dir if self.trainer.logger is not None else None
-        return Path(folder) if folder else None
+        """The folder of the run that is trained or evaluated; None for a dry run."""
+        return None if self.holder.run is None else self.holder.run.folder
 
     @property
     def report_writer(self) -> ReportWriter:
         """The callback that holds the report and the files of an evaluation."""
         return next(c for c in self.trainer.callbacks if isinstance(c, ReportWriter))  # type: ignore[attr-defined]
 
-    def _logger_settings(self) -> dict[str, Any]:
-        # An absolute folder: a user's class may change the working directory. The saved config
-        # keeps the folder as typed.
-        folder = os.path.join(self.working_directory, self.config.logger.save_dir)
-        return {**self.config.logger.as_dict(), "save_dir": os.path.abspath(folder)}
+    @property
+    def _resumed(self) -> Path | None:
+        """The folder of the run that a training continues."""
+        run = self.holder.run if self.stage == "fit" else None
+        return None if run is None else run.folder
 
-    def _common_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
-        """The callbacks of every stage."""
-        callbacks: list[Callback] = [PeerTimeout(self.config.peer_timeout), ReportWriter()]
-        if settings["enable_progress_bar"] is not False:
-            callbacks.append(Progress())
-        if self.stage == "predict":
-            callbacks.append(PredictionWriter(self.config.output))
-        return callbacks
+    def _logger_group(self) -> dict[str, Any]:
+        """The arguments of the TensorBoardLogger; the saved config keeps its folder as typed."""
+        group = self.config.logger.as_dict()
+        root = self.config.trainer.default_root_dir if self._resumed is None else None
+        folder = os.path.join(root or "", _expanded(group["save_dir"]))
+        return {**group, "save_dir": self._absolute(folder)}
 
-    def _fit_callbacks(self, settings: dict[str, Any]) -> list[Callback]:
-        """The callbacks of a training: dashboard, checkpoints, early stopping, averaging."""
-        groups = self.config_init
-        callbacks: list[Callback] = [groups.dashboard, StopOnNonFinite()]
-        if not settings["fast_dev_run"]:
-            callbacks += [groups.checkpoint, RelocateCheckpoints(), *self._resume_callbacks()]
-        if self.config.data.val_size:
-            callbacks.append(groups.early_stopping)
-        if self.config.ema_decay is not None:
-            callbacks.append(EMAWeightAveraging(decay=self.config.ema_decay))
-        return callbacks
-
-    def _resume_callbacks(self) -> list[Callback]:
-        """The callbacks that write what a run is resumed from."""
-        groups = self.config_init
-        if not groups.checkpoint.save_last:
-            return []
-        groups.checkpoint.save_last = False  # it skips the epochs that are not the best so far
-        if self.shutdown is not None:
-            self.shutdown.last_checkpoint = groups.last_checkpoint
-        return [RNGStateCheckpoint(), groups.last_checkpoint]
+    def _absolute(self, folder: str) -> str:
+        # A user's class may have changed the working directory.
+        return os.path.abspath(os.path.join(self.working_directory, _expanded(folder)))
 
 
-def _check_devices(accelerator: Any, devices: Any) -> None:
-    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise InputError(
-            f"trainer.accelerator is {accelerator}, but torch finds no GPU: pass "
-            "--trainer.accelerator cpu (or auto)"
-        )
-    if isinstance(devices, str) and not re.fullmatch(r"auto|-?\d+|\d+(, *\d+)*,?", devices):
-        raise InputError(
-            f"trainer.devices is {devices!r}, expected a number, a list such as 0,1 or auto"
-        )
-
-
-def _as_list(value: Any) -> list[Any]:
-    """A setting of the Trainer that takes one value, several or none."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _expanded(folder: str) -> str:
+    return os.path.expanduser(os.path.expandvars(folder))

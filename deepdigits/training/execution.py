@@ -55,10 +55,10 @@ def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> Di
         GracefulShutdown(command) as shutdown,
     ):
         cli = DigitsCLI(STAGES[command], *expand_run(command, args), shutdown=shutdown)
-        if needs_folder and cli.run_folder is None:
+        if needs_folder and not cli.leaves_run:
             raise InputError(
                 "this training leaves no run folder: leave out trainer.fast_dev_run and "
-                "trainer.logger"
+                "trainer.barebones"
             )
         with cli.run_folder_lock():
             cli.run()

@@ -3,13 +3,13 @@
 from typing import Literal
 
 from jsonargparse.typing import PositiveFloat, PositiveInt
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits.runs.resolve import LOGS
 from deepdigits.training.callbacks.dashboard import Dashboard
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
+from deepdigits.training.callbacks.monitored import BestCheckpoint, EarlyStopping
 from deepdigits.training.callbacks.prediction_writer import AUTO
 
 Stage = Literal["fit", "validate", "test", "predict"]
@@ -24,7 +24,6 @@ DEFAULTS = {
     "checkpoint.mode": "auto",
     "checkpoint.save_last": True,
     "checkpoint.enable_version_counter": False,
-    "checkpoint.save_on_train_epoch_end": True,
     # Under label smoothing the loss is lowest long before the errors are fewest.
     "early_stopping.monitor": "val/accuracy",
     "early_stopping.mode": "auto",
@@ -44,7 +43,7 @@ def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None)
         stage: The Trainer method that will be run.
         name: Default name of the run.
     """
-    parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+    parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
     parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
     parser.add_lightning_class_args(EarlyStopping, "early_stopping")
     parser.add_lightning_class_args(Dashboard, "dashboard")

@@ -64,7 +64,10 @@ OPTIONS: Mapping[str, Any] = {  # of no section
     "peer_timeout": int | float,
 }
 # Set by --resume itself, or of another command.
-REPLACED = ("ckpt_path", "weights_only", "logger.save_dir", "logger.name", "logger.version")
+REPLACED = (
+    *("ckpt_path", "weights_only", "trainer.default_root_dir"),
+    *("logger.save_dir", "logger.name", "logger.version"),
+)
 _WORD = re.compile(r"[\w.,:+-]*")  # of `strategy` and others that Lightning could take for a class
 # A file name with metrics in it, such as {epoch}-{val/accuracy:.3f}.
 _FILE_NAME = re.compile(r"([\w=.-]|\{[\w/]+(:\.?\d?\d?[df]?)?\})+")

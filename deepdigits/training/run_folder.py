@@ -2,49 +2,63 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits.core.errors import InputError
-from deepdigits.core.files import make_version_folder
+from deepdigits.core.files import display_path, is_inside, make_version_folder
 from deepdigits.core.locks import LOCK, sole_lock
+from deepdigits.runs.checkpoint_record import RECORD, SUFFIX, read_record
 from deepdigits.runs.links import check_links
+from deepdigits.runs.resolve import RUN_FILES
+
+# What a training leaves in its folder.
+_LEFT = (*RUN_FILES, RECORD, "checkpoints")
 
 
 @contextmanager
-def sole_training(trainer: Trainer, settings: dict[str, Any]) -> Iterator[None]:
-    """Hold the run folder of a training within the block.
+def sole_training(
+    parent: Path, version: str | None, resumed: Path | None = None, checkpoints: Path | None = None
+) -> Iterator[Path]:
+    """Make the run folder of a training, and hold it within the block.
 
     Without a version, the folder is a new ``version_N``, made in one step: of two trainings that
     start at once each gets its own. A folder in which nothing was written is removed again.
 
     Args:
-        trainer: The trainer; it gets a logger with the version.
-        settings: Arguments of the TensorBoardLogger of the config.
+        parent: The folder of the runs of its config.
+        version: Name of the run folder in it. None: the next ``version_N``.
+        resumed: The folder of the run that is continued, in place of a new one.
+        checkpoints: A folder of the user's own for its checkpoints.
+
+    Yields:
+        The run folder.
 
     Raises:
-        InputError: Another training is running in the folder, or it cannot be written.
+        InputError: Another training is running in the folder, or has left its run there; or the
+            folder cannot be written.
     """
-    if trainer.logger is None or not trainer.log_dir or not trainer.is_global_zero:
-        yield
-        return
-    if isinstance(trainer.logger, TensorBoardLogger) and settings.get("version") is None:
-        parent = Path(trainer.logger.root_dir)
+    made: list[Path] = []
+    if resumed is not None:
+        folder = resumed
+    elif version is None:
         made = _make(parent)
         folder = make_version_folder(parent, _next_number(parent))
         made.append(folder)
-        trainer.logger = TensorBoardLogger(**{**settings, "version": folder.name})
     else:
-        folder = Path(trainer.log_dir)
+        folder = parent / version
         made = _make(folder)
-        check_links(folder)
     try:
-        with sole_lock(folder):
-            yield
+        check_links(folder)
+        with ExitStack() as locks:
+            locks.enter_context(sole_lock(folder))
+            if resumed is None:
+                _check_unused(folder)
+            if checkpoints is not None and not is_inside(checkpoints, folder):
+                _check_checkpoints(checkpoints, folder)
+                made += _make(checkpoints)
+                locks.enter_context(sole_lock(checkpoints))
+            yield folder
     finally:
         _remove_unused(made)
 
@@ -64,6 +78,28 @@ def logger_settings(folder: Path) -> dict[str, str]:
     return {"save_dir": root, "name": absolute.parent.name, "version": absolute.name}
 
 
+def _check_unused(folder: Path) -> None:
+    if any((folder / name).exists() for name in _LEFT):
+        raise InputError(
+            f"{display_path(folder)} holds a run already, which would be overwritten: continue it "
+            f"with `deepdigits train --resume {display_path(folder)}`, or choose another "
+            "--logger.version or --logger.name"
+        )
+
+
+def _check_checkpoints(checkpoints: Path, folder: Path) -> None:
+    """Check that a folder outside of a run has no checkpoints but those of this run."""
+    record = read_record(folder)
+    recorded = () if record is None else (record.best, record.last)
+    own = {os.path.realpath(folder / path) for path in recorded if path}
+    found = {os.path.realpath(path) for path in checkpoints.glob(f"**/*{SUFFIX}")}
+    if found and own.isdisjoint(found):
+        raise InputError(
+            f"checkpoint.dirpath {display_path(checkpoints)} holds the checkpoints of another run, "
+            "which would be overwritten: choose another folder"
+        )
+
+
 def _make(folder: Path) -> list[Path]:
     """Make a folder; returns those that were made, the outermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -81,6 +117,6 @@ def _remove_unused(made: list[Path]) -> None:
     """Remove the folders that were made for a training that has written nothing."""
     for folder in reversed(made):
         if any(path.name != LOCK for path in folder.iterdir()):
-            return
+            continue
         (folder / LOCK).unlink(missing_ok=True)
         folder.rmdir()

@@ -1,6 +1,5 @@
 """The TensorBoard dashboard of a run."""
 
-from pathlib import Path
 from textwrap import indent
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
 from deepdigits.training.callbacks import dashboard_images, hyperparameters
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
+from deepdigits.training.callbacks.run_folder import run_of
 from deepdigits.training.classifier import LitClassifier
 
 
@@ -37,15 +37,14 @@ class Dashboard(Callback):
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        folder = trainer.log_dir  # on all processes: the first one broadcasts it, the others wait
         writer = _writer(trainer)
         if writer is None or trainer.ckpt_path:
             return
         writer.add_custom_scalars(layout())
-        config = Path(str(folder), "config.yaml")
-        if config.is_file():
+        run = run_of(trainer)
+        if run is not None and run.config_file.is_file():
             # Indented: Markdown leaves it as it is.
-            writer.add_text("config", indent(config.read_text(), "    "))
+            writer.add_text("config", indent(run.config_file.read_text(), "    "))
         # Written directly: the logger's log_hyperparams would add a first value of each metric.
         for summary in hyperparameters.hparams_summaries(trainer, pl_module):
             writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from deepdigits.core.errors import Interrupted
 from deepdigits.core.files import display_path
 from deepdigits.runs.trust import command_prefix
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint, validates_next
+from deepdigits.training.callbacks.run_folder import run_of
 from deepdigits.training.lightning_compat import replace_signal_handlers
 
 
@@ -133,10 +134,10 @@ class GracefulShutdown(Callback):
     def _stop(self, when: str, trainer: Trainer | None = None) -> None:
         assert self.signum is not None
         line = f"stopped by {signal.Signals(self.signum).name} {when}"
-        if trainer is not None and self.last_checkpoint is not None and trainer.log_dir:
-            run = display_path(trainer.log_dir)
+        run = None if trainer is None else run_of(trainer)
+        if trainer is not None and run is not None and self.last_checkpoint is not None:
             command = f"{command_prefix(type(trainer.lightning_module))}deepdigits {self.verb}"
-            line += f"; resume with: {command} --resume {run}"
+            line += f"; resume with: {command} --resume {display_path(run.folder)}"
         raise Interrupted(self.signum, line)
 
     def _install_handlers(self) -> None:

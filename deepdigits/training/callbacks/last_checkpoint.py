@@ -10,10 +10,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from deepdigits.core.files import copy_atomically
+from deepdigits.training.callbacks.checkpoint_paths import LAST, checkpoint_folder
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.lightning_compat import mark_updated
 
-NAME = "last.ckpt"
 FINISHED = "finished.ckpt"
 
 
@@ -101,22 +101,22 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # The last checkpoint of a training gets its final name after all other files are written.
         # A run that is killed in between resumes from the epoch before, and writes them then.
-        self.save(trainer, FINISHED if is_over(trainer) else NAME)
+        self.save(trainer, FINISHED if is_over(trainer) else LAST)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        path = _folder(trainer) / FINISHED
+        path = checkpoint_folder(trainer) / FINISHED
         if path.is_file():
-            path.replace(path.with_name(NAME))
-        elif trainer.ckpt_path and not self.saved and not path.with_name(NAME).exists():
+            path.replace(path.with_name(LAST))
+        elif trainer.ckpt_path and not self.saved and not path.with_name(LAST).exists():
             # Resumed after its last epoch, from the best checkpoint: nothing was trained.
-            copy_atomically(Path(trainer.ckpt_path), path.with_name(NAME))
+            copy_atomically(Path(trainer.ckpt_path), path.with_name(LAST))
 
-    def save(self, trainer: Trainer, name: str = NAME) -> Path:
+    def save(self, trainer: Trainer, name: str = LAST) -> Path:
         """Save a checkpoint now, at the end of a batch or an epoch."""
-        path = _folder(trainer) / name
+        path = checkpoint_folder(trainer) / name
         trainer.save_checkpoint(path, False)  # with weights_only unset, Lightning logs it each time
         self._saved_at, self.saved = monotonic(), True
         return path
@@ -165,8 +165,3 @@ def _more_patience(trainer: Trainer) -> bool:
 def _early_stopping(trainer: Trainer) -> list[Any]:
     found: list[Any] = trainer.early_stopping_callbacks
     return found
-
-
-def _folder(trainer: Trainer) -> Path:
-    chosen = getattr(trainer.checkpoint_callback, "dirpath", None)
-    return Path(chosen or Path(trainer.log_dir or trainer.default_root_dir, "checkpoints"))

@@ -15,7 +15,7 @@ from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split, write_probabilities
 from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
-from deepdigits.training.callbacks.report_writer import run_folder
+from deepdigits.training.callbacks.run_folder import run_of
 
 AUTO = "auto"
 SUFFIXES = (".csv", ".npz")
@@ -57,7 +57,7 @@ class PredictionWriter(Callback):
         if not isinstance(data, DigitsDataModule):
             return  # the user's own dataloaders: their labels are unknown
         split = data.test_split
-        run = run_folder(trainer)  # on all processes: the first one broadcasts it
+        run = run_of(trainer)
         path = self._path(run, split) if trainer.is_global_zero else None
         if path is None:
             return

@@ -1,9 +1,10 @@
 """Fix the checkpoint paths in a checkpoint after its run folder has moved."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from typing_extensions import override
 
@@ -11,11 +12,11 @@ from deepdigits.training.restored_state import check_callbacks
 
 
 class RelocateCheckpoints(Callback):
-    """Point the list of best checkpoints to the files in the folder of this run.
+    """Point the lists of best checkpoints to the files in the folders of this run.
 
     Lightning 2.6 stores absolute paths. A run that was moved, or is resumed from another working
     directory, would lose its best checkpoints; and ModelCheckpoint would delete whatever file the
-    checkpoint of a stranger lists as its best. Here only the file names count.
+    checkpoint of a stranger lists as its best. Here only the paths below its folder count.
     """
 
     @override
@@ -24,14 +25,14 @@ class RelocateCheckpoints(Callback):
     ) -> None:
         # Called before any callback loads its state.
         check_callbacks(trainer, checkpoint)
-        folder = getattr(trainer.checkpoint_callback, "dirpath", None)
         states: dict[str, Any] = checkpoint.get("callbacks", {})
-        for key in [key for key in states if key.startswith("ModelCheckpoint")]:
-            state = relocated(states[key], Path(folder)) if folder else None
-            if state is None:
-                del states[key]  # ModelCheckpoint starts anew
-            else:
-                states[key] = state
+        for callback in trainer.checkpoint_callbacks:
+            if not isinstance(callback, ModelCheckpoint) or callback.state_key not in states:
+                continue
+            saved = states.pop(callback.state_key)
+            state = relocated(saved, Path(callback.dirpath)) if callback.dirpath else None
+            if state is not None:  # else ModelCheckpoint starts anew
+                states[callback.state_key] = state
 
 
 def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
@@ -42,7 +43,7 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
     """
 
     def in_folder(path: str) -> str:
-        return str(folder / Path(path).name) if path else ""
+        return str(folder / _below(path, state.get("dirpath"))) if path else ""
 
     best = in_folder(state["best_model_path"])
     if not Path(best).is_file():
@@ -59,6 +60,14 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
         "kth_best_model_path": worst if worst in scores else next(iter(scores), ""),
         "last_model_path": in_folder(state["last_model_path"]),
     }
+
+
+def _below(path: str, folder: Any) -> PurePath:
+    """The part of a path below its former folder; the file name if it was not below it."""
+    whole = PurePath(path)
+    if isinstance(folder, str) and whole.is_relative_to(folder) and ".." not in whole.parts:
+        return whole.relative_to(folder)
+    return PurePath(whole.name)
 
 
 def _is_scalar(score: Any) -> bool:

@@ -25,14 +25,14 @@ from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
+from deepdigits.training.callbacks.run_folder import run_of
 from deepdigits.training.classifier import LitClassifier, Stage
 
 
 class ReportWriter(Callback):
     """Writes training.json and the curves after a training, and the report after an evaluation.
 
-    The run folder is the logger's folder in training, else the folder of the checkpoint that is
-    evaluated. A training writes training.json, curves.csv and curves.png; a test writes
+    A training writes training.json, curves.csv and curves.png; a test writes
     report.json, report.md, predictions.npz, confusion.png and mistakes.png. The files of another
     split have its name in theirs, such as ``report-val.json``.
 
@@ -61,7 +61,7 @@ class ReportWriter(Callback):
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        run = run_folder(trainer)
+        run = run_of(trainer)
         if run is not None and trainer.is_global_zero:
             mark_started(run.folder)
 
@@ -78,7 +78,7 @@ class ReportWriter(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not on_train_end: it is not called if a run is resumed after its last epoch.
         self._seconds, self._started = self._seconds_so_far(), None
-        run = run_folder(trainer)
+        run = run_of(trainer)
         if run is None or not trainer.is_global_zero:
             return
         write_json(run.folder / TRAINING, _facts(trainer, pl_module, self._seconds))
@@ -135,7 +135,7 @@ class ReportWriter(Callback):
             return  # the user's own loaders: the images of a split are not known
         assert isinstance(pl_module, LitClassifier)
         self.report = replace(pl_module.report(stage), class_names=data.class_names)
-        run = run_folder(trainer)
+        run = run_of(trainer)
         if run is None or not trainer.is_global_zero:
             return
         source: dict[str, Any] = {"dataset": data.dataset_name, "split": split}
@@ -176,20 +176,9 @@ def _class_path(model: type) -> str:
     return f"deepdigits.{name}" if is_public else f"{model.__module__}.{name}"
 
 
-def run_folder(trainer: Trainer) -> Run | None:
-    """The run that is trained or evaluated: the logger's folder, else that of the checkpoint."""
-    if trainer.logger is not None:
-        return Run(Path(trainer.log_dir)) if trainer.log_dir else None
-    if trainer.ckpt_path:
-        return Run.of_checkpoint(Path(trainer.ckpt_path))
-    return None
-
-
 def _checkpoint_facts(path: Any, folder: Path) -> dict[str, str | None]:
-    """The checkpoint that was evaluated: its path in the run folder, and its SHA-256."""
+    """The checkpoint that was evaluated: its path from the run folder, and its SHA-256."""
     if not path:
         return {"checkpoint": None, CHECKPOINT_SUM: None}
-    absolute, run_folder = Path(os.path.abspath(path)), os.path.abspath(folder)
-    inside = absolute.is_relative_to(run_folder)
-    shown = absolute.relative_to(run_folder) if inside else absolute
-    return {"checkpoint": str(shown), CHECKPOINT_SUM: sha256(absolute)}
+    shown = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
+    return {"checkpoint": shown, CHECKPOINT_SUM: sha256(Path(path))}

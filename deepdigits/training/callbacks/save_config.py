@@ -1,12 +1,11 @@
 """Save config.yaml atomically."""
 
-from pathlib import Path
-
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from typing_extensions import override
 
 from deepdigits.core.files import write_text
+from deepdigits.training.callbacks.run_folder import run_of
 
 
 class AtomicSaveConfigCallback(SaveConfigCallback):
@@ -17,13 +16,12 @@ class AtomicSaveConfigCallback(SaveConfigCallback):
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        # log_dir is read on all processes: the first one broadcasts it, and the others wait.
-        self.folder = trainer.log_dir
+        self.run = run_of(trainer)
         super().setup(trainer, pl_module, stage)
 
     @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the config; called on the first process."""
-        path = Path(str(self.folder), self.config_filename)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, self.parser.dump(self.config))
+        if self.run is not None:
+            self.run.folder.mkdir(parents=True, exist_ok=True)
+            write_text(self.run.config_file, self.parser.dump(self.config))

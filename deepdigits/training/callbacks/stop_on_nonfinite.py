@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from typing_extensions import override
 
 from deepdigits.core.errors import RunFailed
+from deepdigits.training.callbacks.run_folder import run_of
 from deepdigits.training.lightning_compat import nonfinite_flag
 
 
@@ -66,7 +67,8 @@ class StopOnNonFinite(Callback):
 
     def _message(self, trainer: Trainer, cause: str) -> str:
         epoch, step = trainer.current_epoch + 1, trainer.global_step + 1
-        saved = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        run = run_of(trainer)
+        saved = run is not None and run.found_checkpoint is not None
         checkpoints = "earlier checkpoints are kept" if saved else "there is no checkpoint yet"
         return (
             f"{cause} at step {step} (epoch {epoch}, batch {self._batch}); stopped before the "
