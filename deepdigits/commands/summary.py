@@ -7,6 +7,7 @@ from deepdigits.core import tables
 from deepdigits.core.console import say
 from deepdigits.core.files import display_path
 from deepdigits.metrics.report import Report
+from deepdigits.runs.run import Run
 from deepdigits.runs.trust import command_prefix
 from deepdigits.training.cli import DigitsCLI
 
@@ -41,8 +42,9 @@ def print_files(files: Mapping[str, Path | str | None]) -> None:
             say(f"{kind:<11} {display_path(path)}")
 
 
-def print_next_steps(folder: Path, net: type) -> None:
+def print_next_steps(run: Run, net: type) -> None:
     """Print what to do next with a run of a net that was just trained."""
-    command = f"{command_prefix(net)}deepdigits report {display_path(folder)}"
-    say("", f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
-    say(f"more        {command} --split train")
+    folder = display_path(run.folder)
+    say("", f"dashboard   tensorboard --logdir {display_path(run.folder.parent.parent)}")
+    if run.found_checkpoint is not None:
+        say(f"more        {command_prefix(net)}deepdigits report {folder} --split train")

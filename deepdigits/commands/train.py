@@ -58,8 +58,9 @@ def main(args: Sequence[str]) -> DigitsCLI:
     """
     cli = execute("train", args)
     summary.print_evaluation(cli)
-    if files := cli.report_writer.files:
-        summary.print_next_steps(files["report"].parent, type(cli.model))
+    folder = cli.run_folder
+    if folder is not None and cli.report_writer.report is not None:
+        summary.print_next_steps(Run(folder), type(cli.model))
     return cli
 
 

@@ -100,12 +100,10 @@ def saves_checkpoints(settings: Settings) -> bool:
 
 
 def bare(settings: Settings) -> dict[str, Any]:
-    """What ``trainer.barebones`` does not go together with, unless it was typed."""
-    if not settings["barebones"]:
-        return {}
+    """The settings of ours that ``trainer.barebones`` does not go together with, turned off."""
     name = "log_every_n_steps"
     is_default = settings[name] == DEFAULTS[f"trainer.{name}"]
-    return {name: None if is_default else settings[name], "logger": settings["logger"] or None}
+    return {name: None} if settings["barebones"] and is_default else {}
 
 
 def as_list(value: Any) -> list[Any]:

@@ -175,7 +175,8 @@ class LitClassifier(LightningModule):
         return self.val_metrics if stage == "val" else self.test_metrics
 
     def _log(self, stage: Stage) -> None:
-        self.log_dict(dict(self.scalars(stage)), sync_dist=True)
+        if not self.trainer.barebones:  # which logs nothing, with a warning each time
+            self.log_dict(dict(self.scalars(stage)), sync_dist=True)
 
     def _lr_factor(self, step: int) -> float:
         # Before the loaders exist, reading the length would make Lightning forget the position

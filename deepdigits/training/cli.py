@@ -113,7 +113,8 @@ class DigitsCLI(LightningCLI):
         if self.stage == "fit":
             given = self.config.trainer.logger
             self._loggers = loggers.plan(given, settings["logger"], self._logger_group())
-            settings["logger"] = [one.built for one in self._loggers]
+            if not settings["barebones"]:
+                settings["logger"] = [one.built for one in self._loggers]
         else:  # an evaluation writes into the folder of the run it evaluates
             settings |= {"logger": False, "enable_checkpointing": False}
         settings["plugins"] = plugins(parts, settings, self.model)

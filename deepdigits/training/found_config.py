@@ -19,6 +19,7 @@ from deepdigits.training.resume_settings import (
     split_options,
     split_section,
 )
+from deepdigits.training.resumed_loggers import resumed_loggers
 
 
 def for_evaluation(run: Run, args: Sequence[str]) -> str:
@@ -56,6 +57,10 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
     for name in SECTIONS:
         kept[name], more = split_section(name, found_config.section(content, name, folder))
         others |= more
+    logger = content.get("trainer", {}).get("logger")
+    if logger is not None and (loggers := resumed_loggers(logger, folder)) is not None:
+        others.pop("trainer.logger", None)
+        kept["trainer"]["logger"] = loggers
     typed = typed_keys(args)
     for path, value in others.items():
         if typed.isdisjoint((path, path.partition(".")[0])):

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import AsyncCheckpointIO
 from torch import Tensor
 from typing_extensions import override
 
@@ -105,6 +106,9 @@ class LastCheckpoint(Checkpoint):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        writer = trainer.strategy.checkpoint_io
+        if isinstance(writer, AsyncCheckpointIO):
+            writer.teardown()  # waits for the files
         if not trainer.is_global_zero:
             return
         path = checkpoint_folder(trainer) / FINISHED

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.suggestions import did_you_mean
+from deepdigits.training.validation import is_of_validation
 
 
 class _Monitored(Callback):
@@ -23,9 +24,9 @@ class _Monitored(Callback):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        known = trainer.callback_metrics
+        known = self._known(trainer)
         if trainer.sanity_checking:
-            if str(self.monitor).startswith("val") and self.monitor not in known:
+            if is_of_validation(self.monitor) and self.monitor not in known:
                 raise self._unknown(trainer)  # before an epoch is trained
             return
         if self._validated_at < 0:  # metrics of the training are there only when its epoch ends
@@ -36,14 +37,17 @@ class _Monitored(Callback):
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.monitor is not None and self.monitor not in trainer.callback_metrics:
+        if self.monitor is not None and self.monitor not in self._known(trainer):
             if self._validated_at >= 0:
                 raise self._unknown(trainer)
         elif not self._of_validation or self._validated_at == trainer.global_step:
             super().on_train_epoch_end(trainer, pl_module)
 
+    def _known(self, trainer: Trainer) -> set[str]:
+        return set(trainer.callback_metrics)
+
     def _unknown(self, trainer: Trainer) -> InputError:
-        known = sorted(trainer.callback_metrics)
+        known = sorted(self._known(trainer))
         suggestion = did_you_mean(str(self.monitor), known)
         return InputError(
             f"the monitor {self.monitor} of {type(self).__name__} is not a metric of this net"
@@ -53,6 +57,10 @@ class _Monitored(Callback):
 
 class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
     """Saves the best checkpoint of a training; the options are those of ModelCheckpoint."""
+
+    @override
+    def _known(self, trainer: Trainer) -> set[str]:
+        return super()._known(trainer) | {"epoch", "step"}  # ModelCheckpoint counts them itself
 
 
 class EarlyStopping(_Monitored, lightning.EarlyStopping):
