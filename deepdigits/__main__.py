@@ -26,7 +26,7 @@ def usage() -> str:
             "",
             *commands,
             "",
-            "example: deepdigits train -c configs/cnn.yaml --trainer.max_epochs 3",
+            "example: deepdigits train -c cnn --trainer.max_epochs 3",
             "version: deepdigits --version",
         ]
     )

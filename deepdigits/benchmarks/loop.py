@@ -14,7 +14,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
-from deepdigits.benchmarks.timing import Result, check_config, compared, measure
+from deepdigits.benchmarks.timing import Result, compared, measure
+from deepdigits.runs.bundled_configs import config_path
 from deepdigits.runs.report import TRAINING
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import execute
@@ -22,9 +23,7 @@ from deepdigits.training.execution import execute
 OURS, BAREBONES, PLAIN = "deepdigits fit, everything on", "Lightning barebones", "plain PyTorch"
 
 
-def bench_loop(
-    config: str = "configs/mlp.yaml", epochs: int | None = None, repeats: int = 3
-) -> Result:
+def bench_loop(config: str = "mlp", epochs: int | None = None, repeats: int = 3) -> Result:
     """Measure the time of an epoch of the same training in three loops, alternately.
 
     Net, data, order, augmentation, optimizer, schedule and the validation after each epoch are the
@@ -40,8 +39,11 @@ def bench_loop(
     Raises:
         InputError: The config cannot be read or is wrong.
     """
-    check_config(config)
-    args = ["-c", config, *([] if epochs is None else ["--trainer.max_epochs", str(epochs)])]
+    args = [
+        "-c",
+        config_path(config),
+        *([] if epochs is None else ["--trainer.max_epochs", str(epochs)]),
+    ]
     epochs = build(args).trainer.max_epochs
     assert epochs is not None
     seconds = measure(

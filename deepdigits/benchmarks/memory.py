@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from deepdigits.benchmarks.timing import Result, check_config, measure
+from deepdigits.benchmarks.timing import Result, measure
 from deepdigits.core.errors import InputError
+from deepdigits.runs.bundled_configs import config_path
 
 BARE = "import torch, lightning.pytorch"
 # A small process in between: the peak of a child includes the memory of its parent at the start.
@@ -20,7 +21,7 @@ sys.exit(code)
 """
 
 
-def bench_memory(config: str = "configs/cnn.yaml", repeats: int = 3, batches: int = 20) -> Result:
+def bench_memory(config: str = "cnn", repeats: int = 3, batches: int = 20) -> Result:
     """Measure the peak resident memory of a short `deepdigits train` in a separate process.
 
     One epoch of a few batches, with full validation, test, figures and checkpoints, needs as much
@@ -34,7 +35,7 @@ def bench_memory(config: str = "configs/cnn.yaml", repeats: int = 3, batches: in
     Raises:
         InputError: The config cannot be read, or a process fails.
     """
-    path = str(Path(check_config(config)).resolve())
+    path = str(Path(config_path(config)).resolve())
     short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", str(batches)]
 
     def train() -> float:

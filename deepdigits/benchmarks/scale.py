@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from deepdigits.benchmarks.loop import build, quiet
 from deepdigits.benchmarks.memory import peak_mb
-from deepdigits.benchmarks.timing import Result, check_config
+from deepdigits.benchmarks.timing import Result
 from deepdigits.core.console import say
 from deepdigits.core.files import check_output_path
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.plots.style import BLUE, ORANGE, add_grid, new_figure, save_figure
+from deepdigits.runs.bundled_configs import config_path
 from deepdigits.runs.report import TRAINING
 
 FACTORS = (1, 4, 10)  # EMNIST has 4 and 14 times the digits of MNIST
@@ -24,9 +25,7 @@ BATCH_SIZE = 256  # for all dataset sizes
 Point = tuple[int, int]  # repetitions of the digits, batch size
 
 
-def bench_scale(
-    config: str = "configs/mlp.yaml", repeats: int = 1, plot: str | None = None
-) -> Result:
+def bench_scale(config: str = "mlp", repeats: int = 1, plot: str | None = None) -> Result:
     """Measure one epoch of a config in a separate process for each point.
 
     The points are the training digits repeated 1, 4 and 10 times, and batch sizes of 64 to 1024.
@@ -39,7 +38,7 @@ def bench_scale(
     Raises:
         InputError: The config cannot be read, a process fails, or the figure cannot be written.
     """
-    path = str(Path(check_config(config)).resolve())
+    path = str(Path(config_path(config)).resolve())
     if plot is not None:
         check_output_path("--plot", Path(plot), (".png", ".svg", ".pdf"))
     points = [(factor, BATCH_SIZE) for factor in FACTORS]

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from deepdigits.benchmarks import recipes
 from deepdigits.benchmarks.loop import fit
-from deepdigits.benchmarks.timing import Result, check_config
+from deepdigits.benchmarks.timing import Result
 from deepdigits.core.console import say
 from deepdigits.data import sources
 from deepdigits.data.module import to_float
+from deepdigits.runs.bundled_configs import config_path
 
 GOAL = 0.99
 OURS = "deepdigits"
@@ -20,9 +21,7 @@ SPEED = "speed recipe (train_mnist_fast)"
 CLASSIC = "classic recipe (pytorch/examples)"
 
 
-def bench_speedrun(
-    config: str = "configs/recipes/speedrun.yaml", seeds: int = 5, classic: int = 0
-) -> Result:
+def bench_speedrun(config: str = "speedrun", seeds: int = 5, classic: int = 0) -> Result:
     """Train three recipes to a mean test accuracy of 99 %, alternately, seed by seed.
 
     The time is from the first batch to the last, and includes all work on uint8 pixels; for the
@@ -38,7 +37,7 @@ def bench_speedrun(
     Raises:
         InputError: The config cannot be read or is wrong.
     """
-    check_config(config)
+    config = config_path(config)
     root = sources.default_data_dir()
     sources.prepare("mnist", root)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

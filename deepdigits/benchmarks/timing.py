@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 from deepdigits.core.console import say
-from deepdigits.core.errors import InputError
 
 Measurements = dict[str, list[float]]
 
@@ -96,20 +94,3 @@ def compared(benchmark: str, task: str, seconds: Measurements, bases: Mapping[st
     columns = ["", "median", f"range of {repeats}", *bases.values()]
     measurements = {"repeats": repeats, "seconds": seconds, "ratio": ratios}
     return Result(benchmark, task, columns, rows, measurements)
-
-
-def check_config(config: str) -> str:
-    """Check that a config file exists; the defaults exist only in a checkout of the project.
-
-    Returns:
-        The path.
-
-    Raises:
-        InputError: There is no such file.
-    """
-    if not Path(config).is_file():
-        raise InputError(
-            f"{config} does not exist here: name a config with --config, or start the benchmark in "
-            "the folder of the project"
-        )
-    return config

@@ -8,7 +8,7 @@ from inspect import signature
 from typing import Any
 
 from deepdigits.benchmarks.timing import Result
-from deepdigits.commands.parser import ArgumentParser
+from deepdigits.commands.parser import CONFIG, ArgumentParser
 from deepdigits.core import environment, tables
 from deepdigits.core.console import say, say_text
 
@@ -84,10 +84,12 @@ def build_parser() -> ArgumentParser:
         help="number of measurements (default: 3; scale: 1); not for speedrun and photos",
     )
     add("--limit", type=_count, help="data, photos: number of digits to use")
-    add(
+    config = add(
         "--config",
-        help="loop, speedrun, memory, scale: the config to train (default: one of configs/)",
+        help="loop, speedrun, memory, scale: the config to train, a file or the name of one that "
+        "comes with the package (default: mlp, speedrun, cnn, mlp)",
     )
+    config.complete = CONFIG  # type: ignore[attr-defined]
     add("--model", help="photos: the net (default: cnn)")
     add("--plot", help="scale: also draw a figure into this file")
     add("--epochs", type=_count, help="loop: epochs of each training (default: as in the config)")

@@ -8,11 +8,24 @@ from types import ModuleType
 
 import shtab
 
-from deepdigits.commands.parser import ArgumentParser
+from deepdigits.commands.parser import CONFIG, SHELLS, ArgumentParser
 from deepdigits.commands.registry import COMMANDS, LIGHTNING
 from deepdigits.core.console import say_text
+from deepdigits.runs.bundled_configs import config_names
 
-SHELLS = ("bash", "zsh")
+# The functions of the script behind `CONFIG_NAME` and `CONFIG`; %s are the names.
+_FUNCTIONS = {
+    "bash": """\
+_deepdigits_config() { compgen -W "%s" -- "$1"; }
+_deepdigits_config_or_file() { _deepdigits_config "$1"; _shtab_compgen_files "$1"; }
+""",
+    "zsh": """\
+_deepdigits_config() { compadd "$@" -- %s }
+_deepdigits_config_or_file() {
+  _alternative "configs:config:_deepdigits_config" "files:file:_files"
+}
+""",
+}
 
 
 def main(args: Sequence[str]) -> str:
@@ -33,7 +46,8 @@ def main(args: Sequence[str]) -> str:
         if name in LIGHTNING or name == "repeat":
             _add_lightning_options(parser, name)
         parser.add_argument("files", nargs="*").complete = shtab.FILE  # type: ignore[attr-defined]
-    script = shtab.complete(root, shell)
+    functions = _FUNCTIONS[shell] % " ".join(config_names())
+    script = shtab.complete(root, shell, preamble=functions)
     say_text(script)
     return script
 
@@ -60,7 +74,7 @@ def _module(command: str) -> ModuleType:
 
 def _add_lightning_options(parser: argparse.ArgumentParser, command: str) -> None:
     config = parser.add_argument("-c", "--config")
-    config.complete = shtab.FILE  # type: ignore[attr-defined]
+    config.complete = CONFIG  # type: ignore[attr-defined]
     for option in _lightning_options("train" if command == "repeat" else command):
         if option not in ("--help", "--config"):
             parser.add_argument(option)

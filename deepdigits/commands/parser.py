@@ -7,6 +7,12 @@ from typing import Any, NoReturn
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.suggestions import did_you_mean
 
+SHELLS = ("bash", "zsh")
+# What completes an argument that takes the name of a bundled config, or a file besides: functions
+# that `deepdigits completion` writes. In bash, "_file" in a name makes folders end in a slash.
+CONFIG_NAME = dict.fromkeys(SHELLS, "_deepdigits_config")
+CONFIG = dict.fromkeys(SHELLS, "_deepdigits_config_or_file")
+
 
 class ArgumentParser(argparse.ArgumentParser):
     """A parser that takes options in full only, and whose errors are :class:`InputError`.

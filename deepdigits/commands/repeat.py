@@ -23,6 +23,7 @@ from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import exclusive_lock, sole_lock
 from deepdigits.runs.finished import is_trained
 from deepdigits.runs.run import Run
+from deepdigits.training.config_flags import named_configs
 
 # `repeat` sets the first two itself; a checkpoint would make all seeds continue one training.
 _RESERVED = ("--seed_everything", "--logger.version", "--ckpt_path", "--resume")
@@ -52,7 +53,8 @@ def repeat(
     """Train and test a config with seeds 0 to ``seeds - 1``; finished seeds are not run again.
 
     Args:
-        config: A config file or a mapping; or several, where later ones override earlier ones.
+        config: A config file, the name of one that comes with the package, such as ``cnn``, or a
+            mapping; or several, where later ones override earlier ones.
         seeds: Number of seeds.
         overrides: Flags as on the command line, or a mapping of them.
 
@@ -61,7 +63,7 @@ def repeat(
     """
     if seeds < 1:
         raise InputError(f"--seeds is {seeds}, expected 1 or more")
-    args = [*config_arguments(config), *override_arguments(overrides)]
+    args = named_configs([*config_arguments(config), *override_arguments(overrides)])
     resolved = _resolve(args)
     folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:

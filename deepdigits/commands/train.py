@@ -24,7 +24,8 @@ def train(
     the same afterwards.
 
     Args:
-        config: A config file or a mapping; or several, where later ones override earlier ones.
+        config: A config file, the name of one that comes with the package, such as ``cnn``, or a
+            mapping; or several, where later ones override earlier ones.
         overrides: Flags as on the command line, or a mapping such as
             ``{"trainer.max_epochs": 1}``.
         resume: A run to continue in its folder; then no config is needed.
@@ -39,7 +40,7 @@ def train(
 
     Example::
 
-        run = deepdigits.train("configs/mlp.yaml", {"trainer.max_epochs": 1})
+        run = deepdigits.train("mlp", {"trainer.max_epochs": 1})
         run.report.accuracy, run.metrics["val/loss"], run.model()
     """
     args = [*config_arguments(config), *override_arguments(overrides)]

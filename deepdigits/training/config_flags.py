@@ -9,14 +9,39 @@ from typing import Any
 from deepdigits.core.errors import InputError
 from deepdigits.core.modules import named_modules
 from deepdigits.runs import config
+from deepdigits.runs.bundled_configs import config_path
+
+_OPTIONS = ("-c", "--config")
 
 
 def config_values(args: Sequence[str]) -> Iterator[str]:
     """The values of `-c`: paths, or YAML text."""
     for word, following in pairwise([*args, ""]):
         option, equals, value = word.partition("=")
-        if option in ("-c", "--config"):
+        if option in _OPTIONS:
             yield value if equals else following
+
+
+def named_configs(args: Sequence[str]) -> list[str]:
+    """The arguments, with the path of its file in place of the name of a bundled config.
+
+    Call it before anything else reads the arguments. YAML text and files stay as they are.
+
+    Raises:
+        InputError: A value of `-c` is no text, no file and no name.
+
+    >>> named_configs(["-c", "cnn", "--ema_decay=0.9"])  # doctest: +ELLIPSIS
+    ['-c', '...cnn.yaml', '--ema_decay=0.9']
+    """
+    words = []
+    for before, word in pairwise(["", *args]):
+        option, equals, value = word.partition("=")
+        if option in _OPTIONS and equals:
+            word = f"{option}={_config_path(value)}"
+        elif before in _OPTIONS and not word.startswith("-"):
+            word = _config_path(word)
+        words.append(word)
+    return words
 
 
 def config_name(args: Sequence[str]) -> str | None:
@@ -69,6 +94,11 @@ def typed_keys(args: Sequence[str]) -> set[str]:
     paths += [path.split(".") for content in _contents(args) for path in _paths(content)]
     keys = {".".join(path[:end]) for path in paths for end in range(2, len(path) + 1)}
     return keys | {path[0] for path in paths if len(path) == 1}
+
+
+def _config_path(value: str) -> str:
+    # A colon before a space: YAML too. An empty value: the parser will report it.
+    return value if not value or re.search(r"^\s*{|:\s|:$", value) else config_path(value)
 
 
 def _contents(args: Sequence[str]) -> Iterator[dict[str, Any]]:

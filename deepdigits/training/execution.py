@@ -15,6 +15,7 @@ from deepdigits.core.failures import explain
 from deepdigits.training.arguments import expand_run
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI
+from deepdigits.training.config_flags import named_configs
 from deepdigits.training.isolation import isolated
 from deepdigits.training.message_filters import filtered_messages
 from deepdigits.training.options import Stage
@@ -48,6 +49,7 @@ def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> Di
         RunFailed: The disk is full, a loss is not finite, or another process of the run ended.
         Interrupted: A signal asked to stop.
     """
+    args = named_configs(args)
     with (
         filtered_messages(),
         isolated(args),
@@ -89,6 +91,7 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: A flag or a config is wrong.
     """
+    args = named_configs(args)
     with filtered_messages(), isolated(args):
         cli = _Unbuilt("fit", args)
         content = yaml.safe_load(cli.parser.dump(cli.config))

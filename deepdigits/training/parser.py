@@ -23,7 +23,8 @@ _EVALUATE = (
     "--data.test_split chooses the images"
 )
 EPILOGS: Mapping[str, str] = {  # of the help: Lightning's own text does not know RUN
-    "fit": f"--resume RUN: continue a run in its folder; {RUN_HELP}",
+    "fit": "-c CONFIG: a file, or the name of a config that comes with the package; `deepdigits "
+    f"configs` lists them. --resume RUN: continue a run in its folder; {RUN_HELP}",
     "validate": f"--ckpt_path RUN: the trained net; {RUN_HELP}",
     "test": _EVALUATE,
     "predict": _EVALUATE,
@@ -54,7 +55,9 @@ class Parser(LightningArgumentParser):
         """Raise the message as one line, with the way out where it is known."""
         line = shorten(message)
         if re.search(r"required: \w*\.?model|^model: .*(import path|class_path)", line, re.I):
-            line += " (a net is LitMLP, LitCNN or module.Class of your own: see configs/cnn.yaml)"
+            line += (
+                " (a net is LitMLP, LitCNN or your own module.Class: see `deepdigits configs cnn`)"
+            )
         raise InputError(line + self._suggestion(line)) from ex
 
     def option_names(self) -> list[str]:

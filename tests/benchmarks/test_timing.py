@@ -2,8 +2,7 @@
 
 import pytest
 
-from deepdigits.benchmarks.timing import check_config, clocked, compare, compared, measure
-from deepdigits.core.errors import InputError
+from deepdigits.benchmarks.timing import clocked, compare, compared, measure
 
 
 def test_measurements_alternate() -> None:
@@ -39,8 +38,3 @@ def test_result_shows_medians_ranges_and_a_ratio_for_each_base() -> None:
     assert result.columns == ["", "median", "range of 3", "to a", "to b"]
     assert result.rows[1] == ["b", "4.000 s", "2.000 - 18.000", "2.00 x", "1.00 x"]
     assert result.to_dict()["ratio"]["b"] == {"a": 0.5, "b": 1.0}
-
-
-def test_a_missing_config_is_an_error_with_advice() -> None:
-    with pytest.raises(InputError, match=r"configs/mlp\.yaml does not exist here: .*--config"):
-        check_config("configs/mlp.yaml")

@@ -54,9 +54,10 @@ def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch, tiny_digit
         (["data", "--seeds", "3"], "--seeds is not an option of bench data"),
         (["infer", "--config", "a.yaml"], "--config is not an option of bench infer"),
         (["speedrun", "--repeats", "3"], "--repeats is not an option of bench speedrun"),
-        (["loop"], r"configs/mlp\.yaml does not exist here: .*--config"),
-        (["speedrun"], r"configs/recipes/speedrun\.yaml does not exist here"),
-        (["memory", "--config", "gone.yaml"], r"gone\.yaml does not exist here"),
+        (["loop", "--config", "configs/mlp.yaml"], r"mlp\.yaml does not exist: .* is named mlp$"),
+        (["speedrun", "--config", "spedrun"], r"config spedrun does not exist: .* 'speedrun'"),
+        (["memory", "--config", "gone.yaml"], r"config gone\.yaml does not exist; `deepdigits"),
+        (["scale", "--config", "{data: {val_size: 0}}"], "does not exist"),
     ],
 )
 def test_wrong_input_is_one_line(args: list[str], message: str) -> None:
