@@ -127,9 +127,9 @@ def _of_training(parts: Parts, settings: Settings) -> list[Callback]:
 def _checkpoints(parts: Parts, further: list[Checkpoint]) -> list[Callback]:
     """The callbacks that save checkpoints, and those that belong to them."""
     groups = parts.groups
-    groups.checkpoint.save_last = False  # it skips the epochs that are not the best so far
     found: list[Callback] = [RelocateCheckpoints(), groups.checkpoint, *further]
     if _saves_last(parts):
+        groups.checkpoint.save_last = False  # it skips the epochs that are not the best so far
         found += [RNGStateCheckpoint(), groups.last_checkpoint]
         if parts.shutdown is not None:
             parts.shutdown.last_checkpoint = groups.last_checkpoint

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from ledger import Ledger
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from shell import finish, start
 from tampering import edit_checkpoints
@@ -88,11 +86,9 @@ def test_a_changed_file_is_named(name: str, downloaded: Path) -> None:
 
 def test_each_of_many_takes_a_folder_of_its_own(tmp_path: Path) -> None:
     def take(_: int) -> str:
-        trainer = Trainer(logger=TensorBoardLogger(tmp_path, name="mlp"), accelerator="cpu")
-        with sole_training(trainer, {"save_dir": tmp_path, "name": "mlp", "version": None}):
-            folder = str(trainer.log_dir)
-            Path(folder, "config.yaml").touch()
-            return folder
+        with sole_training(tmp_path / "mlp", None) as folder:
+            (folder / "config.yaml").touch()
+            return str(folder)
 
     with ThreadPoolExecutor(16) as threads:
         folders = list(threads.map(take, range(48)))
@@ -100,10 +96,9 @@ def test_each_of_many_takes_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_training_that_writes_nothing_leaves_nothing(tmp_path: Path) -> None:
-    trainer = Trainer(logger=TensorBoardLogger(tmp_path / "logs", name="mlp"), accelerator="cpu")
-    with sole_training(trainer, {"save_dir": tmp_path / "logs", "name": "mlp"}):
-        assert Path(str(trainer.log_dir)).is_dir()
-    assert not (tmp_path / "logs").exists()
+    with sole_training(tmp_path / "logs" / "mlp", None, checkpoints=tmp_path / "c") as folder:
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

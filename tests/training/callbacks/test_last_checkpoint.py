@@ -12,9 +12,9 @@ from shell import start
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deepdigits.__main__ import run
+from deepdigits.training import assembly
 from deepdigits.training.callbacks import last_checkpoint
 from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
-from deepdigits.training.cli import DigitsCLI
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -147,7 +147,7 @@ def test_last_is_the_last_epoch_even_if_it_is_not_the_best():
 
 
 def test_lightnings_own_last_is_one_of_the_best(monkeypatch):
-    monkeypatch.setattr(DigitsCLI, "_resume_callbacks", lambda *args: [])
+    monkeypatch.setattr(assembly, "_saves_last", lambda *args: False)
     assert saved_epochs() == [0, 0]
 
 
