@@ -7,8 +7,10 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import instantiate_class
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MetricCollection
 from typing_extensions import override
@@ -19,7 +21,7 @@ from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_sca
 from deepdigits.models.cnn import CNN, Downsample
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
-from deepdigits.training.optimizer import adamw, one_cycle
+from deepdigits.training.optimizer import adamw, one_cycle, stepped
 
 Stage = Literal["train", "val", "test"]
 
@@ -40,7 +42,14 @@ class LitClassifier(LightningModule):
         warmup: Share of the training in which the learning rate rises.
         compile: Compile the net for training, which takes a minute at the start. The keys of
             checkpoints stay the same.
+
+    Attributes:
+        optimizer_settings: Class path and arguments of an optimizer in place of AdamW; None: AdamW.
+        scheduler_settings: The same of a schedule in place of the one-cycle schedule.
     """
+
+    optimizer_settings: dict[str, Any] | None = None
+    scheduler_settings: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -132,13 +141,15 @@ class LitClassifier(LightningModule):
         return logits.softmax(dim=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW, with a schedule stepped per batch."""
-        optimizer = adamw(self.parameters(), self.lr, self.weight_decay)
-        scheduler = LambdaLR(optimizer, lambda step: self._lr_factor(step))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        """AdamW with the one-cycle schedule, unless others were chosen; stepped per batch."""
+        if self.optimizer_settings is None:
+            optimizer: Optimizer = adamw(self.parameters(), self.lr, self.weight_decay)
+        else:
+            trained = [p for p in self.parameters() if p.requires_grad]
+            optimizer = instantiate_class(trained, self.optimizer_settings)
+        if self.scheduler_settings is not None:
+            return stepped(optimizer, instantiate_class(optimizer, self.scheduler_settings))
+        return stepped(optimizer, LambdaLR(optimizer, lambda step: self._lr_factor(step)))
 
     def report(self, stage: Literal["val", "test"]) -> Report:
         """The report of an evaluation in this epoch, over all processes."""

@@ -25,6 +25,7 @@ from deepdigits.training.callbacks.report_writer import ReportWriter
 from deepdigits.training.callbacks.run_folder import RunFolder
 from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
 from deepdigits.training.checkpoint_io import wrap_restore_errors
+from deepdigits.training.chosen_optimizer import choose_optimizer
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
@@ -101,6 +102,9 @@ class DigitsCLI(LightningCLI):
         """Build data, net and Trainer; report a refused value as InputError."""
         try:
             super().instantiate_classes()
+            choose_optimizer(
+                self.model, self.config.get("optimizer"), self.config.get("lr_scheduler")
+            )
         except (ValueError, MisconfigurationException) as error:
             raise InputError(shorten(str(error))) from error
         finally:

@@ -11,6 +11,7 @@ from deepdigits.core.files import display_path
 from deepdigits.runs import found_config
 from deepdigits.runs.links import check_links
 from deepdigits.runs.run import Run
+from deepdigits.training import chosen_optimizer
 from deepdigits.training.config_flags import typed_keys, typed_nets
 from deepdigits.training.resume_settings import (
     OPTIONS,
@@ -48,7 +49,7 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
     """
     content, folder = run.config, run.folder
     check_links(folder)  # before its checkpoints are looked for
-    known = {*SECTIONS, *OPTIONS, *REPLACED, "model", "data"}
+    known = {*SECTIONS, *OPTIONS, *REPLACED, *chosen_optimizer.OPTIONS, "model", "data"}
     if unknown := sorted(map(str, content.keys() - known)):
         raise found_config.refusal(folder, unknown[0], "is unknown")
     kept = _net_and_data(content, folder, args)
@@ -57,6 +58,9 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
     for name in SECTIONS:
         kept[name], more = split_section(name, found_config.section(content, name, folder))
         others |= more
+    for name in chosen_optimizer.OPTIONS:
+        if (value := content.get(name)) is not None:
+            (kept if chosen_optimizer.is_plain(name, value) else others)[name] = value
     logger = content.get("trainer", {}).get("logger")
     if logger is not None and (loggers := resumed_loggers(logger, folder)) is not None:
         others.pop("trainer.logger", None)

@@ -1,10 +1,14 @@
-"""AdamW and the schedule of its learning rate, in plain PyTorch."""
+"""AdamW and the schedule of its learning rate."""
 
 import math
 from collections.abc import Iterable
 
 import torch
+from lightning.pytorch.cli import ReduceLROnPlateau
+from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 
 def adamw(parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> torch.optim.AdamW:
@@ -22,6 +26,23 @@ def adamw(parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) ->
     ]
     fused = all(p.device.type in ("cpu", "cuda") for p in trained)
     return torch.optim.AdamW(groups, lr=lr, fused=fused)
+
+
+def stepped(optimizer: Optimizer, scheduler: LRScheduler) -> OptimizerLRSchedulerConfig:
+    """What `configure_optimizers` returns for a schedule that is stepped with each batch.
+
+    ReduceLROnPlateau is stepped with each epoch, after the validation of its monitor.
+
+    Raises:
+        ValueError: It is torch's own ReduceLROnPlateau, which has no monitor.
+    """
+    if isinstance(scheduler, ReduceLROnPlateau):
+        config = LRSchedulerConfigType(scheduler=scheduler, monitor=scheduler.monitor)
+    elif isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        raise ValueError("use lightning.pytorch.cli.ReduceLROnPlateau, which has a monitor")
+    else:
+        config = LRSchedulerConfigType(scheduler=scheduler, interval="step")
+    return {"optimizer": optimizer, "lr_scheduler": config}
 
 
 def one_cycle(progress: float, warmup: float) -> float:

@@ -5,6 +5,7 @@ from typing import Literal
 from jsonargparse.typing import PositiveFloat, PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.optim import Optimizer
 
 from deepdigits.runs.resolve import LOGS
 from deepdigits.training.callbacks.dashboard import Dashboard
@@ -48,6 +49,8 @@ def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None)
     parser.add_lightning_class_args(EarlyStopping, "early_stopping")
     parser.add_lightning_class_args(Dashboard, "dashboard")
     parser.add_class_arguments(TensorBoardLogger, "logger")
+    parser.add_optimizer_args((Optimizer,), "optimizer")
+    parser.add_lr_scheduler_args(nested_key="lr_scheduler")
     _add_single_options(parser, stage)
     parser.set_defaults({**DEFAULTS, "logger.name": name})
     parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")

@@ -1,0 +1,83 @@
+"""The options --optimizer and --lr_scheduler: others than AdamW and the one-cycle schedule."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+
+from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.plain_values import fits, parameters
+from deepdigits.training.classifier import LitClassifier
+
+OPTIONS: Mapping[str, Any] = {"optimizer": torch.optim, "lr_scheduler": torch.optim.lr_scheduler}
+_PLATEAU = "lightning.pytorch.cli.ReduceLROnPlateau"
+
+
+def choose_optimizer(module: LightningModule, optimizer: Any, scheduler: Any) -> None:
+    """Let a net be trained with another optimizer, or another schedule, or both.
+
+    Args:
+        module: The net.
+        optimizer: Class path and arguments; None: AdamW stays.
+        scheduler: The same; None: the one-cycle schedule stays.
+
+    Raises:
+        InputError: The net has an optimizer of its own, or the arguments are refused.
+    """
+    if optimizer is None and scheduler is None:
+        return
+    what = "--optimizer" if scheduler is None else "--lr_scheduler"
+    own = type(module).configure_optimizers
+    if not isinstance(module, LitClassifier) or own is not LitClassifier.configure_optimizers:
+        raise InputError(
+            f"{what}: {type(module).__name__} chooses its optimizer in its own "
+            "configure_optimizers: change it there, or give it a parameter for it"
+        )
+    module.optimizer_settings = None if optimizer is None else _plain(optimizer)
+    module.scheduler_settings = None if scheduler is None else _plain(scheduler)
+    try:
+        module.configure_optimizers()
+    except Exception as error:  # what the classes of others may raise is not known
+        raise InputError(f"{what}: {one_line(error, 200) or type(error).__name__}") from error
+
+
+def is_plain(option: str, value: Any) -> bool:
+    """Whether an optimizer or a schedule of a run folder is known to be good.
+
+    It is a class of torch with plain arguments; or Lightning's ReduceLROnPlateau.
+
+    >>> is_plain("optimizer", {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}})
+    True
+    >>> is_plain("optimizer", {"class_path": "os.system", "init_args": {"command": "ls"}})
+    False
+    """
+    if not isinstance(value, Mapping) or value.keys() - {"class_path", "init_args"}:
+        return False
+    kind = _known(option, str(value.get("class_path")))
+    settings = value.get("init_args", {})
+    if kind is None or not isinstance(settings, Mapping):
+        return False
+    types = parameters(kind)
+    return all(key in types and _fits(each, types[key]) for key, each in settings.items())
+
+
+def _known(option: str, class_path: str) -> type | None:
+    """The class of torch that a path names; None for any other."""
+    if option == "lr_scheduler" and class_path == _PLATEAU:
+        class_path = "torch.optim.lr_scheduler.ReduceLROnPlateau"
+    module, _, name = class_path.rpartition(".")
+    found = vars(OPTIONS[option]).get(name) if module == OPTIONS[option].__name__ else None
+    return found if isinstance(found, type) else None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    # A learning rate may be a Tensor, and betas are a tuple: their plain values are known to be good.
+    if isinstance(value, list | tuple):
+        return all(isinstance(one, bool | int | float) for one in value)
+    return isinstance(value, bool | int | float | None) or fits(value, kind)
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = settings.as_dict()
+    return plain
