@@ -72,7 +72,7 @@ def _known(option: str, class_path: str) -> type | None:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    # A learning rate may be a Tensor, and betas are a tuple: their plain values are known to be good.
+    # torch also takes tensors as learning rates and tuples as betas; here they are plain.
     if isinstance(value, list | tuple):
         return all(isinstance(one, bool | int | float) for one in value)
     return isinstance(value, bool | int | float | None) or fits(value, kind)

@@ -11,11 +11,11 @@ from lightning.pytorch.cli import instantiate_class
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torchmetrics import MetricCollection
 from typing_extensions import override
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, one_line
 from deepdigits.metrics.report import Report
 from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_scalars
 from deepdigits.models.cnn import CNN, Downsample
@@ -150,6 +150,13 @@ class LitClassifier(LightningModule):
         if self.scheduler_settings is not None:
             return stepped(optimizer, instantiate_class(optimizer, self.scheduler_settings))
         return stepped(optimizer, LambdaLR(optimizer, lambda step: self._lr_factor(step)))
+
+    @override
+    def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
+        try:
+            super().lr_scheduler_step(scheduler, metric)
+        except ValueError as error:  # such as a schedule that has come to its end
+            raise InputError(f"the learning rate schedule stopped: {one_line(error)}") from error
 
     def report(self, stage: Literal["val", "test"]) -> Report:
         """The report of an evaluation in this epoch, over all processes."""

@@ -102,9 +102,7 @@ class DigitsCLI(LightningCLI):
         """Build data, net and Trainer; report a refused value as InputError."""
         try:
             super().instantiate_classes()
-            choose_optimizer(
-                self.model, self.config.get("optimizer"), self.config.get("lr_scheduler")
-            )
+            choose_optimizer(self.model, self.config.optimizer, self.config.lr_scheduler)
         except (ValueError, MisconfigurationException) as error:
             raise InputError(shorten(str(error))) from error
         finally:
