@@ -124,8 +124,7 @@ class DigitsCLI(LightningCLI):
         if not leaves_run(settings):
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         elif self.stage == "fit":
-            save = AtomicSaveConfigCallback(self.parser, self.config, **self.save_config_kwargs)
-            settings["callbacks"].append(save)
+            settings["callbacks"].append(self._save_config())
         settings |= bare(settings)
         try:
             trainer = Trainer(**settings)
@@ -200,6 +199,12 @@ class DigitsCLI(LightningCLI):
         """The folder of the run that a training continues."""
         run = self.holder.run if self.stage == "fit" else None
         return None if run is None else run.folder
+
+    def _save_config(self) -> AtomicSaveConfigCallback:
+        config = self.config.clone()
+        if self._resumed is not None:
+            config.ckpt_path = None  # the saved config runs the whole training again
+        return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)
 
     def _logger_group(self) -> dict[str, Any]:
         """The arguments of the TensorBoardLogger; the saved config keeps its folder as typed."""

@@ -1,6 +1,7 @@
 """The loggers of a training. Those that write files write into the run folder."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -75,7 +76,7 @@ def place(plans: Sequence[LoggerPlan], group: Mapping[str, Any]) -> Place:
     own = next((one.settings for one in plans if one.writes_files), {})
     settings = {**{key: group.get(key) for key in ("save_dir", "name")}, **_typed(own)}
     version = settings.get("version", group.get("version"))
-    if isinstance(version, int):
+    if re.fullmatch(r"0|[1-9]\d*", str(version)):
         version = f"version_{version}"
     return Place(settings["save_dir"], settings["name"], version or None)
 

@@ -48,7 +48,7 @@ def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None)
     parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
     parser.add_lightning_class_args(EarlyStopping, "early_stopping")
     parser.add_lightning_class_args(Dashboard, "dashboard")
-    parser.add_class_arguments(TensorBoardLogger, "logger")
+    parser.add_class_arguments(TensorBoardLogger, "logger", skip={"version"})
     parser.add_optimizer_args((Optimizer,), "optimizer")
     parser.add_lr_scheduler_args(nested_key="lr_scheduler")
     _add_single_options(parser, stage)
@@ -59,6 +59,12 @@ def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None)
 
 def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
     """Add the options that belong to no class."""
+    parser.add_argument(  # TensorBoardLogger's own takes the text "007" for the number 7
+        "--logger.version",
+        type=str | None,
+        default=None,
+        help="Name of the run folder; a number N stands for version_N. null: the next version_N.",
+    )
     parser.add_argument(
         "--ema_decay",
         type=float | None,

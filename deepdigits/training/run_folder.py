@@ -63,8 +63,8 @@ def sole_training(
         _remove_unused(made)
 
 
-def logger_settings(folder: Path) -> dict[str, str]:
-    """The settings of the logger that writes into a run folder.
+def logger_settings(folder: Path) -> dict[str, str | None]:
+    """The settings of the logger under which further runs are made beside a run folder.
 
     Raises:
         InputError: TensorBoardLogger would change its path.
@@ -75,7 +75,7 @@ def logger_settings(folder: Path) -> dict[str, str]:
             f"{folder}: the folder of a resumed run may have no $ in its path: move it"
         )
     root = os.path.relpath(absolute.parent.parent)
-    return {"save_dir": root, "name": absolute.parent.name, "version": absolute.name}
+    return {"save_dir": root, "name": absolute.parent.name, "version": None}
 
 
 def _check_unused(folder: Path) -> None:

@@ -116,6 +116,7 @@ class LastCheckpoint(Checkpoint):
             path.replace(path.with_name(LAST))
         elif trainer.ckpt_path and not self.saved and not path.with_name(LAST).exists():
             # Resumed after its last epoch, from the best checkpoint: nothing was trained.
+            path.parent.mkdir(parents=True, exist_ok=True)
             copy_atomically(Path(trainer.ckpt_path), path.with_name(LAST))
 
     def save(self, trainer: Trainer, name: str = LAST) -> Path:
