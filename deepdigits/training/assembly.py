@@ -34,6 +34,7 @@ class Parts:
         config: The parsed config.
         groups: The same, with built callbacks.
         folder: Holds the run.
+        paths: Records the checkpoints.
         shutdown: The callback that stops the run on a signal; None: none.
     """
 
@@ -41,6 +42,7 @@ class Parts:
     config: Any
     groups: Any
     folder: RunFolder
+    paths: CheckpointPaths
     shutdown: GracefulShutdown | None
 
 
@@ -80,10 +82,8 @@ def plugins(parts: Parts, settings: Settings, module: LightningModule) -> list[A
     writers = [plugin for plugin in given if isinstance(plugin, AsyncCheckpointIO)]
     if not writers and any(isinstance(plugin, CheckpointIO) for plugin in given):
         return given
-    paths = None
-    if parts.stage == "fit" and saves_checkpoints(settings):
-        paths = CheckpointPaths(parts.folder, parts.groups.checkpoint, _saves_last(parts))
-    ours = AtomicCheckpointIO(module, None if paths is None else paths.update)
+    records = parts.stage == "fit" and saves_checkpoints(settings)
+    ours = AtomicCheckpointIO(module, parts.paths.update if records else None)
     for writer in writers:
         writer.checkpoint_io = ours
     return given if writers else [*given, ours]
@@ -127,14 +127,14 @@ def _of_training(parts: Parts, settings: Settings) -> list[Callback]:
 def _checkpoints(parts: Parts, further: list[Checkpoint]) -> list[Callback]:
     """The callbacks that save checkpoints, and those that belong to them."""
     groups = parts.groups
-    found: list[Callback] = [RelocateCheckpoints(), groups.checkpoint, *further]
-    if _saves_last(parts):
-        groups.checkpoint.save_last = False  # it skips the epochs that are not the best so far
-        found += [RNGStateCheckpoint(), groups.last_checkpoint]
-        if parts.shutdown is not None:
-            parts.shutdown.last_checkpoint = groups.last_checkpoint
-    return found
+    found: list[Callback] = [RelocateCheckpoints(), parts.paths, groups.checkpoint, *further]
+    return found + (_last(parts) if parts.config.checkpoint.save_last else [])
 
 
-def _saves_last(parts: Parts) -> bool:
-    return bool(parts.config.checkpoint.save_last)
+def _last(parts: Parts) -> list[Callback]:
+    """The callbacks that write what a run is resumed from."""
+    groups = parts.groups
+    groups.checkpoint.save_last = False  # it skips the epochs that are not the best so far
+    if parts.shutdown is not None:
+        parts.shutdown.last_checkpoint = groups.last_checkpoint
+    return [RNGStateCheckpoint(), groups.last_checkpoint]

@@ -18,7 +18,7 @@ from deepdigits.runs.checkpoint_record import CHECKPOINTS
 from deepdigits.runs.run import Run
 from deepdigits.training import loggers
 from deepdigits.training.assembly import Parts, bare, callbacks, leaves_run, plugins
-from deepdigits.training.callbacks.checkpoint_paths import LAST, checkpoint_folder
+from deepdigits.training.callbacks.checkpoint_paths import LAST, CheckpointPaths, checkpoint_folder
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.report_writer import ReportWriter
@@ -111,7 +111,10 @@ class DigitsCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the callbacks, loggers and checkpoint IO of the stage."""
         settings = {**self.config_init.trainer, **kwargs}
-        parts = Parts(self.stage, self.config, self.config_init, self.holder, self.shutdown)
+        paths = CheckpointPaths(
+            self.holder, self.config_init.checkpoint, bool(self.config.checkpoint.save_last)
+        )
+        parts = Parts(self.stage, self.config, self.config_init, self.holder, paths, self.shutdown)
         if self.stage == "fit":
             given = self.config.trainer.logger
             self._loggers = loggers.plan(given, settings["logger"], self._logger_group())

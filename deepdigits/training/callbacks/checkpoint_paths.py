@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
 
 from deepdigits.runs.checkpoint_record import CHECKPOINTS, CheckpointRecord, write_record
 from deepdigits.training.callbacks.monitored import BestCheckpoint
@@ -12,11 +13,12 @@ from deepdigits.training.callbacks.run_folder import RunFolder, run_of
 LAST = "last.ckpt"
 
 
-class CheckpointPaths:
+class CheckpointPaths(Callback):
     """Keeps checkpoints.json of a run up to date.
 
     The record is written after a checkpoint is saved and before one is removed, so at any moment it
-    names a file that is there.
+    names a file that is there. A checkpoint IO of the user's own does not call it: then the record
+    is written when an epoch starts and at the end.
 
     Args:
         folder: Holds the run.
@@ -29,6 +31,16 @@ class CheckpointPaths:
         self._best = best
         self._has_last = has_last
         self._written: tuple[CheckpointRecord, float | None] | None = None
+
+    @override
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            self.update()
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            self.update()
 
     def update(self, removed: str | None = None) -> None:
         """Write the record if it has changed.
