@@ -14,6 +14,7 @@ from torchmetrics import MetricCollection
 from typing_extensions import override
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.limits import Limits
 from deepdigits.metrics.report import Report
 from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_scalars
 from deepdigits.models.cnn import CNN, Downsample
@@ -22,6 +23,13 @@ from deepdigits.models.mlp import MLP
 from deepdigits.training.optimizer import adamw, one_cycle
 
 Stage = Literal["train", "val", "test"]
+
+LIMITS = {
+    "lr": Limits(0, 1_000),
+    "weight_decay": Limits(0, 1_000),
+    "label_smoothing": Limits(0, 1, below=True),
+    "warmup": Limits(0, 1),
+}
 
 
 class LitClassifier(LightningModule):
@@ -34,12 +42,16 @@ class LitClassifier(LightningModule):
     Args:
         net: The net.
         num_classes: Number of logits of the net. The command line takes it from the dataset.
-        lr: Highest learning rate.
-        weight_decay: Decay of the weight matrices and kernels (not of biases and norms).
-        label_smoothing: Share of the target that is spread over all classes in training.
-        warmup: Share of the training in which the learning rate rises.
+        lr: Highest learning rate, 0 to 1000.
+        weight_decay: Decay of the weight matrices and kernels (not of biases and norms), 0 to 1000.
+        label_smoothing: Share of the target that is spread over all classes in training, 0 to below
+            1.
+        warmup: Share of the training in which the learning rate rises, 0 to 1.
         compile: Compile the net for training, which takes a minute at the start. The keys of
             checkpoints stay the same.
+
+    Raises:
+        InputError: A value is outside its range.
     """
 
     def __init__(
@@ -53,6 +65,9 @@ class LitClassifier(LightningModule):
         compile: bool = False,
     ) -> None:
         super().__init__()
+        values = (lr, weight_decay, label_smoothing, warmup)
+        for (name, limits), value in zip(LIMITS.items(), values, strict=True):
+            limits.check(f"model.{name}", value)
         self.save_hyperparameters(ignore="net")  # those of the subclass too
         self.net = net
         self.num_classes = num_classes

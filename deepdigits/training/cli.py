@@ -31,11 +31,14 @@ from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_errors
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
+from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.processes import PeerTimeout
+from deepdigits.training.refusals import refusal
 from deepdigits.training.run_folder import logger_settings, sole_training
 from deepdigits.training.strategy import check_strategy
+from deepdigits.training.value_limits import check_values, is_time
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 
@@ -92,6 +95,7 @@ class DigitsCLI(LightningCLI):
             raise InputError("a config is nested too deeply") from error
         except UnicodeDecodeError as error:
             raise InputError(f"a config is not UTF-8 text ({error.reason})") from error
+        check_values(self.config)  # here: LightningCLI seeds the generators next
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add callbacks, logger and options, with their defaults."""
@@ -108,6 +112,9 @@ class DigitsCLI(LightningCLI):
         config.data.seed = int(config.seed_everything)  # now a number, also where it was `true`
         _check_devices(config.trainer.accelerator, config.trainer.devices)
         check_strategy(config.trainer.strategy)
+        if is_time(config.trainer.val_check_interval):
+            # Lightning 2.6.6 compares an interval that such a trainer does not have.
+            config.early_stopping.check_on_train_epoch_end = False
         for group in (config.checkpoint, config.early_stopping):
             if group.mode == "auto":
                 group.mode = "min" if str(group.monitor).endswith("loss") else "max"
@@ -133,6 +140,8 @@ class DigitsCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the callbacks, logger and checkpoint IO of the stage."""
         settings = {**self.config_init.trainer, **kwargs}
+        if self.stage == "fit":
+            check_monitors(self.config, self.model)
         settings["plugins"] = [*_as_list(settings["plugins"]), AtomicCheckpointIO(self.model)]
         if self.stage != "fit":  # an evaluation writes into the folder of the run it evaluates
             settings |= {"logger": False, "enable_checkpointing": False}
@@ -152,8 +161,8 @@ class DigitsCLI(LightningCLI):
         settings["callbacks"] = [*_as_list(settings["callbacks"]), *callbacks]
         try:
             trainer = Trainer(**settings)
-        except TypeError as error:  # such as devices that are no number
-            raise InputError(f"trainer: {shorten(str(error))}") from error
+        except Exception as error:  # the settings decide which, also one of a missing package
+            raise refusal("trainer", error) from error
         wrap_restore_errors(trainer)
         return trainer
 

@@ -1,6 +1,7 @@
 """Take the folder of a training, so that no other training writes into it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import make_version_folder
 from deepdigits.core.locks import LOCK, sole_lock
 from deepdigits.runs.links import check_links
@@ -20,7 +21,8 @@ def sole_training(trainer: Trainer, settings: dict[str, Any]) -> Iterator[None]:
     """Hold the run folder of a training within the block.
 
     Without a version, the folder is a new ``version_N``, made in one step: of two trainings that
-    start at once each gets its own. A folder in which nothing was written is removed again.
+    start at once each gets its own. A folder in which nothing was written is removed again, and so
+    is a new one whose training was refused before its first step.
 
     Args:
         trainer: The trainer; it gets a logger with the version.
@@ -45,6 +47,10 @@ def sole_training(trainer: Trainer, settings: dict[str, Any]) -> Iterator[None]:
     try:
         with sole_lock(folder):
             yield
+    except Exception as error:
+        if folder in made and not trainer.global_step and not isinstance(error, RunFailed):
+            _empty(folder)
+        raise
     finally:
         _remove_unused(made)
 
@@ -75,6 +81,15 @@ def _next_number(parent: Path) -> int:
     """The number after that of the last version_N."""
     numbers = [path.name.removeprefix("version_") for path in parent.glob("version_*")]
     return max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
+
+
+def _empty(folder: Path) -> None:
+    """Remove all in a folder but its lock."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink(missing_ok=True)
 
 
 def _remove_unused(made: list[Path]) -> None:
