@@ -16,7 +16,7 @@ class Limits:
 
     Args:
         low: The lowest.
-        high: The highest.
+        high: The highest; infinity: there is none.
         whole: Only whole numbers.
         above: ``low`` itself is too low.
         below: ``high`` itself is too high.
@@ -30,7 +30,7 @@ class Limits:
     """
 
     low: float
-    high: float
+    high: float = math.inf
     whole: bool = False
     above: bool = False
     below: bool = False
@@ -47,7 +47,7 @@ class Limits:
             return True
         too_low = value <= self.low if self.above else value < self.low
         too_high = value >= self.high if self.below else value > self.high
-        return not (too_low or too_high or math.isnan(value))
+        return not (too_low or too_high or not -math.inf < value < math.inf)
 
     def check(self, name: str, value: Any) -> None:
         """Check a setting.
@@ -63,7 +63,7 @@ class Limits:
         kind = "a whole number" if self.whole else "a number"
         low = f"above {self.low}" if self.above else f"from {self.low}"
         high = f"to below {self.high}" if self.below else f"to {self.high}"
-        words = f"{kind} {low} {high}"
+        words = f"{kind} {low} {'on' if self.high == math.inf else high}"
         words += "" if self.other is None else f", or {self.other}"
         return words + (", or null" if self.none else "")
 

@@ -25,8 +25,8 @@ from deepdigits.training.optimizer import adamw, one_cycle
 Stage = Literal["train", "val", "test"]
 
 LIMITS = {
-    "lr": Limits(0, 1_000),
-    "weight_decay": Limits(0, 1_000),
+    "lr": Limits(0),
+    "weight_decay": Limits(0),
     "label_smoothing": Limits(0, 1, below=True),
     "warmup": Limits(0, 1),
 }
@@ -42,8 +42,8 @@ class LitClassifier(LightningModule):
     Args:
         net: The net.
         num_classes: Number of logits of the net. The command line takes it from the dataset.
-        lr: Highest learning rate, 0 to 1000.
-        weight_decay: Decay of the weight matrices and kernels (not of biases and norms), 0 to 1000.
+        lr: Highest learning rate, from 0 on.
+        weight_decay: Decay of the weight matrices and kernels (not of biases and norms), from 0 on.
         label_smoothing: Share of the target that is spread over all classes in training, 0 to below
             1.
         warmup: Share of the training in which the learning rate rises, 0 to 1.
@@ -67,7 +67,7 @@ class LitClassifier(LightningModule):
         super().__init__()
         values = (lr, weight_decay, label_smoothing, warmup)
         for (name, limits), value in zip(LIMITS.items(), values, strict=True):
-            limits.check(f"model.{name}", value)
+            limits.check(name, value)
         self.save_hyperparameters(ignore="net")  # those of the subclass too
         self.net = net
         self.num_classes = num_classes

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from deepdigits.core.errors import InputError
@@ -83,9 +84,9 @@ def check_values(config: Any) -> None:
         InputError: A value is none that the setting takes, or two settings contradict each other.
     """
     for name, limits in LIMITS.items():
-        value = config.get(name)
-        if name != "seed_everything" or not isinstance(value, bool):  # true: a random one
-            limits.check(name, value)
+        is_random = name == "seed_everything" and isinstance(config[name], bool)
+        if name in config and not is_random:
+            limits.check(name, config[name])
     for name, none_makes_sense in BATCHES.items():
         _check_batches(name, config.get(name), none_makes_sense)
     for name, form in TIMES.items():
@@ -110,6 +111,9 @@ def _check_texts(config: Any) -> None:
         if (value := config.get(name)) is not None and value not in words:
             suggestion = did_you_mean(str(value), words)
             raise InputError(f"{name} is {value!r}, expected one of {', '.join(words)}{suggestion}")
+    if config.trainer.profiler == "xla" and find_spec("torch_xla") is None:
+        # Lightning refuses it, too, and prints a traceback when the profiler is removed.
+        raise InputError("trainer.profiler is xla, and torch_xla is not installed: pass simple")
     devices = str(config.trainer.devices)
     if devices.isdecimal() and (len(devices) > 9 or int(devices) > MOST_PROCESSES):
         raise InputError(f"trainer.devices is {devices:.20}, expected {MOST_PROCESSES} or fewer")
