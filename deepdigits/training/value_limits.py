@@ -15,6 +15,7 @@ from typing import Any
 from deepdigits.core.errors import InputError
 from deepdigits.core.limits import COUNT, FROM_ZERO, MOST, SEED, Limits
 from deepdigits.core.suggestions import did_you_mean
+from deepdigits.training.null_values import check_nulls
 
 _CORES = os.cpu_count() or 1
 # A config that was written for a large machine works on a small one, too. torch ends without a
@@ -92,6 +93,7 @@ def check_values(config: Any) -> None:
     for name, form in TIMES.items():
         _check_time(name, config.get(name), form)
     _check_texts(config)
+    check_nulls(config.model)
     for low, high in (("min_epochs", "max_epochs"), ("min_steps", "max_steps")):
         least, most = config.trainer.get(low), config.trainer.get(high)
         if least is not None and most not in (None, -1) and least > most:

@@ -55,7 +55,8 @@ UNWORKABLE: dict[str, list[str]] = {
     "model.label_smoothing": ["-1", "1", "2", "null", *_NO_NUMBER],
     "model.warmup": ["-1", "2", "null", *_NO_NUMBER],
     "model.dropout": ["-1", "1", "2", "null", *_NO_NUMBER],
-    "model.hidden_sizes": ["[0]", "[-1]", "[1000000000]", f"[{HUGE}]"],
+    "model.norm": ["null"],
+    "model.hidden_sizes": ["null", "[0]", "[-1]", "[1000000000]", f"[{HUGE}]"],
     "checkpoint.mode": _NAMES,
     "checkpoint.monitor": ["", "nope", "lr", "test/loss", "val/f1/10", "train/f1_macro"],
     "checkpoint.filename": [
@@ -125,6 +126,7 @@ WORKABLE: dict[str, list[str]] = {
     "model.label_smoothing": ["0", "0.9"],
     "model.warmup": ["0", "1"],
     "model.dropout": ["0", "0.9"],
+    "model.norm": ["true", "false"],
     "model.hidden_sizes": ["[]", "[1]", "[512, 256]"],
     "checkpoint.mode": ["min", "max", "auto"],
     "checkpoint.monitor": ["val/loss", "train/loss", "val/f1/9", "val/f1_macro", "epoch", "null"],
@@ -142,7 +144,7 @@ WORKABLE: dict[str, list[str]] = {
     "early_stopping.divergence_threshold": ["100", "null"],
     "dashboard.every_n_epochs": ["0", "1"],
     "logger.max_queue": ["0", "100"],
-    "logger.flush_secs": ["1", "0x10", "600"],
+    "logger.flush_secs": ["1", "120", "0.5e3"],
     "logger.purge_step": ["0", "null"],
     "logger.filename_suffix": ["", ".mine"],
 }

@@ -176,6 +176,19 @@ class OnlyInit(LitClassifier):
         super().__init__(net=net, num_classes=num_classes)
 
 
+class NullByDefault(LitMLP):
+    """A net whose author has left out `| None`."""
+
+    def __init__(self, width: int = None, num_classes: int = 10) -> None:  # type: ignore[assignment]  # noqa: RUF013 (so do many)
+        super().__init__(hidden_sizes=[width or 8], num_classes=num_classes)
+
+
+def test_null_is_refused_unless_it_is_the_default() -> None:
+    resolve_config([*CPU[2:], f"--model={__name__}.NullByDefault", "--model.width=null"])
+    line = refusal([*CPU, "--model.dropout=null"])
+    assert line == "model.dropout is null, expected a value: leave it out for the default"
+
+
 def test_metrics_of_a_net_that_logs_its_own_are_not_known(tiny_digits: Path) -> None:
     assert known_tags(LogsMore()) is None
     assert known_tags(OnlyInit(num_classes=3)) == known_tags(LitMLP(num_classes=3))
