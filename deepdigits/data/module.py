@@ -8,6 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.limits import SEED
 from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, IndexSampler
@@ -31,14 +32,15 @@ class DigitsDataModule(LightningDataModule):
             depend on it.
         val_size: Number of training images held out for validation, in the class proportions of the
             training set. 0: train on all images, without validation.
-        split_seed: Seed of the selection of the validation images.
-        seed: Seed of order and augmentation. On the command line this is seed_everything.
+        split_seed: Seed of the selection of the validation images, 0 to 2**32 - 1.
+        seed: Seed of order and augmentation, in the same range. On the command line this is
+            seed_everything.
         augment: Random distortions of the training images.
         dataset_device: Keep the dataset in the memory of the training device, or of the host.
         test_split: The split for `test` and `predict`; never augmented.
 
     Raises:
-        InputError: The dataset is unknown, or a size is out of range.
+        InputError: The dataset is unknown, or a size or a seed is out of range.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class DigitsDataModule(LightningDataModule):
                 f"{dataset} has {self.dataset.num_train} training images, and one batch of "
                 f"{batch_size} must be left to train on"
             )
+        SEED.check("split_seed", split_seed)
+        SEED.check("seed", seed)
         folder = Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
         self.data_dir = folder.absolute()  # now: the user's code may change the working directory
         self.batch_size = batch_size

@@ -6,7 +6,13 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes, mean_over_shifts
+from deepdigits.models.layers import (
+    IMAGE_SIZE,
+    Normalize,
+    check_dropout,
+    check_sizes,
+    mean_over_shifts,
+)
 
 Downsample = Literal["pool", "stride", "keep"]
 
@@ -35,7 +41,8 @@ class CNN(nn.Module):
 
     Raises:
         ValueError: ``channels``, ``kernel_sizes`` and ``downsample`` have different lengths, a
-            size is below 1, a value of ``downsample`` is unknown, or the feature map becomes empty.
+            size is not 1 to a million, ``dropout`` is not 0 to below 1, a value of ``downsample``
+            is unknown, or the feature map becomes empty.
 
     >>> CNN(channels=[4, 8], kernel_sizes=[5, 3], hidden_size=16)(torch.rand(5, 1, 28, 28)).shape
     torch.Size([5, 10])
@@ -55,6 +62,8 @@ class CNN(nn.Module):
         pools: list[Downsample] = ["pool"] * (len(channels) - 1)
         modes = [*pools, "keep"] if downsample is None else downsample
         _check(channels, kernel_sizes, modes, hidden_size)
+        check_sizes(num_classes=[num_classes])
+        check_dropout(dropout)
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE
         for out_channels, kernel_size, mode in zip(channels, kernel_sizes, modes, strict=True):

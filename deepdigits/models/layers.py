@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 IMAGE_SIZE = 28
+LARGEST = 1_000_000  # units of a layer: a larger one is a slip, and fits into no memory
 
 
 class Normalize(nn.Module):
@@ -67,18 +68,34 @@ def mean_over_shifts(net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:
-    """Check that each layer has one unit or more.
+    """Check that each layer has one unit or more, and no more than a million.
 
     Raises:
-        ValueError: A size is below 1.
+        ValueError: A size is below 1, or above a million.
 
     >>> check_sizes(hidden_sizes=[128, 0])
     Traceback (most recent call last):
-    ValueError: hidden_sizes is [128, 0], expected numbers of 1 or more
+    ValueError: hidden_sizes is [128, 0], expected numbers of 1 or more, to 1000000
     """
     for name, values in sizes.items():
-        if min(values, default=1) < 1:
-            raise ValueError(f"{name} is {list(values)}, expected numbers of 1 or more")
+        if not all(1 <= value <= LARGEST for value in values):
+            raise ValueError(
+                f"{name} is {list(values)}, expected numbers of 1 or more, to {LARGEST}"
+            )
+
+
+def check_dropout(dropout: float) -> None:
+    """Check a dropout probability: with 1 nothing would be left.
+
+    Raises:
+        ValueError: It is not a number from 0 to below 1.
+
+    >>> check_dropout(1.5)
+    Traceback (most recent call last):
+    ValueError: dropout is 1.5, expected a number from 0 to below 1
+    """
+    if dropout is None or not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}, expected a number from 0 to below 1")
 
 
 def penultimate(net: nn.Module, images: Tensor) -> Tensor:

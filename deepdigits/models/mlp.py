@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from deepdigits.models.layers import IMAGE_SIZE, Normalize, check_sizes, mean_over_shifts
+from deepdigits.models.layers import (
+    IMAGE_SIZE,
+    Normalize,
+    check_dropout,
+    check_sizes,
+    mean_over_shifts,
+)
 
 
 class MLP(nn.Module):
@@ -21,7 +27,7 @@ class MLP(nn.Module):
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
     Raises:
-        ValueError: A size is below 1.
+        ValueError: A size is not 1 to a million, or ``dropout`` is not 0 to below 1.
 
     >>> import torch
     >>> MLP(hidden_sizes=[32])(torch.rand(5, 1, 28, 28)).shape
@@ -37,7 +43,8 @@ class MLP(nn.Module):
         shift_tta: bool = False,
     ) -> None:
         super().__init__()
-        check_sizes(hidden_sizes=hidden_sizes)
+        check_sizes(hidden_sizes=hidden_sizes, num_classes=[num_classes])
+        check_dropout(dropout)
         layers: list[nn.Module] = []
         width = IMAGE_SIZE * IMAGE_SIZE
         for size in hidden_sizes:

@@ -16,6 +16,7 @@ from torchmetrics import MetricCollection
 from typing_extensions import override
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.limits import Limits
 from deepdigits.metrics.report import Report
 from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_scalars
 from deepdigits.models.cnn import CNN, Downsample
@@ -24,6 +25,13 @@ from deepdigits.models.mlp import MLP
 from deepdigits.training.optimizer import adamw, one_cycle, stepped
 
 Stage = Literal["train", "val", "test"]
+
+LIMITS = {
+    "lr": Limits(0),
+    "weight_decay": Limits(0),
+    "label_smoothing": Limits(0, 1, below=True),
+    "warmup": Limits(0, 1),
+}
 
 
 class LitClassifier(LightningModule):
@@ -36,16 +44,20 @@ class LitClassifier(LightningModule):
     Args:
         net: The net.
         num_classes: Number of logits of the net. The command line takes it from the dataset.
-        lr: Highest learning rate.
-        weight_decay: Decay of the weight matrices and kernels (not of biases and norms).
-        label_smoothing: Share of the target that is spread over all classes in training.
-        warmup: Share of the training in which the learning rate rises.
+        lr: Highest learning rate, from 0 on.
+        weight_decay: Decay of the weight matrices and kernels (not of biases and norms), from 0 on.
+        label_smoothing: Share of the target that is spread over all classes in training, 0 to below
+            1.
+        warmup: Share of the training in which the learning rate rises, 0 to 1.
         compile: Compile the net for training, which takes a minute at the start. The keys of
             checkpoints stay the same.
 
     Attributes:
         optimizer_settings: Class path and arguments of an optimizer in place of AdamW; None: AdamW.
         scheduler_settings: The same of a schedule in place of the one-cycle schedule.
+
+    Raises:
+        InputError: A value is outside its range.
     """
 
     optimizer_settings: dict[str, Any] | None = None
@@ -62,6 +74,9 @@ class LitClassifier(LightningModule):
         compile: bool = False,
     ) -> None:
         super().__init__()
+        values = (lr, weight_decay, label_smoothing, warmup)
+        for (name, limits), value in zip(LIMITS.items(), values, strict=True):
+            limits.check(name, value)
         self.save_hyperparameters(ignore="net")  # those of the subclass too
         self.net = net
         self.num_classes = num_classes

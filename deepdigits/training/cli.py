@@ -28,10 +28,13 @@ from deepdigits.training.checkpoint_io import wrap_restore_errors
 from deepdigits.training.chosen_optimizer import choose_optimizer
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
+from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import Stage, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.refusals import refusal
 from deepdigits.training.run_folder import sole_training
 from deepdigits.training.settled import settle, use_machine
+from deepdigits.training.value_limits import check_values
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
 
@@ -88,6 +91,7 @@ class DigitsCLI(LightningCLI):
             raise InputError("a config is nested too deeply") from error
         except UnicodeDecodeError as error:
             raise InputError(f"a config is not UTF-8 text ({error.reason})") from error
+        check_values(self.config)  # here: LightningCLI seeds the generators next
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add callbacks, logger and options, with their defaults."""
@@ -111,6 +115,8 @@ class DigitsCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the callbacks, loggers and checkpoint IO of the stage."""
         settings = {**self.config_init.trainer, **kwargs}
+        if self.stage == "fit":
+            check_monitors(self.config, self.model)
         paths = CheckpointPaths(
             self.holder, self.config_init.checkpoint, bool(self.config.checkpoint.save_last)
         )
@@ -131,8 +137,8 @@ class DigitsCLI(LightningCLI):
         settings |= bare(settings)
         try:
             trainer = Trainer(**settings)
-        except TypeError as error:  # such as devices that are no number
-            raise InputError(f"trainer: {shorten(str(error))}") from error
+        except Exception as error:  # the settings decide which, also one of a missing package
+            raise refusal("trainer", error) from error
         wrap_restore_errors(trainer)
         return trainer
 

@@ -13,6 +13,7 @@ from torch.distributed import DistNetworkError
 from deepdigits.core.errors import InputError, Interrupted, RunFailed, one_line
 from deepdigits.core.failures import explain
 from deepdigits.training.arguments import expand_run
+from deepdigits.training.batch_limits import check_batches
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.config_flags import named_configs
@@ -20,6 +21,7 @@ from deepdigits.training.isolation import isolated
 from deepdigits.training.message_filters import filtered_messages
 from deepdigits.training.options import Stage
 from deepdigits.training.parser import Parser
+from deepdigits.training.refusals import is_refusal, refusal
 
 STAGES: Mapping[str, Stage] = {
     "train": "fit",
@@ -57,6 +59,7 @@ def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> Di
         GracefulShutdown(command) as shutdown,
     ):
         cli = DigitsCLI(STAGES[command], *expand_run(command, args), shutdown=shutdown)
+        check_batches(command, cli.trainer, cli.datamodule)
         if needs_folder and not cli.leaves_run:
             raise InputError(
                 "this training leaves no run folder: leave out trainer.fast_dev_run and "
@@ -92,8 +95,9 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
         InputError: A flag or a config is wrong.
     """
     args = named_configs(args)
-    with filtered_messages(), isolated(args):
-        cli = _Unbuilt("fit", args)
+    with filtered_messages(), isolated(args), _one_line_errors():
+        cli = DigitsCLI("fit", args)  # builds all, since a class may refuse a value
+        check_batches("train", cli.trainer, cli.datamodule)
         content = yaml.safe_load(cli.parser.dump(cli.config))
     assert isinstance(content, dict)
     return content
@@ -133,5 +137,7 @@ def _one_line_errors() -> Iterator[None]:
                 "too; resume with `deepdigits train --resume latest`"
             ) from error
         if (line := explain("the run", error)) is None:
+            if is_refusal(error):
+                raise refusal("trainer", error) from error
             raise
         raise line from error

@@ -1,11 +1,12 @@
 """Take the folder of a training, so that no other training writes into it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import display_path, is_inside, make_version_folder
 from deepdigits.core.locks import LOCK, sole_lock
 from deepdigits.runs.checkpoint_record import RECORD, SUFFIX, read_record
@@ -23,7 +24,8 @@ def sole_training(
     """Make the run folder of a training, and hold it within the block.
 
     Without a version, the folder is a new ``version_N``, made in one step: of two trainings that
-    start at once each gets its own. A folder in which nothing was written is removed again.
+    start at once each gets its own. A folder in which nothing was written is removed again, and so
+    is a new one whose training ends in an error before it has saved a checkpoint.
 
     Args:
         parent: The folder of the runs of its config.
@@ -59,6 +61,10 @@ def sole_training(
                 made += _make(checkpoints)
                 locks.enter_context(sole_lock(checkpoints))
             yield folder
+    except Exception as error:
+        if folder in made and not isinstance(error, RunFailed) and not _has_checkpoints(folder):
+            _empty(folder)
+        raise
     finally:
         _remove_unused(made)
 
@@ -111,6 +117,19 @@ def _next_number(parent: Path) -> int:
     """The number after that of the last version_N."""
     numbers = [path.name.removeprefix("version_") for path in parent.glob("version_*")]
     return max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
+
+
+def _has_checkpoints(folder: Path) -> bool:
+    return (folder / RECORD).exists() or next(folder.rglob(f"*{SUFFIX}"), None) is not None
+
+
+def _empty(folder: Path) -> None:
+    """Remove all in a folder but its lock."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink(missing_ok=True)
 
 
 def _remove_unused(made: list[Path]) -> None:

@@ -12,6 +12,7 @@ from deepdigits.training.options import DEFAULTS, Stage
 from deepdigits.training.run_folder import logger_settings
 from deepdigits.training.strategy import check_strategy
 from deepdigits.training.validation import is_measured, is_of_validation, is_validated
+from deepdigits.training.value_limits import is_time
 
 # Lightning's own default: a name for each of several checkpoints.
 _OF_SEVERAL = "{epoch}-{step}"
@@ -37,6 +38,9 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
     if not is_validated(config):
         config.trainer.limit_val_batches = 0
     _settle_checkpoint(config)
+    if is_time(config.trainer.val_check_interval):
+        # Lightning 2.6.6 compares an interval that such a trainer does not have.
+        config.early_stopping.check_on_train_epoch_end = False
     # The value of a training metric at a validation within the epoch is of the epoch before.
     if not is_of_validation(config.checkpoint.monitor):
         config.checkpoint.save_on_train_epoch_end = True

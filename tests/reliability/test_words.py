@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import Ledger
 from shell import ROOT
+from unworkable import UNWORKABLE, WORKABLE
 
 from deepdigits.__main__ import run
 from deepdigits.commands.registry import COMMANDS
@@ -46,6 +47,23 @@ strays = no_value.map(lambda word: [word])
 configs = st.dictionaries(names, trees, min_size=1).map(lambda tree: ["-c", yaml.safe_dump(tree)])
 broken = words.map(lambda word: ["-c", f"{{[{word}"])
 verbs = st.sampled_from([*COMMANDS, "zz"])
+trainings = st.sampled_from(["train", "fit", "repeat"])
+# Values that parse. `repeat` takes no seed.
+unworkable = st.sampled_from(
+    [
+        f"--{key}={value}"
+        for key in UNWORKABLE
+        for value in UNWORKABLE[key]
+        if key != "seed_everything"
+    ]
+)
+# Good values next to which a bad one of another option has no effect, or could be good.
+NOT_BESIDE = (
+    *("trainer.fast_dev_run", "trainer.overfit_batches", "trainer.accelerator", "data.val_size"),
+    *("trainer.max_epochs", "trainer.max_steps", "trainer.limit_val_batches", "seed_everything"),
+    *("trainer.strategy", "trainer.check_val_every_n_epoch", "trainer.limit_train_batches"),
+)
+workable = st.sampled_from([(key, value) for key in WORKABLE for value in WORKABLE[key]])
 
 
 def refused(args: list[str]) -> None:
@@ -58,6 +76,13 @@ def refused(args: list[str]) -> None:
         run(args)
     assert str(caught.value).isprintable()
     assert sorted(Path.cwd().rglob("*")) == before
+
+
+def cannot_work(bad: str, good: tuple[str, str], order: bool) -> list[str]:
+    """A bad value, and a good one of another option before or after it."""
+    key, value = good
+    others = [] if key in NOT_BESIDE or bad.startswith(f"--{key}=") else [f"--{key}={value}"]
+    return ["--trainer.accelerator=cpu", *([bad, *others] if order else [*others, bad])]
 
 
 @pytest.mark.reliability
@@ -84,3 +109,27 @@ def test_random_words_end_in_one_line(ledger: Ledger) -> None:
 @given(bad=flags | unknown | strays | configs | broken)
 def test_a_few_random_words_end_in_one_line(bad: list[str]) -> None:
     refused(["fit", "-c", MLP, *bad])
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1200)
+def test_values_that_cannot_work_end_in_one_line(ledger: Ledger) -> None:
+    what = "options with values that parse but cannot work: one line, exit code 2, nothing written"
+    with ledger(what, 0) as count:
+
+        @settings(max_examples=400, suppress_health_check=list(HealthCheck))
+        @given(verb=trainings, bad=unworkable, good=workable, order=st.booleans())
+        def fuzz(verb: str, bad: str, good: tuple[str, str], order: bool) -> None:
+            count(1)
+            flags = cannot_work(bad, good, order)
+            refused([verb, "-c", MLP, *(["--seeds", "1"] if verb == "repeat" else []), *flags])
+
+        fuzz()
+
+
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@given(bad=unworkable, good=workable, order=st.booleans())
+def test_a_few_values_that_cannot_work_end_in_one_line(
+    bad: str, good: tuple[str, str], order: bool
+) -> None:
+    refused(["fit", "-c", MLP, *cannot_work(bad, good, order)])
