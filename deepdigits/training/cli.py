@@ -25,6 +25,7 @@ from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 from deepdigits.training.callbacks.report_writer import ReportWriter
+from deepdigits.training.callbacks.resume_position import ResumePosition
 from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
@@ -230,11 +231,11 @@ class DigitsCLI(LightningCLI):
         """The callbacks that write what a run is resumed from."""
         groups = self.config_init
         if not groups.checkpoint.save_last:
-            return []
+            return [ResumePosition()]  # the best checkpoint can be resumed too
         groups.checkpoint.save_last = False  # it skips the epochs that are not the best so far
         if self.shutdown is not None:
             self.shutdown.last_checkpoint = groups.last_checkpoint
-        return [RNGStateCheckpoint(), groups.last_checkpoint]
+        return [ResumePosition(), RNGStateCheckpoint(), groups.last_checkpoint]
 
 
 def _check_devices(accelerator: Any, devices: Any) -> None:
