@@ -52,6 +52,21 @@ def batches_trained(trainer: Trainer) -> int:
     return trainer.fit_loop.total_batch_idx + 1
 
 
+def begin_next_epoch(trainer: Trainer) -> None:
+    """Begin the next epoch, if the restored checkpoint is of the end of one.
+
+    To be called in ``on_train_start``. With ``max_steps`` the loops of lightning 2.6.6 take each
+    checkpoint for one within an epoch (``_FitLoop.restarting``): they would end that epoch again,
+    without its metrics, and count it twice.
+    """
+    loop = trainer.fit_loop
+    if loop.restarted_on_epoch_end:
+        loop.epoch_progress.increment_completed()
+        loop._restarting = False
+        loop.epoch_loop.restarting = False
+        loop.update_restart_stage()
+
+
 def count_batches_anew(trainer: Trainer, epochs: int, batch: int | None) -> None:
     """Set the counts of batches that a checkpoint had, where an epoch now has other batches.
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 from deepdigits.data.batches import Batches
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.length import Pace, schedule_shift
-from deepdigits.training.lightning_compat import count_batches_anew
+from deepdigits.training.lightning_compat import begin_next_epoch, count_batches_anew
 
 KEY = "pace"
 _SHIFT = "schedule_shift"
@@ -22,7 +22,8 @@ class ResumePosition(Callback):
     another batch size, number of processes or limit of batches the epoch would end elsewhere. The
     learning rate follows the steps: with others it would not have fallen to 0 at the end.
 
-    Checkpoints of earlier versions are resumed as by those. With the same settings nothing changes.
+    Checkpoints of earlier versions are resumed as by those. With the same settings nothing changes,
+    but for ``max_steps``: Lightning would end an epoch again that had ended before the stop.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class ResumePosition(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        begin_next_epoch(trainer)
         saved, self._saved = self._saved, None
         loader = _loader(trainer)
         if loader is None or not isinstance(pl_module, LitClassifier):

@@ -250,6 +250,20 @@ def test_steps_that_end_the_training_also_measure_it(record: Record) -> None:
     assert rates == [step.lr for step in record.steps]
 
 
+@pytest.mark.parametrize("others", [[], data(10)], ids=["the same", "half the size"])
+def test_after_an_epoch_of_a_run_with_max_steps(others: list[str], record: Record) -> None:
+    settings = ["--trainer.max_epochs", "9", "--trainer.max_steps", "40"]
+    stopped([*FIT, *data(20), *settings], 12)
+    before = len(record.steps)
+    resumed = run([*RESUME, *others])
+    after = record.steps[before:]
+    assert (after[0].epoch, after[0].batch) == (1, 0)
+    assert resumed.trainer.global_step == 40
+    assert len(after) == 40 - 12
+    assert resumed.trainer.optimizers[0].param_groups[0]["lr"] == 0
+    assert record.validated == ([0, 1] if others else [0, 1, 2])
+
+
 def test_a_checkpoint_without_the_counts_is_resumed_as_before(record: Record) -> None:
     stopped([*FIT, *data(20)], 5)
     content = torch.load(LAST, weights_only=True)
