@@ -71,17 +71,16 @@ class IndexSampler:
         self.world_size = world_size
         self.epoch = 0
         self.position = 0  # batches of this epoch that were yielded
-        self._resume: tuple[int, int] | None = None
+        self.images = 0  # images of this epoch that were yielded, over all ranks
+        self._resume: tuple[int, int, int] | None = None
 
     def __len__(self) -> int:
-        if self.shuffle:
-            return self.num_samples // self.global_batch_size
-        return -(-self.num_samples // self.global_batch_size)
+        return self._batches(self.num_samples)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, which determines the order; Lightning calls this before each epoch."""
         if epoch != self.epoch:
-            self.epoch, self.position = epoch, 0
+            self.epoch, self.position, self.images = epoch, 0, 0
 
     def __iter__(self) -> Iterator[tuple[Tensor, int]]:
         if self.shuffle:
@@ -89,31 +88,51 @@ class IndexSampler:
             order = torch.randperm(self.num_samples, generator=generator)
         else:
             order = torch.arange(self.num_samples)
-        epoch, start = self._resume or (self.epoch, 0)
+        epoch, start, used = self._resume or (self.epoch, 0, 0)
         self._resume = None
-        for position in range(start if epoch == self.epoch else 0, len(self)):
-            self.position = position + 1
-            first = position * self.global_batch_size
-            indices = order[first : first + self.global_batch_size][self.rank :: self.world_size]
-            yield indices, derive_seed(self.seed, self.epoch, position)
+        if epoch != self.epoch:
+            start, used = 0, 0
+        for position in range(start, len(self)):
+            batch = order[used : used + self.global_batch_size]
+            used += len(batch)
+            self.position, self.images = position + 1, used
+            seed = derive_seed(self.seed, self.epoch, position)
+            yield batch[self.rank :: self.world_size], seed
 
     def state_dict(self) -> dict[str, int]:
-        """Epoch and number of yielded batches."""
-        return {"epoch": self.epoch, "position": self.position}
+        """Epoch, and the number of its batches and images that were yielded."""
+        return {"epoch": self.epoch, "position": self.position, "images": self.images}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Start the next pass after the batches that were already yielded.
+        """Start the next pass after the images that were already yielded.
+
+        If they were yielded in batches of another size, the next batch gets the number with which
+        the last batch of the epoch has its usual number. A state of an earlier version has no
+        images: then the batches are counted.
 
         Raises:
             InputError: The state has no valid epoch and position.
         """
-        epoch, position = state.get("epoch"), state.get("position")
-        if type(epoch) is not int or type(position) is not int or position < 0:
+        epoch, position, images = (state.get(key) for key in ("epoch", "position", "images"))
+        counts = [position] if "images" not in state else [position, images]
+        if type(epoch) is not int or not all(type(n) is int and n >= 0 for n in counts):
             raise InputError(
                 f"checkpoint: the position in the data is epoch {epoch!r}, batch {position!r}, "
-                "expected whole numbers from 0; resume from an earlier checkpoint"
+                f"image {images!r}, expected whole numbers from 0; resume from an earlier "
+                "checkpoint"
             )
-        self.epoch, self.position = self._resume = (epoch, position)
+        assert position is not None
+        if images is None:
+            images = min(position * self.global_batch_size, self.num_samples)
+        else:
+            images = min(images, self.num_samples)
+            position = len(self) - self._batches(self.num_samples - images)
+        self.epoch, self.position, self.images = self._resume = (epoch, position, images)
+
+    def _batches(self, samples: int) -> int:
+        """Number of batches that samples make: full ones, and without `shuffle` also the rest."""
+        full, rest = divmod(samples, self.global_batch_size)
+        return full if self.shuffle else full + (rest > 0)
 
 
 class Batches:

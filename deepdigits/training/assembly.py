@@ -14,6 +14,7 @@ from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.callbacks.relocate_checkpoints import RelocateCheckpoints
 from deepdigits.training.callbacks.report_writer import ReportWriter
+from deepdigits.training.callbacks.resume_position import ResumePosition
 from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.callbacks.run_folder import RunFolder
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
@@ -127,7 +128,8 @@ def _of_training(parts: Parts, settings: Settings) -> list[Callback]:
 def _checkpoints(parts: Parts, further: list[Checkpoint]) -> list[Callback]:
     """The callbacks that save checkpoints, and those that belong to them."""
     groups = parts.groups
-    found: list[Callback] = [RelocateCheckpoints(), parts.paths, groups.checkpoint, *further]
+    found: list[Callback] = [RelocateCheckpoints(), ResumePosition(), parts.paths]
+    found += [groups.checkpoint, *further]
     return found + (_last(parts) if parts.config.checkpoint.save_last else [])
 
 

@@ -13,7 +13,7 @@ from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.checkpoint import check_fits, load, save
 from deepdigits.training.lightning_compat import loaded_checkpoint, wrap_restore
 from deepdigits.training.processes import from_first_process
-from deepdigits.training.restored_state import check_optimizers
+from deepdigits.training.restored_state import check_optimizers, check_progress
 
 RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
@@ -76,6 +76,7 @@ def wrap_restore_errors(trainer: Trainer) -> None:
         def restore_or_explain(*args: Any, **kwargs: Any) -> None:
             try:
                 if restore.__name__ == "restore_training_state":
+                    check_progress(trainer, loaded_checkpoint(trainer))
                     check_optimizers(trainer, loaded_checkpoint(trainer))
                 restore(*args, **kwargs)
             except RESTORE_ERRORS as error:

@@ -22,6 +22,7 @@ from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_sca
 from deepdigits.models.cnn import CNN, Downsample
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
+from deepdigits.training.length import schedule_length
 from deepdigits.training.optimizer import adamw, one_cycle, stepped
 
 Stage = Literal["train", "val", "test"]
@@ -55,6 +56,8 @@ class LitClassifier(LightningModule):
     Attributes:
         optimizer_settings: Class path and arguments of an optimizer in place of AdamW; None: AdamW.
         scheduler_settings: The same of a schedule in place of the one-cycle schedule.
+        schedule_shift: Steps by which the schedule is ahead of the optimizer: not 0 after a resume
+            with steps of another size.
 
     Raises:
         InputError: A value is outside its range.
@@ -85,6 +88,7 @@ class LitClassifier(LightningModule):
         self.label_smoothing = label_smoothing
         self.warmup = warmup
         self.compile_net = compile
+        self.schedule_shift = 0
         self.train_metrics = TrainingMetrics()
         metrics = evaluation_metrics(num_classes)
         self.val_metrics = metrics.clone(prefix="val/")
@@ -214,8 +218,11 @@ class LitClassifier(LightningModule):
     def _lr_factor(self, step: int) -> float:
         # Before the loaders exist, reading the length would make Lightning forget the position
         # from which a checkpoint resumes. Step 0 does not need the length.
-        length = self.trainer.estimated_stepping_batches if step else 1
-        return 1.0 if math.isinf(length) else one_cycle(step / length, self.warmup)
+        if not step:
+            return one_cycle(0.0, self.warmup)
+        length = schedule_length(self.trainer, self.schedule_shift)
+        done = (step + self.schedule_shift) / length
+        return 1.0 if math.isinf(length) else one_cycle(done, self.warmup)
 
 
 class LitMLP(LitClassifier):

@@ -52,6 +52,58 @@ def batches_trained(trainer: Trainer) -> int:
     return trainer.fit_loop.total_batch_idx + 1
 
 
+def begin_next_epoch(trainer: Trainer) -> None:
+    """Begin the next epoch, if the restored checkpoint is of the end of one.
+
+    To be called in ``on_train_start``. With ``max_steps`` the loops of lightning 2.6.6 take each
+    checkpoint for one within an epoch (``_FitLoop.restarting``): they would end that epoch again,
+    without its metrics, and count it twice.
+    """
+    loop = trainer.fit_loop
+    if loop.restarted_on_epoch_end:
+        loop.epoch_progress.increment_completed()
+        loop._restarting = False
+        loop.epoch_loop.restarting = False
+        loop.update_restart_stage()
+
+
+def count_batches_anew(trainer: Trainer, epochs: int, batch: int | None) -> None:
+    """Set the counts of batches that a checkpoint had, where an epoch now has other batches.
+
+    To be called in ``on_train_start``: the loops of lightning 2.6.6 are restored then, and have not
+    yet begun. With ``batch`` at the end of the epoch, the trainer goes on with the validation, as
+    if it had been stopped in its first batch.
+
+    Args:
+        trainer: The trainer.
+        epochs: Number of finished epochs.
+        batch: Number of the batch of this epoch to go on with. None: the epoch begins.
+    """
+    loop, length = trainer.fit_loop.epoch_loop, int(trainer.num_training_batches)
+    counts = loop.batch_progress
+    counts.total.reset()
+    counts.total.increment_by(epochs * length + (batch or 0))
+    if batch is None:
+        return
+    counts.current.reset()
+    counts.current.increment_by(batch)
+    if batch < length:
+        added = not (loop.restarted_on_last or loop._should_accumulate())
+        if loop.restarted_on_train_batch_end:  # then the loop completes that batch first
+            counts.total.completed -= 1
+            counts.current.completed -= 1
+    else:
+        added = loop._should_check_val_fx(trainer.fit_loop._data_fetcher)  # type: ignore[arg-type]
+        validation = loop.val_loop.batch_progress
+        validation.reset()
+        validation.increment_ready()
+        validation.increment_started()
+        loop.update_restart_stage()
+        validation.reset()
+    # The steps that loggers get. The loop adds the last step when it begins.
+    loop._batches_that_stepped = trainer.global_step - added
+
+
 def mark_updated(metric: Metric) -> None:
     """Tell a metric whose state was restored that it has data, so that ``compute`` does not warn.
 

@@ -36,6 +36,21 @@ def check_callbacks(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
             _check_alike(states[callback.state_key], callback.state_dict(), callback.state_key)
 
 
+def check_progress(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
+    """Check the counts of batches, steps and epochs in a checkpoint.
+
+    Args:
+        trainer: The trainer, with its fresh loops.
+        checkpoint: Content of the checkpoint.
+
+    Raises:
+        ValueError: A count is not a whole number.
+    """
+    loops = checkpoint.get("loops")
+    if loops is not None and trainer.state.fn == "fit":
+        _check_counts(loops["fit_loop"], trainer.fit_loop.state_dict(), "progress")
+
+
 def check_optimizers(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
     """Check the states of optimizers and learning rate schedulers in a checkpoint.
 
@@ -55,6 +70,16 @@ def check_optimizers(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
         if unknown := sorted(map(str, state.keys() - fresh.keys())):
             raise ValueError(f"the learning rate schedule has an unknown state {unknown[0]}")
         _check_alike(state, fresh, "learning rate schedule")
+
+
+def _check_counts(saved: Any, fresh: Any, what: str) -> None:
+    """Check that numbers are whole ones of 64 bits where those of a fresh state are."""
+    if isinstance(fresh, Mapping):
+        _check_alike(saved, fresh, what)
+        for key in fresh.keys() & saved.keys():
+            _check_counts(saved[key], fresh[key], f"{what}: {key}")
+    elif type(saved) is not type(fresh) or not 0 <= saved < 2**63:
+        raise ValueError(f"{what} is {saved!r:.100}, expected a whole number from 0")
 
 
 def _check_optimizer(saved: Mapping[str, Any], optimizer: Optimizer) -> None:

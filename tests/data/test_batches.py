@@ -1,5 +1,6 @@
 """The order of samples: it depends on seed and epoch, is divided among ranks, and resumes."""
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -139,6 +140,62 @@ def test_interrupted_twice_before_a_new_batch_keeps_the_position() -> None:
     assert resumed.state_dict() == loader.state_dict()
 
 
+Part = tuple[int, int, int]  # batch size, processes, and batches until the stop
+
+
+@given(
+    n=st.integers(1, 150),
+    parts=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 3), st.integers(0, 9)), min_size=2),
+)
+def test_batches_of_another_size_go_on_with_the_next_image(n: int, parts: list[Part]) -> None:
+    """Whatever the batch sizes and processes before: the rest of the epoch, in the same order."""
+    seen: list[int] = []
+    state = {"epoch": 2, "position": 0, "images": 0}
+    for batch_size, world_size, stop in [*parts[:-1], (*parts[-1][:2], 10**9)]:
+        ranks = [
+            batches(n, batch_size, shuffle=True, rank=rank, world_size=world_size)
+            for rank in range(world_size)
+        ]
+        for loader in ranks:
+            loader.load_state_dict(state)
+            loader.sampler.set_epoch(2)
+        size, start = ranks[0].sampler.global_batch_size, ranks[0].sampler.position
+        passed = [[batch.labels for batch in islice(loader, stop)] for loader in ranks]
+        for shares in zip(*passed, strict=True):
+            assert sum(map(len, shares)) == size
+            together = torch.empty(size, dtype=torch.int64)
+            for rank, share in enumerate(shares):
+                together[rank::world_size] = share
+            seen += together.tolist()
+        state = ranks[0].state_dict()
+        assert all(loader.state_dict() == state for loader in ranks)
+        assert state["images"] == len(seen)
+        assert state["position"] == start + len(passed[0])
+    # The last part was trained to its end: its last batch has the usual number.
+    assert state["position"] == len(ranks[0])
+    assert n - size < len(seen) <= n
+    generator = torch.Generator().manual_seed(derive_seed(0, 2))
+    assert seen == torch.randperm(n, generator=generator)[: len(seen)].tolist()
+
+
+@given(n=st.integers(1, 90), before=st.integers(1, 30), after=st.integers(1, 30))
+def test_in_order_no_sample_is_left_out_when_the_batch_size_changes(
+    n: int, before: int, after: int
+) -> None:
+    first, second = batches(n, before), batches(n, after)
+    seen = [label for batch in islice(first, 2) for label in batch.labels.tolist()]
+    second.load_state_dict(first.state_dict())
+    seen += [label for labels, _ in epoch(second) for label in labels]
+    assert seen == list(range(n))
+
+
+def test_a_state_without_images_counts_batches() -> None:
+    """As versions before 0.2 have saved it."""
+    whole, loader = epoch(batches(shuffle=True)), batches(shuffle=True)
+    loader.load_state_dict({"epoch": 0, "position": 4})
+    assert epoch(loader) == whole[4:]
+
+
 def test_making_an_iterator_consumes_nothing() -> None:
     loader = batches(shuffle=True)
     loader.load_state_dict({"epoch": 0, "position": 4})
@@ -166,6 +223,9 @@ def test_unshuffled_order_is_the_datasets_own_in_every_epoch() -> None:
         {"epoch": 0, "position": -1},
         {"epoch": "x", "position": 1},
         {"epoch": 0, "position": 1.5},
+        {"epoch": 0, "position": 1, "images": -1},
+        {"epoch": 0, "position": 1, "images": "x"},
+        {"epoch": 0, "position": 1, "images": None},
     ],
 )
 def test_an_invalid_position_is_an_error(state: dict[str, Any]) -> None:

@@ -188,6 +188,11 @@ def callback(name: str, **settings: object) -> Callable[[Content], object]:
     return change
 
 
+def progress(counts: str, **values: object) -> Callable[[Content], object]:
+    """Change counts of batches, steps or epochs, by their key."""
+    return lambda content: content["loops"]["fit_loop"][counts].update(values)
+
+
 # Read only by the entry points that restore a trainer.
 STATES = {
     "no version of Lightning": gone("pytorch-lightning_version"),
@@ -221,6 +226,15 @@ TRAINING = {
     "patience as a list": callback("EarlyStopping", wait_count=[1]),
     "best checkpoints as text": callback("ModelCheckpoint", best_k_models="x"),
     "path as a number": callback("ModelCheckpoint", best_model_path=3),
+    "pace as text": put(pace="x"),
+    "steps as a fraction": lambda c: c["pace"].update(schedule_shift=0.5),
+    "more steps than any number": lambda c: c["pace"].update(schedule_shift=10**400),
+    "no batches per epoch": lambda c: c["pace"].pop("batches"),
+    "batches as text": progress("epoch_loop.batch_progress", current={"ready": "x"}),
+    "batches in a list": progress("epoch_loop.batch_progress", total=[1]),
+    "epochs below 0": progress("epoch_progress", current={"processed": -1}),
+    "epochs beyond 64 bits": progress("epoch_progress", current={"processed": 10**30}),
+    "logged steps as a fraction": progress("epoch_loop.state_dict", _batches_that_stepped=0.5),
     "no random state": put(random_states=[{"torch": torch.ones(3)}]),
 }
 

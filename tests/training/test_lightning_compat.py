@@ -18,6 +18,8 @@ import deepdigits
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
     batches_trained,
+    begin_next_epoch,
+    count_batches_anew,
     loaded_checkpoint,
     mark_updated,
     nonfinite_flag,
@@ -177,6 +179,116 @@ def test_batches_are_counted_over_epochs_and_a_resume(
     fit(trainer, checkpoint)
     assert counts.counts == list(range(BATCHES + 1, 3 * BATCHES + 1))
     assert batches_trained(trainer) == 3 * BATCHES
+
+
+# LastCheckpoint, which restores the metrics of an unfinished epoch, is not among these callbacks.
+NOT_UPDATED = "ignore:The ``compute`` method of metric TrainingMetrics"
+
+
+class Events(Callback):
+    """Notes batches, validations and ends of epochs, and calls a function when training starts."""
+
+    def __init__(self, action: Callable[[Trainer], None] = lambda trainer: None) -> None:
+        self.action = action
+        self.events: list[str] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.action(trainer)
+
+    def on_train_batch_start(self, trainer: Trainer, module: Any, batch: Any, index: int) -> None:
+        self.events.append(f"batch {index}")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self.events.append("validation")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self.events.append(f"end of epoch {trainer.current_epoch}")
+
+
+class Saves(Callback):
+    """Saves a checkpoint after a batch, or at the end of the first epoch."""
+
+    def __init__(self, path: Path, batch: int | None) -> None:
+        self.path = path
+        self.batch = batch
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, *step: Any) -> None:
+        if step[-1] == self.batch:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        if self.batch is None and trainer.current_epoch == 0:
+            trainer.save_checkpoint(self.path)
+
+
+def logged_steps(trainer: Trainer) -> int:
+    steps: int = trainer.fit_loop.epoch_loop._batches_that_stepped
+    return steps
+
+
+def at_the_end(trainer: Trainer) -> None:
+    count_batches_anew(trainer, 0, BATCHES)
+    sampler = trainer.train_dataloader.sampler
+    sampler.load_state_dict({"epoch": 0, "position": 0, "images": sampler.num_samples})
+
+
+@pytest.mark.filterwarnings(NOT_UPDATED)
+@pytest.mark.parametrize(
+    ("action", "first_epoch", "batches"),
+    [
+        (lambda trainer: None, ["batch 3", "batch 4", "validation", "end of epoch 0"], 10),
+        (
+            lambda trainer: count_batches_anew(trainer, 0, 3),
+            ["batch 3", "batch 4", "validation", "end of epoch 0"],
+            10,
+        ),
+        (at_the_end, ["validation", "end of epoch 0"], 10),
+        # As if the epochs before had other batches; then two are trained.
+        (
+            lambda trainer: count_batches_anew(trainer, 2, 3),
+            ["batch 3", "batch 4", "validation", "end of epoch 0"],
+            20,
+        ),
+    ],
+)
+def test_an_epoch_goes_on_at_a_batch_or_with_its_validation(
+    make_trainer: MakeTrainer,
+    tiny_digits: Path,
+    tmp_path: Path,
+    action: Callable[[Trainer], None],
+    first_epoch: list[str],
+    batches: int,
+) -> None:
+    path = tmp_path / "mid.ckpt"
+    fit(make_trainer(callbacks=[Saves(path, batch=2)]))
+    events = Events(action)
+    trainer = make_trainer(max_epochs=2, callbacks=[events])
+    fit(trainer, path)
+    second_epoch = [*(f"batch {number}" for number in range(BATCHES)), "validation"]
+    assert events.events == [*first_epoch, *second_epoch, "end of epoch 1"]
+    assert batches_trained(trainer) == batches
+    assert logged_steps(trainer) == trainer.global_step
+
+
+@pytest.mark.filterwarnings(NOT_UPDATED)
+@pytest.mark.parametrize("begin", [True, False])
+def test_with_max_steps_the_next_epoch_begins_after_the_end_of_one(
+    begin: bool, make_trainer: MakeTrainer, tiny_digits: Path, tmp_path: Path
+) -> None:
+    """Without begin_next_epoch, the end of the first epoch comes again, and counts as a second."""
+    path = tmp_path / "end.ckpt"
+    steps = {"max_steps": 12, "max_epochs": 3}
+    fit(make_trainer(callbacks=[Saves(path, batch=None)], **steps))
+    events = Events(begin_next_epoch if begin else lambda trainer: None)
+    trainer = make_trainer(callbacks=[events], **steps)
+    fit(trainer, path)
+    assert (events.events[0] == "batch 0") == begin
+    assert (trainer.global_step == 12) == begin
+    if begin:
+        second_epoch = [*(f"batch {number}" for number in range(BATCHES)), "validation"]
+        third_epoch = ["batch 0", "batch 1", "end of epoch 2"]
+        assert events.events == [*second_epoch, "end of epoch 1", *third_epoch]
+        assert logged_steps(trainer) == 12
 
 
 def compute(metric: Metric) -> list[str]:

@@ -36,10 +36,14 @@ class TimeLeft:
 
 def total_batches(trainer: Trainer) -> float:
     """Batches per process of the whole training; infinite without max_epochs and max_steps."""
-    epochs, steps = trainer.max_epochs, trainer.max_steps
+    epochs, accumulated = trainer.max_epochs, trainer.accumulate_grad_batches
     by_epochs = epochs * trainer.num_training_batches if epochs not in (None, -1) else math.inf
-    by_steps = steps * trainer.accumulate_grad_batches if steps != -1 else math.inf
-    return min(by_epochs, by_steps)
+    if trainer.max_steps == -1:
+        return by_epochs
+    # From the steps to come: those before a resume may have had more batches, or fewer.
+    begun = (trainer.fit_loop.batch_idx + 1) % accumulated  # batches of the next step
+    to_come = (trainer.max_steps - trainer.global_step) * accumulated - begun
+    return min(by_epochs, batches_trained(trainer) + to_come)
 
 
 def batches_left(trainer: Trainer) -> float:
