@@ -20,6 +20,7 @@ from torch import Tensor
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
+from deepdigits.runs.own_nets import unshared
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.progress import Progress
@@ -32,7 +33,7 @@ from deepdigits.training.checkpoint_io import AtomicCheckpointIO, wrap_restore_e
 from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
 from deepdigits.training.options import Stage, add_options
-from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.parser import EPILOGS, Parser, leave_out_objects, shorten
 from deepdigits.training.processes import PeerTimeout
 from deepdigits.training.run_folder import logger_settings, sole_training
 from deepdigits.training.strategy import check_strategy
@@ -105,6 +106,7 @@ class DigitsCLI(LightningCLI):
         if not torch.cuda.is_available():
             # Else Adam of torch 2.14 looks for a driver in each step, which takes 0.4 ms.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        leave_out_objects(self.parser, config)
         config.data.seed = int(config.seed_everything)  # now a number, also where it was `true`
         _check_devices(config.trainer.accelerator, config.trainer.devices)
         check_strategy(config.trainer.strategy)
@@ -132,6 +134,7 @@ class DigitsCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the callbacks, logger and checkpoint IO of the stage."""
+        self.model = unshared(self.model)
         settings = {**self.config_init.trainer, **kwargs}
         settings["plugins"] = [*_as_list(settings["plugins"]), AtomicCheckpointIO(self.model)]
         if self.stage != "fit":  # an evaluation writes into the folder of the run it evaluates
