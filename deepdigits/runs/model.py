@@ -63,7 +63,8 @@ def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.
         InputError: The class is not trusted, the settings are invalid, or the weights do not fit
             them.
     """
-    if info.net not in NET_CLASSES:
+    name = bundled_name(info.net)
+    if name is None:
         from deepdigits.runs.own_nets import build_net
 
         return build_net(info.net, info.settings, state, path, _source_folder(path))
@@ -73,9 +74,9 @@ def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.
         if any(isinstance(v, list) and len(v) > len(state) for v in info.settings.values()):
             raise ValueError("it would have more layers than there are weights")
         with torch.device("meta"):  # takes no memory, however large a net the settings describe
-            sketch = NET_CLASSES[info.net](**info.settings)
+            sketch = NET_CLASSES[name](**info.settings)
         checkpoint.check_fits(state, sketch, path)
-        net = NET_CLASSES[info.net](**info.settings)
+        net = NET_CLASSES[name](**info.settings)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"the net of {path} cannot be built from its settings ({one_line(error, 200)}): train "

@@ -24,7 +24,7 @@ from deepdigits.runs.trust import is_classifier, trusted_class
 
 BUILD_ERRORS = (
     *(ArgumentError, AttributeError, ImportError, LookupError, OSError),
-    *(RuntimeError, TypeError, ValueError),
+    *(MemoryError, RuntimeError, TypeError, ValueError),
 )
 State = Mapping[str, Tensor]
 

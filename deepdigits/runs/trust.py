@@ -65,27 +65,26 @@ def trusted_class(
 def trusted_part(path: str, net: type, folder: Path) -> type | FunctionType | None:
     """Import what a setting of a net names, if it is trusted; None if it is not.
 
-    Trusted are the classes and functions of listed modules, and those of the package of the net
-    that are loaded already. What a module has imported from elsewhere is not its own.
+    Trusted are the classes and functions of listed modules, and the layers that the package of the
+    net has defined. What a module has imported from elsewhere is not its own.
 
     Args:
         path: A class or a function, such as ``my_net.Swish``.
         net: The class of the net, which is trusted.
         folder: The run folder: modules in it are not trusted.
     """
-
-    def is_trusted(name: str) -> bool:
-        return _top(name) == _top(net.__module__) or is_listed(name, folder)
-
-    if not is_trusted(path):
-        return None
     if is_listed(path, folder):
         with importable_working_directory({_top(path)}), suppress(ImportError, ValueError):
             import_module(path.rpartition(".")[0])
+    elif _top(path) != _top(net.__module__):
+        return None
     found = loaded(path)
     if not isinstance(found, type | FunctionType):
         return None
-    return found if is_trusted(f"{found.__module__}.{found.__qualname__}") else None
+    if is_listed(path, folder) and is_listed(f"{found.__module__}.{found.__qualname__}", folder):
+        return found
+    is_layer = isinstance(found, type) and loaded("torch.nn.Module") in found.__mro__
+    return found if is_layer and _top(found.__module__) == _top(net.__module__) else None
 
 
 def is_listed(class_path: str, folder: Path) -> bool:
