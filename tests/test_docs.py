@@ -3,7 +3,8 @@
 import doctest
 import re
 import shlex
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,13 @@ OWN_NET, FROM_PYTHON = [text for kind, text in BLOCKS["README.md"] if kind == "p
 
 
 @pytest.fixture
-def my_net(tmp_path: Path) -> None:
-    """The README's own net, in the working directory."""
-    (tmp_path / "my_net.py").write_text(OWN_NET)
+def my_net(tmp_path: Path) -> Iterator[None]:
+    """The package with the README's own net, in the working directory."""
+    (tmp_path / "my_nets").mkdir()
+    (tmp_path / "my_nets" / "__init__.py").write_text(OWN_NET)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    yield
+    sys.modules.pop("my_nets", None)
 
 
 @pytest.fixture
@@ -92,15 +96,28 @@ def test_other_command_exists_and_has_the_options(line: str) -> None:
     assert {arg for arg in args if arg.startswith("--")} <= known
 
 
-def test_own_net_trains_without_a_change_to_the_package(my_net: None) -> None:
-    line = next(line for line in LINES if "my_net.LitWide" in line)
+def test_own_net_trains_and_every_command_takes_it(
+    my_net: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = next(text for _, text in BLOCKS["README.md"] if "my_nets.LitWide" in text)
+    _, trust, train_line, *others = block.splitlines()
+    monkeypatch.setenv(*trust.removeprefix("export ").split("="))
+    server = pytest.importorskip("deepdigits.demo.server")
+    shown: list[Any] = []
+    monkeypatch.setattr(server, "build", lambda readers: shown.extend(readers))
+    monkeypatch.setattr(server, "launch", lambda *_: "")
     few = ["--trainer.limit_train_batches", "40", "--trainer.log_every_n_steps", "5"]
-    cli = run([*shlex.split(line)[1:], *few])
+    cli = run([*shlex.split(train_line)[1:], *few])
     assert cli.model.net[1].out_features == 256
     assert cli.model.hparams["width"] == 256
     assert cli.report_writer.report.accuracy > 0.85
     assert Path("lightning_logs/wide/version_0/report.json").is_file()
-    again = run(["test", "--ckpt_path", "latest"])
+    done = {line.split()[1]: run(shlex.split(line)[1:]) for line in others}
+    assert done["report"].errors == cli.report_writer.report.errors
+    assert [path.name for path in done["export"]] == ["wide.onnx", "wide.onnx.md"]
+    assert [reader.net[1].out_features for reader in shown[:1]] == [256]
+    monkeypatch.delenv("DEEPDIGITS_TRUST")
+    again = run(["test", "--ckpt_path", "latest", "--model", "my_nets.LitWide"])
     assert again.report_writer.report.errors == cli.report_writer.report.errors
 
 

@@ -53,8 +53,8 @@ def export(
         int8: Also write a second ONNX file whose linear layers have weights of 8 bits.
 
     Raises:
-        InputError: The net cannot be loaded, a package is missing, or the arguments do not go
-            together.
+        InputError: The net cannot be loaded, such as one of a class that is not trusted, a package
+            is missing, or the arguments do not go together.
         RunFailed: The file is not equivalent to the net, or cannot be written. No file is left.
     """
     if to not in SUFFIXES:
@@ -149,7 +149,7 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
     state, info = read_model(run)
     net = build_model(state, info, run.checkpoint)
     check_report(run.folder, run.checkpoint, read_report(run.folder) or {})  # the card passes it on
-    images, labels = verify.test_digits(info.report.get("dataset", "mnist"))
+    images, labels = verify.test_digits(info.data.get("dataset", "mnist"))
     expected = runtimes.logits(net, images)
     path = folder / f"{run.name}{SUFFIXES[to]}"
     if to == "safetensors":

@@ -1,65 +1,58 @@
-"""Compare values of a file with the signature of a class: plain scalars and lists of them only."""
+"""Compare values of a file with the types of a signature: plain values, and nothing that runs."""
 
-import inspect
+import re
 import types
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-UNTYPED = inspect.Parameter.empty
-_VARIADIC = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+from deepdigits.core.signatures import UNTYPED, parameters
 
-
-def parameters(owner: type) -> dict[str, Any]:
-    """Name and type of each argument of a class, with those that ``**kwargs`` hands on.
-
-    An argument without a type, or with one that cannot be resolved, has ``UNTYPED``.
-
-    >>> class A:
-    ...     def __init__(self, size: int, **kwargs): ...
-    >>> class B(A):
-    ...     def __init__(self, names: list[str], **kwargs): ...
-    >>> parameters(B)
-    {'names': list[str], 'size': <class 'int'>}
-    """
-    found: dict[str, Any] = {}
-    for base in owner.__mro__[:-1]:
-        if "__init__" not in vars(base):
-            continue
-        signature = inspect.signature(base)
-        hints = _hints(base)
-        for name, parameter in signature.parameters.items():
-            if parameter.kind not in _VARIADIC:
-                found.setdefault(name, hints.get(name, UNTYPED))
-        if all(p.kind != inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
-            break
-    return found
+Refers = Callable[[Any, Any], bool]  # whether a value names a class of a type that may be built
+_SPEC = {"class_path", "init_args", "dict_kwargs"}  # a mapping with one of these names a class
+_PLAIN = (bool, int, float, str, PurePath, Enum, list, tuple, dict, set, frozenset)
 
 
-def fits(value: Any, kind: Any) -> bool:
+def fits(value: Any, kind: Any, refers: Refers = lambda value, kind: False) -> bool:
     """Whether a value is plain and of a type.
 
-    Plain are None, bool, int, float, harmless strings, and lists of them. Without a type, no string
-    fits: whoever parses it may take it for a class or a file.
+    Plain are None, bool, int, float, harmless strings, the names of an Enum, and lists and mappings
+    of them. Where a parser may take a string for a class or a function, only a word fits.
+
+    Args:
+        value: From a file.
+        kind: The type.
+        refers: Accepts values that name a class or a function. Default: no such value fits.
 
     >>> fits(3, int | None), fits([0.5, 1], list[float]), fits("os.system", type)
     (True, True, False)
     """
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return fits(value, args[0])
+        return fits(value, args[0], refers)
     if origin in (Union, types.UnionType):
-        return any(fits(value, one) for one in args)
+        # `os.system` is text for str, but the parser of `str | Callable` may import it.
+        text = any(not re.fullmatch("[a-z_][a-z0-9_-]*", one) for one in _strings(value))
+        if text and not all(map(_is_plain_kind, args)):
+            args = tuple(one for one in args if not _is_plain_kind(one))
+        return any(fits(value, one, refers) for one in args)
+    if isinstance(value, Mapping):
+        return _fits_mapping(value, kind, refers)
     if origin is Literal:
         return any(type(value) is type(one) and value == one for one in args)
     if kind in (UNTYPED, Any):
-        return isinstance(value, bool | int | float | None)
+        is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w-]*", value) is not None
+        return is_word or isinstance(value, bool | int | float | None)
     if kind in (None, type(None)):
         return value is None
     if isinstance(value, list | tuple):
         return _is_sequence(origin or kind) and all(
-            any(fits(item, one) for one in args if one is not ...) for item in value
+            any(fits(item, one, refers) for one in args or (Any,) if one is not ...)
+            for item in value
         )
-    return isinstance(kind, type) and _is_scalar(value, kind)
+    return (isinstance(kind, type) and _is_scalar(value, kind)) or refers(value, kind)
 
 
 def is_harmless(text: str) -> bool:
@@ -75,21 +68,56 @@ def is_harmless(text: str) -> bool:
 
 
 def _is_scalar(value: Any, kind: type) -> bool:
+    if issubclass(kind, Enum):
+        return isinstance(value, str) and value in kind.__members__
     if issubclass(kind, bool) or isinstance(value, bool):
         return isinstance(value, bool) and kind is bool
     if issubclass(kind, int):
         return isinstance(value, int)
     if issubclass(kind, float):
         return isinstance(value, int | float)
-    return kind is str and isinstance(value, str) and is_harmless(value)
+    is_text = kind is str or issubclass(kind, PurePath)
+    return is_text and isinstance(value, str) and is_harmless(value)
+
+
+def _fits_mapping(value: Mapping[Any, Any], kind: Any, refers: Refers) -> bool:
+    if _SPEC & value.keys():
+        return refers(value, kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        known = parameters(kind)
+        return all(key in known and fits(one, known[key], refers) for key, one in value.items())
+    owner = get_origin(kind) or kind
+    if not (isinstance(owner, type) and owner is not object and issubclass(dict, owner)):
+        return False
+    of_key, of_value = get_args(kind) or (str, Any)
+    return all(
+        (_fits_key(key, of_key) and fits(one, of_value, refers)) for key, one in value.items()
+    )
+
+
+def _fits_key(key: Any, kind: Any) -> bool:
+    is_number = kind is int and isinstance(key, str) and re.fullmatch(r"-?\d+", key)
+    return bool(is_number) or fits(key, kind)
 
 
 def _is_sequence(kind: Any) -> bool:
-    return isinstance(kind, type) and (kind is tuple or issubclass(list, kind))
+    return isinstance(kind, type) and (kind in (tuple, set, frozenset) or issubclass(list, kind))
 
 
-def _hints(owner: type) -> Mapping[str, Any]:
-    try:
-        return get_type_hints(owner.__init__, include_extras=True)  # type: ignore[misc]
-    except (NameError, TypeError, AttributeError):
-        return {}
+def _is_plain_kind(kind: Any) -> bool:
+    """Whether no value of a type names a class or a function."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal or kind in (None, ...):
+        return True
+    if args:
+        is_container = origin in (Union, types.UnionType) or _is_plain_kind(origin)
+        return is_container and all(map(_is_plain_kind, args))
+    return isinstance(kind, type) and (kind is type(None) or issubclass(kind, _PLAIN))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(inner)

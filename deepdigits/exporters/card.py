@@ -1,9 +1,10 @@
 """The model card of an exported file: what it is, how good, its limits, how to load it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deepdigits import __version__
+from deepdigits.core.modules import VARIABLE
 from deepdigits.core.text import code_text, markdown_text
 from deepdigits.metrics.report import Report
 from deepdigits.runs.model_info import ModelInfo
@@ -52,21 +53,18 @@ def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) ->
         info: Description of the net.
         checks: What was measured on the file itself, a sentence each.
     """
-    listed = ", ".join(f"{name} {value}" for name, value in info.settings.items())
-    settings = markdown_text(listed)
     names = ", ".join(info.class_names)
     classes = len(info.class_names)
     return "\n\n".join(
         [
             f"# {markdown_text(file)}",
-            f"{info.net.removeprefix('Lit')} of deepdigits {__version__} ({settings}): "
-            f"handwritten characters of 28x28 pixels as one of {classes} classes: "
+            f"{_title(info)}: handwritten characters of 28x28 pixels as one of {classes} classes: "
             f"{markdown_text(names)}.",
             "**In**: `images`, float32 (batch, 1, 28, 28), 0 for the page and 1 for full ink; no "
             f"further normalising. **Out**: `logits`, float32 (batch, {classes}); their softmax "
             "gives probabilities.",
             "## How to load it",
-            _LOADING[form].format(file=code_text(file)),
+            _loading(file, form, info),
             "## Checks of this file",
             "\n".join(f"- {markdown_text(check)}" for check in checks),
             "## How good the net is",
@@ -75,6 +73,50 @@ def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) ->
             f"{_limits(info.report)}\n",
         ]
     )
+
+
+def _title(info: ModelInfo) -> str:
+    """The net with its settings, such as ``CNN of deepdigits 0.2.0 (channels [24, 48])``."""
+    listed = ", ".join(f"{name} {_shown(value)}" for name, value in info.settings.items())
+    name = info.net.removeprefix("Lit")
+    made = f"{name}, trained with" if _own_modules(info) else f"{name} of"
+    return markdown_text(f"{made} deepdigits {__version__} ({listed})")
+
+
+def _shown(value: Any) -> str:
+    if not (isinstance(value, Mapping) and "class_path" in value):
+        return str(value)
+    settings = ", ".join(f"{k}={_shown(one)}" for k, one in value.get("init_args", {}).items())
+    return f"{value['class_path']}({settings})"
+
+
+def _loading(file: str, form: str, info: ModelInfo) -> str:
+    """How to load the file."""
+    text = _LOADING[form].format(file=code_text(file))
+    modules = _own_modules(info)
+    if form != "safetensors" or not modules:
+        return text
+    listed = markdown_text(", ".join(modules))
+    return (
+        f"{text}\n\n`load` builds the net with its class, so it must find and trust the code: set "
+        f"the environment variable {VARIABLE} to {listed}."
+    )
+
+
+def _own_modules(info: ModelInfo) -> list[str]:
+    """The packages and files of users that hold the classes of a net."""
+    paths = [info.net, *_class_paths(list(info.settings.values()))]
+    tops = {path.partition(".")[0] for path in paths if "." in path}
+    return sorted(tops - {"torch", "deepdigits"})
+
+
+def _class_paths(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if isinstance(path := value.get("class_path"), str):
+            yield path
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else []:
+        yield from _class_paths(inner)
 
 
 def _figures(report: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepdigits.core.errors import RunFailed, one_line
 from deepdigits.core.version import __version__
 from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.runs.model_info import ModelInfo
@@ -32,10 +33,13 @@ def write_onnx(net: nn.Module, info: ModelInfo, path: Path) -> None:
         net: In evaluation mode, on the CPU.
         info: Its description.
         path: The target.
+
+    Raises:
+        RunFailed: The net of a user does what the format cannot express.
     """
     import onnx
 
-    with _quiet():
+    with _quiet(), _one_line_errors("onnx"):
         program = torch.onnx.export(
             net, **_call(), input_names=[INPUT], output_names=[OUTPUT], verbose=False
         )
@@ -79,7 +83,7 @@ def write_int8(source: Path, path: Path) -> None:
 
 def write_torch(net: nn.Module, info: ModelInfo, path: Path) -> None:
     """Write a .pt2 of torch.export, which needs no class of this package; arguments as for ONNX."""
-    with _quiet():
+    with _quiet(), _one_line_errors("torch"):
         program = torch.export.export(net, **_call())
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)  # with the paths of this machine
@@ -102,7 +106,23 @@ def properties(info: ModelInfo) -> dict[str, str]:
 def _call() -> dict[str, Any]:
     # The exporter would take a batch of one for a constant.
     images = torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE)
-    return {"args": (images,), "dynamic_shapes": {INPUT: {0: torch.export.Dim("batch")}}}
+    # By position: the net of a user may name its argument as it likes.
+    return {"args": (images,), "dynamic_shapes": ({0: torch.export.Dim("batch")},)}
+
+
+@contextmanager
+def _one_line_errors(form: str) -> Iterator[None]:
+    """Turn the errors of the exporters, which are many and long, into one line."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        reason = one_line(error.__cause__ or error, 200)
+        raise RunFailed(
+            f"the net cannot be written as {form}, which has no if and no loop that depends on the "
+            f"image: {reason}; change its forward, or export --to safetensors"
+        ) from error
 
 
 @contextmanager

@@ -53,8 +53,7 @@ def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
     """
     if dataset not in DATASETS:
         raise InputError(
-            f"the report of the run names the unknown dataset {dataset!r}, expected one of "
-            f"{', '.join(DATASETS)}"
+            f"the run names the unknown dataset {dataset!r}, expected one of {', '.join(DATASETS)}"
         )
     folder = sources.default_data_dir()
     sources.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue

@@ -19,8 +19,9 @@ def load(model: str | Path | Run = "cnn", logs: Path = Path(LOGS)) -> DigitReade
         logs: Folder of the runs, for ``latest``.
 
     Raises:
-        InputError: There is no such net or run, its class is not one of the package's, or a file is
-            damaged.
+        InputError: There is no such net or run, its class is not trusted, or a file is damaged.
+            Trusted are the package's, those of modules in DEEPDIGITS_TRUST, and subclasses of
+            LitClassifier that the program has imported.
 
     >>> import torch
     >>> load("cnn")(torch.zeros(3, 28, 28)).shape

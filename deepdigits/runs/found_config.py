@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from deepdigits.core.errors import InputError
-from deepdigits.core.plain_values import fits, parameters
+from deepdigits.core.modules import VARIABLE
+from deepdigits.core.plain_values import Refers, fits
+from deepdigits.core.signatures import defaults, is_default, parameters
+from deepdigits.data.registry import DATASETS
+from deepdigits.runs.references import LAYERS, references
 from deepdigits.runs.trust import bundled_name, trusted_class
 
 
@@ -35,7 +39,7 @@ def model_settings(
         raise refusal(folder, "model.class_path", f"is {str(class_path)[:40]}, expected a class")
     net = trusted_class(class_path, folder, typed)
     settings = section(model, "init_args", folder, "model.")
-    check_settings(settings, net, folder, "model")
+    check_settings(settings, net, folder, "model", refers=references(net, folder))
     name = bundled_name(class_path)
     return {"class_path": f"deepdigits.{name}" if name else class_path, "init_args": settings}
 
@@ -63,7 +67,30 @@ def data_settings(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return settings
 
 
-def check_settings(settings: Mapping[str, Any], owner: type, folder: Path, name: str) -> None:
+def class_names(config: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+    """Names of the classes of the dataset that a config in a run folder names.
+
+    Raises:
+        InputError: There is no such dataset.
+    """
+    data = config.get("data")
+    dataset = data.get("dataset") if isinstance(data, Mapping) else None
+    if not isinstance(dataset, str) or dataset not in DATASETS:
+        raise InputError(
+            f"{folder / 'config.yaml'} names the unknown dataset {dataset!r}, expected one of "
+            f"{', '.join(DATASETS)}"
+        )
+    return tuple(DATASETS[dataset].classes)
+
+
+def check_settings(
+    settings: Mapping[str, Any],
+    owner: type,
+    folder: Path,
+    name: str,
+    source: Path | None = None,
+    refers: Refers | None = None,
+) -> None:
     """Check that settings are plain values that the signature of a class takes.
 
     Args:
@@ -71,16 +98,19 @@ def check_settings(settings: Mapping[str, Any], owner: type, folder: Path, name:
         owner: The class.
         folder: The run folder.
         name: Section of the settings, such as ``data.augment``.
+        source: The file that holds them. None: config.yaml in the run folder.
+        refers: Accepts values that name a class. None: no such value is accepted.
 
     Raises:
         InputError: One of them is not.
     """
-    known = parameters(owner)
+    known, given = parameters(owner), defaults(owner)
     for key, value in settings.items():
         if key not in known:
-            raise refusal(folder, f"{name}.{key}", f"is not a setting of {owner.__name__}")
-        if not fits(value, known[key]):
-            raise refusal(folder, f"{name}.{key}", f"is {_shown(value)}, expected a plain value")
+            raise refusal(folder, f"{name}.{key}", f"is not a setting of {owner.__name__}", source)
+        accepted = fits(value, known[key], refers) if refers else fits(value, known[key])
+        if not accepted and not (refers and is_default(value, given.get(key))):
+            raise refusal(folder, f"{name}.{key}", _problem(value), source)
 
 
 def section(config: Mapping[str, Any], name: str, folder: Path, prefix: str = "") -> dict[str, Any]:
@@ -95,13 +125,24 @@ def section(config: Mapping[str, Any], name: str, folder: Path, prefix: str = ""
     return dict(content)
 
 
-def refusal(folder: Path, key: str, what: str) -> InputError:
-    """The error for a setting that is not taken from the config of a run folder."""
+def refusal(folder: Path, key: str, what: str, source: Path | None = None) -> InputError:
+    """The error for a setting that is not taken from the config of a run folder, or a file."""
+    if source is not None:
+        return InputError(f"{source}: {key} {what}")
     path = folder / "config.yaml"
     return InputError(
         f"{path}: {key} {what}; from a run folder only plain values are read: if you trust this "
         f"file, pass it with -c {path} where the command takes configs"
     )
+
+
+def _problem(value: Any) -> str:
+    if isinstance(value, Mapping) and isinstance(path := value.get("class_path"), str):
+        return (
+            f"names {path[:80]}, expected a class of {LAYERS} or one that {VARIABLE} lists, with "
+            "plain values"
+        )
+    return f"is {_shown(value)}, expected a plain value"
 
 
 def _shown(value: Any) -> str:

@@ -9,17 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.registry import DATASETS
 from deepdigits.models import CNN, MLP
-from deepdigits.runs import checkpoint, config, weights
+from deepdigits.runs import checkpoint, config, found_config, weights
 from deepdigits.runs.finished import is_of_other_weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
 from deepdigits.runs.run import Run
 from deepdigits.runs.trust import bundled_name
 
-# The only classes that a file may name. Without their LightningModules, which import Lightning, a
-# net is loaded in half the time.
+# The bundled classes. Without their LightningModules, which import Lightning, a net is loaded in
+# half the time.
 NET_CLASSES: Mapping[str, type[nn.Module]] = {"LitCNN": CNN, "LitMLP": MLP}
 SPLIT = ("dataset", "val_size", "split_seed")  # these settings decide which digits were trained on
 State = dict[str, Tensor]
@@ -29,35 +28,27 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     """The weights of a run's checkpoint, under the names of the plain net, and its description.
 
     Raises:
-        InputError: The run has no checkpoint, a damaged one, or a net of another class.
+        InputError: The run has no checkpoint, a damaged one, or a net whose class is not trusted.
     """
     run_config = run.config
-    net = _class_name(run_config, run)
-    class_names = _class_names(run_config, run)
-    content = checkpoint.load(run.checkpoint)
-    settings = content.get("hyper_parameters")
-    if not isinstance(settings, dict):
-        raise InputError(
-            f"checkpoint {run.checkpoint} has no hyper_parameters, which hold the settings of its "
-            "net: train anew"
-        )
-    config.check_setting_names(settings, run.checkpoint)
-    state: State = content["state_dict"]
-    if unknown := [key for key in state if not key.startswith("net.")]:
-        raise InputError(
-            f"checkpoint {run.checkpoint} is of another net: it has unknown weights {unknown[0]} "
-            f"({len(unknown)} in all)"
-        )
+    class_names = found_config.class_names(run_config, run.folder)
+    model = run_config.get("model")
+    name = bundled_name(model.get("class_path") if isinstance(model, dict) else None)
+    if name is not None:
+        state, settings = _bundled_parts(name, run)
+    else:
+        from deepdigits.runs.own_nets import parts  # imports Lightning, as the class does
+
+        name, state, settings = parts(run_config, run.folder, run.checkpoint)
     report = read_report(run.folder) or {}
-    known = inspect.signature(NET_CLASSES[net]).parameters  # the other settings are of the training
     info = ModelInfo(
-        net=net,
-        settings={key: value for key, value in settings.items() if key in known},
+        net=name,
+        settings=settings,
         data=_split(run_config["data"], run),
         class_names=class_names,
         report={} if is_of_other_weights(run.checkpoint, report) else report,
     )
-    return {key.removeprefix("net."): value for key, value in state.items()}, info
+    return state, info
 
 
 def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.Module:
@@ -69,17 +60,23 @@ def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.
         path: The file of the weights, for errors.
 
     Raises:
-        InputError: The settings are invalid, or the weights do not fit them.
+        InputError: The class is not trusted, the settings are invalid, or the weights do not fit
+            them.
     """
+    name = bundled_name(info.net)
+    if name is None:
+        from deepdigits.runs.own_nets import build_net
+
+        return build_net(info.net, info.settings, state, path, _source_folder(path))
     try:
         if not state:
             raise InputError(f"{path} is of another net: it has no weights")
         if any(isinstance(v, list) and len(v) > len(state) for v in info.settings.values()):
             raise ValueError("it would have more layers than there are weights")
         with torch.device("meta"):  # takes no memory, however large a net the settings describe
-            sketch = NET_CLASSES[info.net](**info.settings)
+            sketch = NET_CLASSES[name](**info.settings)
         checkpoint.check_fits(state, sketch, path)
-        net = NET_CLASSES[info.net](**info.settings)
+        net = NET_CLASSES[name](**info.settings)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"the net of {path} cannot be built from its settings ({one_line(error, 200)}): train "
@@ -97,8 +94,10 @@ def write_weights(run: Run, path: Path) -> None:
     """
     state, info = read_model(run)
     content = checkpoint.load(run.checkpoint)
+    whole = all(name in content["state_dict"] for name in state)  # also weights beside the net's
     description = {
         "model": info.to_dict(),
+        "prefix": "" if whole else "net.",
         "epoch": content.get("epoch"),
         "global_step": content.get("global_step"),
         "lightning": content.get("pytorch-lightning_version"),
@@ -106,17 +105,26 @@ def write_weights(run: Run, path: Path) -> None:
     weights.write(path, state, description)
 
 
-def _class_name(config: Mapping[str, Any], run: Run) -> str:
-    """Name of the class of the run's net, one of `NET_CLASSES`."""
-    model = config.get("model")
-    path = str(model.get("class_path")) if isinstance(model, dict) else "no class"
-    name = bundled_name(path)
-    if name is None:
+def _bundled_parts(net: str, run: Run) -> tuple[State, dict[str, Any]]:
+    """The weights and the settings of a bundled net in a checkpoint, as of its plain net."""
+    path = run.checkpoint
+    content = checkpoint.load(path)
+    settings = content.get("hyper_parameters")
+    if not isinstance(settings, dict):
         raise InputError(
-            f"run {run.folder} has a net of {path}, but only LitCNN and LitMLP are loaded by name: "
-            "load another class in Python with its load_from_checkpoint"
+            f"checkpoint {path} has no hyper_parameters, which hold the settings of its net: train "
+            "anew"
         )
-    return name
+    config.check_setting_names(settings, path)
+    state: State = content["state_dict"]
+    if unknown := [key for key in state if not key.startswith("net.")]:
+        raise InputError(
+            f"checkpoint {path} is of another net: it has unknown weights {unknown[0]} "
+            f"({len(unknown)} in all)"
+        )
+    known = inspect.signature(NET_CLASSES[net]).parameters  # the other settings are of the training
+    plain = {key.removeprefix("net."): value for key, value in state.items()}
+    return plain, {key: value for key, value in settings.items() if key in known}
 
 
 def _split(data: Mapping[str, Any], run: Run) -> dict[str, Any]:
@@ -128,13 +136,12 @@ def _split(data: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return split
 
 
-def _class_names(config: Mapping[str, Any], run: Run) -> tuple[str, ...]:
-    """Names of the classes of the run's dataset."""
-    data = config.get("data")
-    dataset = data.get("dataset") if isinstance(data, dict) else None
-    if not isinstance(dataset, str) or dataset not in DATASETS:
-        raise InputError(
-            f"{run.config_file} names the unknown dataset {dataset!r}, expected one of "
-            f"{', '.join(DATASETS)}"
-        )
-    return tuple(DATASETS[dataset].classes)
+def _source_folder(path: Path) -> Path:
+    """The folder that a file of weights came with, whose modules are not trusted.
+
+    It is the run folder of a checkpoint. Of a lone file it is the folder of the file, unless that
+    is the working directory, which is the user's own.
+    """
+    run = Run.of_checkpoint(path)
+    is_here = run.folder.resolve() == Path.cwd().resolve()
+    return path if is_here and not run.config_file.is_file() else run.folder

@@ -14,8 +14,9 @@ class ModelInfo:
     """The description of a trained net, as exported files carry it.
 
     Attributes:
-        net: Name of its LightningModule: LitCNN or LitMLP.
-        settings: Arguments of the plain net, such as ``hidden_sizes`` and ``num_classes``.
+        net: Its LightningModule: LitCNN, LitMLP, or the class path of a user's own.
+        settings: Arguments of the plain net, such as ``hidden_sizes`` and ``num_classes``; of a
+            user's own net those of its LightningModule, as in a config.
         data: Its dataset and split: ``dataset``, ``val_size`` and ``split_seed``.
         class_names: Name of each class.
         report: Content of its report.json; empty if it was not tested.

@@ -187,7 +187,7 @@ class Run:
 
         Raises:
             InputError: The run has no checkpoint, a damaged one, or one of another net; or its
-                config names a class that is neither bundled nor in the working directory.
+                config names a class that is not trusted.
         """
         from deepdigits.runs.lightning_module import load_module  # torch: only here
 

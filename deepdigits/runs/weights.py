@@ -26,7 +26,8 @@ def write(path: Path, state: Mapping[str, Tensor], description: Mapping[str, Any
         path: The target.
         state: State of the plain net: its own names, without ``net.``.
         description: Plain values: ``model`` (a ModelInfo as a mapping), ``epoch``, ``global_step``
-            and ``lightning`` (its version).
+            and ``lightning`` (its version), and ``prefix`` of the names in a checkpoint: ``net.``,
+            or nothing if the weights are those of a whole LightningModule.
     """
     state = {name: tensor.contiguous() for name, tensor in state.items()}
     stamp = {"format": FORMAT, "version": __version__, "sha256": _sum(state)}
@@ -72,8 +73,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The file in the form of a Lightning checkpoint; errors as for `read`."""
     state, description = read(path)
+    prefix = "" if description.get("prefix") == "" else "net."
     return {
-        "state_dict": {f"net.{name}": tensor for name, tensor in state.items()},
+        "state_dict": {f"{prefix}{name}": tensor for name, tensor in state.items()},
         "hyper_parameters": description["model"]["settings"],
         "pytorch-lightning_version": str(description.get("lightning")),
         "epoch": description.get("epoch"),

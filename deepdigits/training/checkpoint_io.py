@@ -14,12 +14,16 @@ from deepdigits.runs.checkpoint import check_fits, load, save
 from deepdigits.training.lightning_compat import loaded_checkpoint, wrap_restore
 from deepdigits.training.processes import from_first_process
 from deepdigits.training.restored_state import check_optimizers, check_progress
+from deepdigits.training.stored_settings import stored
 
+_TYPE = LightningModule.CHECKPOINT_HYPER_PARAMS_TYPE  # the class of OmegaConf settings
 RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Write each checkpoint whole or not at all; load only data, and only weights that fit the net.
+
+    The settings of a net are stored as plain values, see `stored`.
 
     The first process reads a checkpoint for all: other nodes may have disks of their own.
 
@@ -43,6 +47,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
+        settings = checkpoint.get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY)
+        if settings is not None:  # arguments of a user's net may be objects
+            plain = {LightningModule.CHECKPOINT_HYPER_PARAMS_KEY: stored(settings)}
+            checkpoint = {key: one for key, one in checkpoint.items() if key != _TYPE} | plain
         save(checkpoint, Path(path))
         if self._on_change is not None:
             self._on_change()

@@ -7,7 +7,8 @@ import torch
 from lightning.pytorch import LightningModule
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.core.plain_values import fits, parameters
+from deepdigits.core.plain_values import fits
+from deepdigits.core.signatures import parameters
 from deepdigits.training.classifier import LitClassifier
 
 OPTIONS: Mapping[str, Any] = {"optimizer": torch.optim, "lr_scheduler": torch.optim.lr_scheduler}

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from lightning.fabric.utilities.data import AttributeDict
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import instantiate_class
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -24,6 +25,7 @@ from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
 from deepdigits.training.length import schedule_length
 from deepdigits.training.optimizer import adamw, one_cycle, stepped
+from deepdigits.training.stored_settings import readable
 
 Stage = Literal["train", "val", "test"]
 
@@ -94,6 +96,14 @@ class LitClassifier(LightningModule):
         self.val_metrics = metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
 
+    @property
+    @override
+    def hparams_initial(self) -> AttributeDict:
+        """The settings for loggers: numbers and text."""
+        initial: AttributeDict = super().hparams_initial
+        initial.update({name: readable(value) for name, value in initial.items()})
+        return initial
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, C) of images (B, 1, 28, 28)."""
         logits: Tensor = self.net(images)
@@ -101,10 +111,12 @@ class LitClassifier(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Check that the net has a logit for each class of the dataset; compile the net."""
-        was_training, dtype = self.net.training, next(self.net.parameters()).dtype
+        training = {module: module.training for module in self.modules()}
+        dtype = next(self.parameters()).dtype
         with torch.no_grad():
-            logits = self.net.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
-        self.net.train(was_training)
+            logits = self.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
+        for module, was_training in training.items():
+            module.training = was_training
         classes = getattr(self.trainer.datamodule, "num_classes", self.num_classes)  # type: ignore[attr-defined]
         if logits.shape != (2, classes) or classes != self.num_classes:
             raise InputError(

@@ -15,6 +15,7 @@ from torch import Tensor
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.checkpoint_record import CHECKPOINTS
+from deepdigits.runs.own_nets import unshared
 from deepdigits.runs.run import Run
 from deepdigits.training import loggers
 from deepdigits.training.assembly import Parts, bare, callbacks, leaves_run, plugins
@@ -30,7 +31,7 @@ from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
 from deepdigits.training.config_flags import config_name
 from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import Stage, add_options
-from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.parser import EPILOGS, Parser, leave_out_objects, shorten
 from deepdigits.training.refusals import refusal
 from deepdigits.training.run_folder import sole_training
 from deepdigits.training.settled import settle, use_machine
@@ -100,6 +101,7 @@ class DigitsCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Set the values that depend on other settings, and refuse missing devices."""
         use_machine(self.config.num_threads)
+        leave_out_objects(self.parser, self.config)
         settle(self.config, self.stage, self._resumed)
 
     def instantiate_classes(self) -> None:
@@ -114,6 +116,7 @@ class DigitsCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the callbacks, loggers and checkpoint IO of the stage."""
+        self.model = unshared(self.model)
         settings = {**self.config_init.trainer, **kwargs}
         if self.stage == "fit":
             check_monitors(self.config, self.model)

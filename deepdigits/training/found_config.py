@@ -1,7 +1,7 @@
 """Reduce the config of a run folder to what a command takes from it, as one `--config` argument."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,9 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
 
 
 def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str]) -> dict[str, Any]:
+    untyped = {**content, "model": _untyped_settings(content.get("model"), typed_keys(args))}
     kept = {
-        "model": found_config.model_settings(content, folder, typed_nets(args)),
+        "model": found_config.model_settings(untyped, folder, typed_nets(args)),
         "data": found_config.data_settings(content, folder),
     }
     data_dir = content.get("data", {}).get("data_dir")
@@ -89,3 +90,16 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
             error=True,
         )
     return kept
+
+
+def _untyped_settings(model: Any, typed: Set[str]) -> Any:
+    """The net of a config without the settings that the user has typed again."""
+    settings = model.get("init_args") if isinstance(model, Mapping) else None
+    if not isinstance(settings, Mapping):
+        return model
+    kept = {
+        key: value
+        for key, value in settings.items()
+        if typed.isdisjoint((f"model.{key}", f"model.init_args.{key}"))
+    }
+    return {**model, "init_args": kept}

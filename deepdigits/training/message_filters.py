@@ -33,6 +33,8 @@ WARNINGS = (
     "callbacks used to create the checkpoint",  # an evaluation needs no callbacks of the training
     "exists and is not empty",  # a resumed run continues in its folder; a new run has a new folder
     "does not have many workers",  # the loader works in memory: workers would only slow it down
+    "is already saved during checkpointing",  # a layer as an argument: its text is stored
+    "Unable to serialize instance",  # a layer as a default: it is left out of config.yaml
     # Lightning 2.6.6 calls what torch 2.14 and jsonargparse 4.5x deprecate.
     r"isinstance\(treespec, LeafSpec\)",
 )

@@ -5,7 +5,8 @@ from inspect import signature
 from typing import Any
 
 from deepdigits.core.errors import InputError
-from deepdigits.core.plain_values import UNTYPED, fits, parameters
+from deepdigits.core.plain_values import fits
+from deepdigits.core.signatures import UNTYPED, parameters
 
 
 def check_nulls(model: Any) -> None:

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonargparse import set_parsing_settings
+import yaml
+from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.runs import config
 from deepdigits.runs.resolve import RUN_HELP
+from deepdigits.runs.trust import bundled_name
 from deepdigits.training import strategy
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.config_flags import config_values, is_text
 
+_OBJECT = "Unable to serialize instance"  # jsonargparse 4.53 writes this in place of an object
 _EVALUATE = (
     f"--ckpt_path RUN: the trained net; {RUN_HELP}. Its config is used, and flags override it; "
     "--data.test_split chooses the images"
@@ -77,6 +80,25 @@ class Parser(LightningArgumentParser):
         if new := config.renamed(name.removeprefix("--")):
             return f": this option is now --{new}"
         return did_you_mean(name, [*self.option_names(), *model_options()])
+
+
+def leave_out_objects(parser: LightningArgumentParser, config: Namespace) -> None:
+    """Leave arguments of a user's net out of a config that are objects, which no file can hold.
+
+    They are the defaults of the class, such as ``act: nn.Module = nn.ReLU()``.
+    """
+    if bundled_name(config.model.class_path):
+        return
+
+    def clean(settings: Namespace, text: Any) -> None:
+        for key, value in list(vars(settings).items()):
+            one = text.get(key) if isinstance(text, dict) else None
+            if isinstance(value, Namespace):
+                clean(value, one)
+            elif isinstance(one, str) and one.startswith(_OBJECT) and not isinstance(value, str):
+                del settings[key]
+
+    clean(config.model, yaml.safe_load(parser.dump(config, skip_link_targets=False))["model"])
 
 
 def model_options() -> list[str]:

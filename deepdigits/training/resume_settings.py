@@ -11,7 +11,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from deepdigits.core.plain_values import fits, parameters
+from deepdigits.core.plain_values import fits
+from deepdigits.core.signatures import parameters
 from deepdigits.training.callbacks.dashboard import Dashboard
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
 from deepdigits.training.options import DEFAULTS

@@ -6,7 +6,8 @@ from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from deepdigits.core.plain_values import fits, parameters
+from deepdigits.core.plain_values import fits
+from deepdigits.core.signatures import parameters
 
 _KINDS: Mapping[str, type] = {
     f"{module}.{kind.__name__}": kind

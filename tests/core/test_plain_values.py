@@ -1,6 +1,8 @@
 """Plain values of a file against the types of a signature."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,7 +10,18 @@ import pytest
 from torch import nn
 
 from deepdigits import DigitsDataModule, LitCNN, LitMLP
-from deepdigits.core.plain_values import UNTYPED, fits, is_harmless, parameters
+from deepdigits.core.plain_values import fits, is_harmless
+from deepdigits.core.signatures import UNTYPED, parameters
+
+
+class Shade(Enum):
+    DARK = 1
+
+
+@dataclass
+class Size:
+    width: int = 1
+
 
 TAKEN = [
     (3, int),
@@ -27,6 +40,17 @@ TAKEN = [
     (1, Annotated[int, "small"]),
     (3, UNTYPED),
     (None, Any),
+    ("relu", UNTYPED),
+    ("a.txt", Path),
+    ("DARK", Shade),
+    ("relu", str | Callable[[], None]),
+    ("a.b", str | int),
+    ([1, 2], set[int]),
+    ([1], list),
+    ({"3": 4}, dict[int, int]),
+    ({"a": 1}, dict),
+    ({"width": 3}, Size),
+    ({"width": 3}, Size | None),
 ]
 REFUSED = [
     (True, int),  # a flag in place of a number is a mistake
@@ -46,7 +70,24 @@ REFUSED = [
     ("a.B", type[nn.Module]),
     ("os.system", Callable[[], None]),
     ("os.system", Callable[[], None] | None),
-    ("a.txt", Path),
+    ("/etc/passwd", Path),
+    ("../a.txt", Path),
+    ("UP", Shade),
+    (1, Shade),
+    ("os.system", str | Callable[[], None]),  # the parser may import it
+    ("os.system", Path | type),
+    (["os.system"], list[str] | list[type]),
+    ({"class_path": "a.B"}, dict[str, Any] | nn.Module),
+    ({"class_path": 3}, dict[str, int]),
+    ({"init_args": {}}, dict),
+    ({"class_path": "a.B"}, Size),
+    ({"depth": 3}, Size),
+    ({"width": "3"}, Size),
+    ({"a": 1}, object),
+    ({"a": "x.y"}, dict[str, Any]),
+    ({"x": 4}, dict[int, int]),
+    ("{class_path: a.B}", Any),
+    (["os.system"], set[type]),
     ([1], int),
     ([1], str),
 ]

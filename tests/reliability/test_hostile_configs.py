@@ -200,10 +200,8 @@ def test_no_class_of_a_downloaded_config_is_imported(
 ) -> None:
     with ledger(PROOF):
         changed(kind)
-        if entry in BY_CONFIG:
+        if entry in BY_CONFIG or entry in BY_NAME:
             assert f"{RUN}/config.yaml" in error_line(entry)
-        elif entry in BY_NAME:
-            assert "only LitCNN and LitMLP are loaded by name" in error_line(entry)
         else:
             open_run(entry)
         assert not canary.exists()

@@ -132,9 +132,7 @@ class Dashboard(Callback):
         dashboard_images.first_layer(writer, step, pl_module.net)
         if stage == "test":
             images, labels = data.images_and_labels(split)
-            dashboard_images.embedding(
-                writer, step, pl_module.net, images, labels, data.class_names
-            )
+            dashboard_images.embedding(writer, step, pl_module, images, labels, data.class_names)
             writer.add_text("report", report.to_markdown(), step)
 
 

@@ -1,5 +1,6 @@
 """Write figures to TensorBoard; they are drawn in the plots room."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,7 +68,10 @@ def evaluation(
 def first_layer(writer: SummaryWriter, step: int, net: nn.Module) -> None:
     """The filters of the first layer with weights, if each can be drawn as an image."""
     weight = next((p for p in net.parameters() if p.ndim > 1), None)
-    if weight is not None and (weight.ndim == 2 or weight.shape[1] == 1):
+    if weight is None:
+        return
+    is_rows = weight.ndim == 2 and math.isqrt(weight.shape[1]) ** 2 == weight.shape[1]
+    if is_rows or (weight.ndim == 4 and weight.shape[1] == 1):
         _add(writer, step, "filters", image_grid.filters(weight))
 
 
@@ -81,10 +85,15 @@ def embedding(
 ) -> None:
     """The input of the last layer for the first 2,000 images (uint8), for the projector.
 
-    Each point is drawn as its image, in the color of its class.
+    Each point is drawn as its image, in the color of its class. A net whose last layer is not
+    linear has none.
     """
+    if not any(isinstance(module, nn.Linear) for module in net.modules()):
+        return
     shown = to_float(images[:NUM_EMBEDDED]).to(next(net.parameters()).device)
     features = penultimate(net, shown).float().cpu()
+    if features.shape[:-1] != shown.shape[:1]:  # the layer is inside of another one
+        return
     names = [class_names[label] for label in labels[:NUM_EMBEDDED].tolist()]
     writer.add_embedding(features, names, shown.cpu(), step, "penultimate")
     # torch has written a sprite of opaque digits, which hide each other: replace it.

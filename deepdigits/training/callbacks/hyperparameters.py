@@ -7,7 +7,9 @@ from lightning.pytorch import LightningModule, Trainer
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
 
+from deepdigits.core.errors import one_line
 from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.stored_settings import readable
 
 # The columns that are shown first. TensorBoard selects five: those that are marked as differing
 # before the others, in alphabetical order.
@@ -59,8 +61,11 @@ def _defaults() -> Settings:
 
 
 def _plain(settings: dict[str, Any]) -> Settings:
-    """Turn all settings but numbers into text; the table can sort by numbers."""
+    """Turn all settings but numbers into short text; the table can sort by numbers."""
+    plain = {name: readable(value) for name, value in settings.items()}
     return {
-        name: str(value) if isinstance(value, bool) or not isinstance(value, int | float) else value
-        for name, value in settings.items()
+        name: value
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else one_line(value, 100)
+        for name, value in plain.items()
     }
