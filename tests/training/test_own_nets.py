@@ -15,6 +15,7 @@ import deepdigits
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.core.modules import VARIABLE
+from deepdigits.runs.bundled import publish
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.training.callbacks.dashboard import Dashboard
 
@@ -203,3 +204,18 @@ def test_hyperparameters_of_a_run_are_readable(
         "lr": 0.1,
         "norm": "True",
     }
+
+
+@pytest.mark.parametrize("name", ["LitScaled", "LitBare"])
+def test_weights_as_safetensors_in_a_run_folder_are_those_of_the_run(
+    name: str, my_zoo: None, tmp_path: Path
+) -> None:
+    run(["train", "--model", f"my_zoo.{name}", *SHORT, "--trainer.max_epochs", "1"])
+    folder = publish(folder_of(name), "mine", tmp_path).parent
+    images = torch.rand(5, 28, 28)
+    torch.testing.assert_close(deepdigits.load(folder)(images), deepdigits.load("latest")(images))
+    assert deepdigits.evaluate(folder, "val").num_samples == 40
+    torch.testing.assert_close(
+        resolve_run(folder).model()(images[:, None]),
+        resolve_run(folder_of(name)).model()(images[:, None]),
+    )
