@@ -104,8 +104,8 @@ class Tracker:
 
     def _attribute(self, name: str) -> Any:
         """An attribute of the logger. A method of its own does not raise either."""
-        # One that each logger has fails with an AttributeError; else there may be none.
-        default = () if hasattr(Logger, name) or name == "experiment" else (_ABSENT,)
+        # An AttributeError is a failure only if the class has the attribute.
+        default = () if hasattr(self._kind, name) else (_ABSENT,)
         found: Any = self._try(lambda: getattr(self._open().begin(), name, *default))
         if found is _ABSENT:
             raise AttributeError(f"{self._kind.__name__} has no attribute {name!r}")
@@ -158,11 +158,10 @@ class Tracker:
         if self.failed:
             return
         self.failed = True
-        last = f"this run up to step {self._step} only"
-        missing = last if self._step is not None else "nothing of this run"
+        last = "the metrics of this run" if self._step is None else f"what follows step {self._step}"
         say(
-            f"{self._kind.__name__} has failed, and gets {missing} ({_reason(error)}); the training goes "
-            "on, and its run folder has everything",
+            f"{self._kind.__name__} has failed ({_reason(error)}): it lacks {last}; the training "
+            "goes on, and its run folder has everything",
             error=True,
         )
 
