@@ -21,7 +21,7 @@ _NAMELESS = (None, "lightning_logs")  # the default name of both
 _FILE_LOGGERS = (TensorBoardLogger, CSVLogger)
 
 
-def build(kind: type[Logger], *args: Any, **settings: Any) -> Logger:
+def build(kind: type[Logger], /, *args: Any, **settings: Any) -> Logger:
     """Build a logger that writes files; stand in for another one, until its run folder is known."""
     if kind in _FILE_LOGGERS or args:
         return kind(*args, **settings)

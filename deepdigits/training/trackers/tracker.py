@@ -95,7 +95,7 @@ class Tracker:
             return partial(self._call, name)
         return self._attribute(name)
 
-    def _call(self, name: str, *args: Any, **settings: Any) -> None:
+    def _call(self, name: str, /, *args: Any, **settings: Any) -> None:
         call = partial(self._method, name, *args, **settings)
         self._try(call, is_long=name in _OF_THE_END)
         step = settings.get("step", args[1] if len(args) > 1 else None)
@@ -115,7 +115,7 @@ class Tracker:
         is_method = getattr(found, "__self__", None) is self._session.logger
         return partial(self._own, found) if is_method else found
 
-    def _own(self, method: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    def _own(self, method: Callable[..., Any], /, *args: Any, **settings: Any) -> Any:
         try:
             return None if self.failed else method(*args, **settings)
         except Exception as error:
@@ -127,7 +127,7 @@ class Tracker:
             self._session = Session(self._kind, self._settings, *self._place)
         return self._session
 
-    def _method(self, name: str, *args: Any, **settings: Any) -> None:
+    def _method(self, name: str, /, *args: Any, **settings: Any) -> None:
         getattr(self._open().begin(), name)(*args, **settings)
 
     def _show(self, method: str, *args: Any) -> None:
@@ -158,7 +158,9 @@ class Tracker:
         if self.failed:
             return
         self.failed = True
-        last = "the metrics of this run" if self._step is None else f"what follows step {self._step}"
+        last = (
+            "the metrics of this run" if self._step is None else f"what follows step {self._step}"
+        )
         say(
             f"{self._kind.__name__} has failed ({_reason(error)}): it lacks {last}; the training "
             "goes on, and its run folder has everything",

@@ -15,6 +15,8 @@ from deepdigits.core.files import copy_atomically
 from deepdigits.training.callbacks.hyperparameters import settings
 from deepdigits.training.trackers.board import Board
 
+_FOLDER = "run_folder"  # W&B has a config.yaml of its own beside it
+
 
 class WandbBoard(Board):
     """Shows pictures and texts in panels, and takes files as those of its run."""
@@ -54,11 +56,12 @@ class WandbBoard(Board):
     @override
     def files(self, paths: Sequence[Path]) -> None:
         # Copies: in offline mode the files are sent later, when the run folder may be elsewhere.
-        folder = Path(self.logger.experiment.dir)
+        run = self.logger.experiment
+        folder = Path(run.dir, _FOLDER)
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
             copy = copy_atomically(path, folder / path.name)
-            self.logger.experiment.save(str(copy), base_path=str(folder), policy="now")
+            run.save(str(copy), base_path=run.dir, policy="now")
 
     @override
     def close(self, failed: bool) -> None:
