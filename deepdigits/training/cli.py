@@ -10,6 +10,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
@@ -102,6 +103,7 @@ class DigitsCLI(LightningCLI):
         """Set the values that depend on other settings, and refuse missing devices."""
         use_machine(self.config.num_threads)
         leave_out_objects(self.parser, self.config)
+        self.parser.add_instantiator(loggers.build, Logger)
         settle(self.config, self.stage, self._resumed)
 
     def instantiate_classes(self) -> None:
@@ -183,9 +185,12 @@ class DigitsCLI(LightningCLI):
         parent = Path(self._absolute(where.save_dir), where.name)
         checkpoint = self.config_init.checkpoint
         own = Path(checkpoint.dirpath) if checkpoint.dirpath else None
-        with sole_training(parent, where.version, self._resumed, own) as folder:
+        with (
+            sole_training(parent, where.version, self._resumed, own) as folder,
+            loggers.closing(self._loggers),
+        ):
             self.holder.run = Run(folder)
-            trainer.loggers = loggers.placed(self._loggers, folder)
+            trainer.loggers = loggers.placed(self._loggers, folder, self._resumed is None)
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
                     callback.dirpath = str(folder / CHECKPOINTS)

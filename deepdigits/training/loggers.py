@@ -1,21 +1,32 @@
-"""The loggers of a training. Those that write files write into the run folder."""
+"""The loggers of a training: those that write into the run folder, and trackers."""
 
-import csv
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.pytorch.loggers.csv_logs import ExperimentWriter
-from lightning.pytorch.utilities import rank_zero_only
-from typing_extensions import override
 
-from deepdigits.core.files import atomic_path
+from deepdigits.runs.resolve import LOGS
+from deepdigits.training.csv_logger import ContinuedCSVLogger
+from deepdigits.training.trackers.kinds import require_package
+from deepdigits.training.trackers.record import forget_ids
+from deepdigits.training.trackers.tracker import Tracker
 
 _NAMELESS = (None, "lightning_logs")  # the default name of both
+_FILE_LOGGERS = (TensorBoardLogger, CSVLogger)
+
+
+def build(kind: type[Logger], /, *args: Any, **settings: Any) -> Logger:
+    """Build a logger that writes files; stand in for another one, until its run folder is known."""
+    if kind in _FILE_LOGGERS or args:
+        return kind(*args, **settings)
+    return cast(Logger, Tracker(kind, settings))
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,7 @@ class LoggerPlan:
     """A logger before the run folder is known.
 
     Attributes:
-        built: The logger as the parser has built it.
+        built: The logger as `build` has built it.
         kind: Its class.
         settings: Its arguments.
     """
@@ -35,7 +46,7 @@ class LoggerPlan:
     @property
     def writes_files(self) -> bool:
         """Whether it writes into a folder that save_dir, name and version determine."""
-        return self.kind in (TensorBoardLogger, CSVLogger)
+        return self.kind in _FILE_LOGGERS
 
 
 class Place(NamedTuple):
@@ -54,6 +65,9 @@ def plan(given: Any, built: Any, group: Mapping[str, Any]) -> list[LoggerPlan]:
             none; else a class or several, with their arguments.
         built: The same, with built loggers.
         group: The arguments of TensorBoardLogger in the group ``logger``.
+
+    Raises:
+        InputError: The package of a logger is not installed.
     """
     if given in (None, True):
         return [LoggerPlan(TensorBoardLogger(**group), TensorBoardLogger, group)]
@@ -61,10 +75,13 @@ def plan(given: Any, built: Any, group: Mapping[str, Any]) -> list[LoggerPlan]:
         return []
     classes = given if isinstance(given, Sequence) else [given]
     loggers = built if isinstance(built, Sequence) else [built]
-    return [
+    plans = [
         LoggerPlan(logger, _class(spec.class_path), _arguments(spec))
         for spec, logger in zip(classes, loggers, strict=True)
     ]
+    for one in plans:
+        require_package(one.kind)
+    return plans
 
 
 def place(plans: Sequence[LoggerPlan], group: Mapping[str, Any]) -> Place:
@@ -81,18 +98,33 @@ def place(plans: Sequence[LoggerPlan], group: Mapping[str, Any]) -> Place:
     return Place(settings["save_dir"], settings["name"], version or None)
 
 
-def placed(plans: Sequence[LoggerPlan], folder: Path) -> list[Logger]:
+def placed(plans: Sequence[LoggerPlan], folder: Path, is_new: bool) -> list[Logger]:
     """The loggers of a training in a run folder.
 
     The first that writes files writes into it. A further one keeps its save_dir, and has the name
-    and the version of the run unless it sets its own; so a resumed run goes on in its files.
+    and the version of the run unless it sets its own; so a resumed run goes on in its files. A
+    tracker goes on in the run that it began for this folder.
+
+    Args:
+        plans: The loggers.
+        folder: The run folder.
+        is_new: Whether the run is new.
+
+    Raises:
+        InputError: A tracker refuses its arguments.
     """
+    if is_new:
+        forget_ids(folder)
     run = {"save_dir": str(folder.parent.parent), "name": folder.parent.name}
     run["version"] = folder.name
     loggers: list[Logger] = []
+    positions: Counter[str] = Counter()
     is_first = True
     for one in plans:
         if not one.writes_files:
+            if isinstance(one.built, Tracker):
+                one.built.place(folder, positions[one.kind.__name__])
+                positions[one.kind.__name__] += 1
             loggers.append(one.built)
             continue
         where = run if is_first else {**run, **_typed(one.settings)}
@@ -102,62 +134,28 @@ def placed(plans: Sequence[LoggerPlan], folder: Path) -> list[Logger]:
     return loggers
 
 
+@contextmanager
+def closing(plans: Sequence[LoggerPlan]) -> Iterator[None]:
+    """Within the block a training runs; at its end the runs of the trackers end."""
+    trackers = [one.built for one in plans if isinstance(one.built, Tracker)]
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        for tracker in trackers:
+            tracker.close(failed)
+
+
 def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Where a logger that writes files is told to write, by its own settings."""
-    typed = {key: settings.get(key) for key in ("save_dir", "version")}
+    typed = {"version": settings.get("version")}
+    # TensorBoardLogger and CSVLogger have no default for the folder: LOGS chooses nothing.
+    if os.path.normpath(settings.get("save_dir") or LOGS) != LOGS:
+        typed["save_dir"] = settings["save_dir"]
     if settings.get("name") not in _NAMELESS:
         typed["name"] = settings["name"]
     return {key: value for key, value in typed.items() if value not in (None, "")}
-
-
-class ContinuedCSVLogger(CSVLogger):
-    """A CSVLogger that goes on in the metrics.csv of a resumed run; Lightning's own removes it."""
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._former: list[dict[str, Any]] | None = _rows(self._file)
-        self._has_logged = False
-
-    @property
-    def _file(self) -> Path:
-        return Path(self.log_dir, "metrics.csv")
-
-    @property
-    @override
-    def experiment(self) -> ExperimentWriter:
-        former, self._former = self._former, None
-        writer: ExperimentWriter = super().experiment  # removes the file
-        if former:
-            writer.metrics.extend(former)
-            writer.save()
-        return writer
-
-    @override
-    @rank_zero_only
-    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        writer = self.experiment
-        if not self._has_logged and step is not None:
-            # Steps after the checkpoint are trained again.
-            rows = [row for row in _rows(self._file) if float(row["step"] or 0) < step]
-            _write(self._file, writer.metrics_keys, rows)
-        self._has_logged = True
-        super().log_metrics(metrics, step)
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _write(path: Path, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    if not path.is_file():
-        return
-    with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=keys)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _class(class_path: str) -> type:

@@ -13,11 +13,13 @@ from typing_extensions import override
 
 from deepdigits.core.text import printable
 
-# The loggers of lightning 2.6.6 that write these messages.
+# The loggers of lightning 2.6.6 and MLflow 3.17 that write these messages.
 LOGGERS = (
     "lightning.pytorch.utilities.rank_zero",
     "lightning.pytorch.accelerators.cuda",
     "lightning.fabric.utilities.seed",
+    "lightning.pytorch.loggers.mlflow",
+    "mlflow.store.db.utils",
 )
 MESSAGES = (
     "litlogger|litmodels",  # advertisements
@@ -27,6 +29,8 @@ MESSAGES = (
     "^Seed set to",  # the seed is in config.yaml
     r"^`Trainer\.fit` stopped: `max_(epochs|steps)=",  # the last line of the table of epochs
     "^Restoring states from",  # "Restored all states from" follows
+    "^Experiment with name .* not found. Creating it",  # as is every new one
+    "^(Creating initial MLflow database|Updating database) tables",
     "^Loaded model weights from",  # the summary of the evaluation shows the checkpoint
 )
 WARNINGS = (
@@ -55,7 +59,9 @@ def filtered_messages() -> Iterator[None]:
     loggers, log_filter = [logging.getLogger(name) for name in LOGGERS], _MessageFilter()
     filters = cast(list[WarningFilter], warnings.filters)
     added = [_ignore(text) for text in WARNINGS]
-    added.append(("ignore", None, DeprecationWarning, re.compile("jsonargparse"), 0))
+    # add_instantiator of jsonargparse is deprecated; its successor is newer than the oldest pin.
+    callers = re.compile(r"jsonargparse|deepdigits\.training\.cli$")
+    added.append(("ignore", None, DeprecationWarning, callers, 0))
     for logger in loggers:
         logger.addFilter(log_filter)
     filters[:0] = added

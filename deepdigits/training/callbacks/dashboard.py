@@ -1,29 +1,34 @@
-"""The TensorBoard dashboard of a run."""
+"""What a run shows while it is trained: curves, pictures and texts, in all loggers."""
 
-from textwrap import indent
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
 from typing_extensions import override
 
 from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
-from deepdigits.training.callbacks import dashboard_images, hyperparameters
+from deepdigits.plots.style import pixels
+from deepdigits.training.callbacks import dashboard_images
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.run_folder import run_of
 from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.trackers.boards import boards, has_boards
+
+# What a tracker gets of the run folder.
+_OF_TRAINING = ("training.json", "curves.csv", "curves.png")
+_OF_TEST = ("report.json", "report.md", "confusion.png", "mistakes.png")
 
 
 class Dashboard(Callback):
-    """Adds to the curves that the LightningModule logs: charts, images and tables.
+    """Adds to the curves that the LightningModule logs.
 
-    Charts of several curves (custom scalars), loss and learning rate within the epoch, images per
-    second, figures, PR curves, the embedding of test digits, hyperparameters with their final
-    metrics, report and config as text.
+    All loggers get loss and learning rate within the epoch, and images per second. Those that take
+    them get figures, texts and files: TensorBoard also charts of several curves (custom scalars),
+    PR curves, the embedding of test digits, and hyperparameters with their final metrics.
 
     Args:
         every_n_epochs: Draw the figures of the validation every so many epochs and after the last
@@ -37,17 +42,10 @@ class Dashboard(Callback):
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        writer = _writer(trainer)
-        if writer is None or trainer.ckpt_path:
-            return
-        writer.add_custom_scalars(layout())
         run = run_of(trainer)
-        if run is not None and run.config_file.is_file():
-            # Indented: Markdown leaves it as it is.
-            writer.add_text("config", indent(run.config_file.read_text(), "    "))
-        # Written directly: the logger's log_hyperparams would add a first value of each metric.
-        for summary in hyperparameters.hparams_summaries(trainer, pl_module):
-            writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
+        config = run.config_file if run is not None and run.config_file.is_file() else None
+        for board in boards(trainer):
+            board.start(trainer, pl_module, config)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -68,8 +66,8 @@ class Dashboard(Callback):
         batch_idx: int,
     ) -> None:
         self._throughput.count(len(batch[0]) * trainer.world_size)
-        if batch_idx == 0 and self._due(trainer) and (writer := _writer(trainer)) is not None:
-            dashboard_images.training_digits(writer, trainer.global_step, *batch)
+        if batch_idx == 0 and self._due(trainer) and boards(trainer):
+            _show(trainer, dashboard_images.training_digits(batch[0]))
         period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.logger is None or not period or trainer.global_step % period:
             return
@@ -80,7 +78,8 @@ class Dashboard(Callback):
             "images_per_second": self._throughput.images_per_second,
             "epoch": trainer.current_epoch,
         }
-        trainer.logger.log_metrics(scalars, step=trainer.global_step - 1)
+        for logger in trainer.loggers:
+            logger.log_metrics(scalars, step=trainer.global_step - 1)
 
     @override
     def on_validation_batch_end(
@@ -96,20 +95,24 @@ class Dashboard(Callback):
             self._draw(trainer, pl_module, "val", "val")
 
     @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        _hand_over(trainer, _OF_TRAINING)
+
+    @override
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        if trainer.logger is not None:
+        if has_boards(trainer):
             self._outputs.add(outputs)
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.logger is None:
-            return
-        self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
+        if has_boards(trainer):
+            self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
+            _hand_over(trainer, _OF_TEST)
 
     def _due(self, trainer: Trainer) -> bool:
-        if trainer.sanity_checking or trainer.logger is None or trainer.state.fn != "fit":
+        if trainer.sanity_checking or not has_boards(trainer) or trainer.state.fn != "fit":
             return False
         done = trainer.current_epoch + 1
         last = done == trainer.max_epochs or trainer.should_stop
@@ -123,38 +126,35 @@ class Dashboard(Callback):
         split: Split,
     ) -> None:
         probabilities = self._outputs.take(trainer)
-        data, writer = trainer.datamodule, _writer(trainer)  # type: ignore[attr-defined]
-        if writer is None or not isinstance(data, DigitsDataModule):
+        data, shown_in = trainer.datamodule, boards(trainer)  # type: ignore[attr-defined]
+        if not shown_in or not isinstance(data, DigitsDataModule):
             return
         assert isinstance(pl_module, LitClassifier)
-        report, step = pl_module.report(stage), trainer.global_step
-        dashboard_images.evaluation(writer, step, stage, report, data, split, probabilities)
-        dashboard_images.first_layer(writer, step, pl_module.net)
-        if stage == "test":
-            images, labels = data.images_and_labels(split)
-            dashboard_images.embedding(writer, step, pl_module, images, labels, data.class_names)
-            writer.add_text("report", report.to_markdown(), step)
+        report = replace(pl_module.report(stage), class_names=data.class_names)
+        step, names = trainer.global_step, data.class_names
+        images, labels = data.images_and_labels(split)
+        seen, classes = (part[: len(probabilities)].cpu() for part in (images, labels))
+        _show(trainer, dashboard_images.evaluation(stage, report, seen, classes, probabilities))
+        _show(trainer, dashboard_images.first_layer(pl_module.net))
+        for board in shown_in:
+            board.pr_curves(stage, classes, probabilities, names, step)
+            if stage == "test":
+                board.embedding(pl_module, images, labels, names, step)
+                board.text("report", report.to_markdown(), step)
 
 
-def layout() -> dict[str, dict[str, list[Any]]]:
-    """Charts of the custom scalars tab: category -> title -> kind and patterns of tags.
-
-    >>> layout()["training"]["loss"]
-    ['Multiline', ['^train/loss$', '^val/loss$']]
-    """
-    training = {
-        name: ["Multiline", [f"^train/{name}$", f"^val/{name}$"]] for name in ("loss", "accuracy")
-    }
-    rest = {"learning rate": ["Multiline", ["^lr$"]]}
-    rest["images per second"] = ["Multiline", ["^images_per_second$"]]
-    classes = {
-        name: ["Multiline", [rf"^val/{name}/\d+$"]] for name in ("f1", "precision", "recall")
-    }
-    return {"training": training | rest, "validation, each class": classes}
+def _show(trainer: Trainer, figures: dashboard_images.Figures) -> None:
+    """Show figures, each drawn once."""
+    for tag, figure in figures.items():
+        image = pixels(figure)
+        for board in boards(trainer):
+            board.image(tag, image, trainer.global_step)
 
 
-def _writer(trainer: Trainer) -> SummaryWriter | None:
-    if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
-        writer: SummaryWriter = trainer.logger.experiment
-        return writer
-    return None
+def _hand_over(trainer: Trainer, names: Sequence[str]) -> None:
+    """Give files of the run folder to the loggers that take files."""
+    run = run_of(trainer)
+    paths = [] if run is None else [run.folder / name for name in names]
+    found = [path for path in paths if path.is_file()]
+    for board in boards(trainer):
+        board.files(found)

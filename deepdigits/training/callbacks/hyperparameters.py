@@ -23,7 +23,7 @@ def hparams_summaries(trainer: Trainer, pl_module: LightningModule) -> list[Any]
 
     TensorBoard takes the columns from any one of the runs: so each run lists those of all nets.
     """
-    own = _settings(trainer, pl_module)
+    own = settings(trainer, pl_module)
     metrics = dict.fromkeys(FINAL_METRICS, 0.0)
     columns, _, _ = hparams(_defaults() | own, metrics)  # type: ignore[no-untyped-call]
     _, start, end = hparams(own, metrics)  # type: ignore[no-untyped-call]
@@ -35,7 +35,8 @@ def hparams_summaries(trainer: Trainer, pl_module: LightningModule) -> list[Any]
     return [columns, start, end]
 
 
-def _settings(trainer: Trainer, pl_module: LightningModule) -> Settings:
+def settings(trainer: Trainer, pl_module: LightningModule) -> Settings:
+    """The settings of a run that are compared with those of others: numbers and texts."""
     data = trainer.datamodule  # type: ignore[attr-defined]
     return _plain(
         {
