@@ -3,6 +3,7 @@
 import inspect
 import types
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 UNTYPED = inspect.Parameter.empty
@@ -23,7 +24,7 @@ def parameters(owner: type) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for base in owner.__mro__[:-1]:
-        if "__init__" not in vars(base):
+        if not _has_init(base):
             continue
         signature = inspect.signature(base)
         hints = _hints(base)
@@ -33,6 +34,30 @@ def parameters(owner: type) -> dict[str, Any]:
         if all(p.kind != inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
             break
     return found
+
+
+def has_default(owner: type, name: str, value: Any) -> bool:
+    """Whether a value of a file is the default of an argument of a class: it changes nothing.
+
+    >>> class A:
+    ...     def __init__(self, root: str = "/data", sizes: tuple[int, ...] = (1, 2)): ...
+    >>> has_default(A, "root", "/data"), has_default(A, "root", "/etc"), has_default(A, "x", None)
+    (True, False, False)
+    >>> has_default(A, "sizes", [1, 2])
+    True
+    """
+    for base in owner.__mro__[:-1]:
+        parameter = inspect.signature(base).parameters.get(name) if _has_init(base) else None
+        if parameter is None or parameter.kind in _VARIADIC:
+            continue
+        default = parameter.default
+        if isinstance(default, PurePath):
+            default = str(default)
+        if isinstance(default, tuple):
+            default = list(default)
+        plain = isinstance(default, bool | int | float | str | list | None)
+        return plain and type(value) is type(default) and bool(value == default)
+    return False
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -62,6 +87,19 @@ def fits(value: Any, kind: Any) -> bool:
     return isinstance(kind, type) and _is_scalar(value, kind)
 
 
+def is_plain(value: Any) -> bool:
+    """Whether a value is a plain scalar, or a list or mapping of them.
+
+    >>> is_plain({"sizes": [1, 2.5, None]}), is_plain([PurePath("a")])
+    (True, False)
+    """
+    if type(value) in (list, tuple):
+        return all(map(is_plain, value))
+    if type(value) is dict:
+        return all(map(is_plain, value)) and all(map(is_plain, value.values()))
+    return value is None or type(value) in (bool, int, float, str)
+
+
 def is_harmless(text: str) -> bool:
     """Whether a string is printable, and is not an outside path, a URL or a variable.
 
@@ -72,6 +110,10 @@ def is_harmless(text: str) -> bool:
     drive = text[:1].isalpha() and text[1:2] == ":"
     outside = text.startswith(("/", "~", "\\")) or ".." in parts or drive
     return text.isprintable() and not outside and "://" not in text and "$" not in text
+
+
+def _has_init(owner: type) -> bool:
+    return "__init__" in vars(owner)
 
 
 def _is_scalar(value: Any, kind: type) -> bool:

@@ -7,15 +7,18 @@ plain values that the signature of a trusted class takes.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deepdigits.core.errors import InputError
-from deepdigits.core.plain_values import fits, parameters
-from deepdigits.runs.trust import bundled_name, trusted_class
+from deepdigits.core.plain_values import UNTYPED, fits, has_default, parameters
+from deepdigits.runs.trust import bundled_name, is_data_module, trusted_class
 
 
 def model_settings(
-    config: Mapping[str, Any], folder: Path, typed: Collection[str] = ()
+    config: Mapping[str, Any],
+    folder: Path,
+    typed: Collection[str] = (),
+    replaced: Collection[str] = (),
 ) -> dict[str, Any]:
     """The net of a config in a run folder, as ``class_path`` and ``init_args``.
 
@@ -23,37 +26,64 @@ def model_settings(
         config: Content of the config.
         folder: The run folder.
         typed: Class paths that the user typed.
+        replaced: Settings of the net that are typed again: they need not be plain.
 
     Raises:
         InputError: The class is not trusted, or a setting is not a plain value that it takes.
     """
-    model = section(config, "model", folder)
-    if unknown := model.keys() - {"class_path", "init_args"}:
-        raise refusal(folder, f"model.{min(map(str, unknown))}", "is not read from a run folder")
-    class_path = model.get("class_path")
-    if not isinstance(class_path, str):
-        raise refusal(folder, "model.class_path", f"is {str(class_path)[:40]}, expected a class")
+    class_path, settings = _class_and_settings(config, "model", folder)
     net = trusted_class(class_path, folder, typed)
-    settings = section(model, "init_args", folder, "model.")
+    settings = _without_replaced(settings, net, replaced)
     check_settings(settings, net, folder, "model")
     name = bundled_name(class_path)
     return {"class_path": f"deepdigits.{name}" if name else class_path, "init_args": settings}
 
 
-def data_settings(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def data_settings(
+    config: Mapping[str, Any],
+    folder: Path,
+    typed: Collection[str] = (),
+    replaced: Collection[str] = (),
+) -> dict[str, Any]:
     """The settings of the data module in a config of a run folder, without ``data_dir``.
 
     Args:
         config: Content of the config.
         folder: The run folder.
+        typed: Class paths of data modules that the user typed.
+        replaced: Settings of an own data module that are typed again: they need not be plain.
+
+    Returns:
+        Settings of the data module of the package; for another one, ``class_path`` and
+        ``init_args``.
 
     Raises:
-        InputError: A setting is unknown, or not a plain value of its type.
+        InputError: The class is not trusted, or a setting is unknown, or not a plain value of its
+            type.
     """
+    settings = section(config, "data", folder)
+    if not names_class(settings):
+        return _digits_settings(settings, folder)
+    class_path, settings = _class_and_settings(config, "data", folder)
+    data = trusted_class(class_path, folder, typed, "data")
+    if is_data_module(class_path):
+        settings = _digits_settings(settings, folder)
+    else:
+        settings = _without_replaced(settings, data, replaced)
+        check_settings(settings, data, folder, "data")
+    return {"class_path": class_path, "init_args": settings}
+
+
+def names_class(data: Any) -> bool:
+    """Whether a section of a config names a class, such as a data module of the user's own."""
+    return isinstance(data, Mapping) and "class_path" in data
+
+
+def _digits_settings(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of the data module of the package, checked, without ``data_dir``."""
     from deepdigits.data.augment import Augment
     from deepdigits.data.module import DigitsDataModule  # loads Lightning
 
-    settings = section(config, "data", folder)
     settings.pop("data_dir", None)  # a path outside the run
     if "augment" in settings:
         augment = section(settings, "augment", folder, "data.")
@@ -63,8 +93,33 @@ def data_settings(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return settings
 
 
+def _class_and_settings(
+    config: Mapping[str, Any], name: Literal["model", "data"], folder: Path
+) -> tuple[str, dict[str, Any]]:
+    """The class path of a section, and its ``init_args``, not checked yet."""
+    content = section(config, name, folder)
+    if unknown := content.keys() - {"class_path", "init_args"}:
+        raise refusal(folder, f"{name}.{min(map(str, unknown))}", "is not read from a run folder")
+    class_path = content.get("class_path")
+    if not isinstance(class_path, str):
+        raise refusal(folder, f"{name}.class_path", f"is {str(class_path)[:40]}, expected a class")
+    return class_path, section(content, "init_args", folder, f"{name}.")
+
+
+def _without_replaced(
+    settings: Mapping[str, Any], owner: type, replaced: Collection[str]
+) -> dict[str, Any]:
+    """The settings without those that are typed again and are not plain."""
+    known = parameters(owner)
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in replaced or fits(value, known.get(key, UNTYPED))
+    }
+
+
 def check_settings(settings: Mapping[str, Any], owner: type, folder: Path, name: str) -> None:
-    """Check that settings are plain values that the signature of a class takes.
+    """Check that settings are plain values that the signature of a class takes, or its defaults.
 
     Args:
         settings: Arguments of the class.
@@ -79,8 +134,9 @@ def check_settings(settings: Mapping[str, Any], owner: type, folder: Path, name:
     for key, value in settings.items():
         if key not in known:
             raise refusal(folder, f"{name}.{key}", f"is not a setting of {owner.__name__}")
-        if not fits(value, known[key]):
-            raise refusal(folder, f"{name}.{key}", f"is {_shown(value)}, expected a plain value")
+        if not fits(value, known[key]) and not has_default(owner, key, value):
+            what = f"is {_shown(value)}, expected a plain value (or type --{name}.{key} again)"
+            raise refusal(folder, f"{name}.{key}", what)
 
 
 def section(config: Mapping[str, Any], name: str, folder: Path, prefix: str = "") -> dict[str, Any]:

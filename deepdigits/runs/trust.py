@@ -1,8 +1,9 @@
 """Decide which classes a file that may come from someone else can name.
 
 A run folder can be downloaded, so its config.yaml must not choose what is imported. Trusted are the
-nets of the package, classes that the user has typed, classes that the user's own program has
-imported, and the modules that the environment variable DEEPDIGITS_TRUST lists.
+nets and the data module of the package, classes that the user has typed, classes of the user's own
+program that are imported already, and the modules that the environment variable DEEPDIGITS_TRUST
+lists.
 """
 
 import sys
@@ -10,12 +11,18 @@ from collections.abc import Collection
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import is_inside
 from deepdigits.core.modules import VARIABLE, importable_working_directory, listed_modules
 
 BUNDLED = ("LitMLP", "LitCNN")
+DATA_MODULE = "DigitsDataModule"
+Section = Literal["model", "data"]
+_NOUNS = {"model": "net", "data": "data module"}
+_BASES = {"model": "LightningModule", "data": "LightningDataModule"}
+_INSTALLED = ("site-packages", "dist-packages")  # folders of packages that pip installs
 
 
 def bundled_name(class_path: object) -> str | None:
@@ -28,62 +35,97 @@ def bundled_name(class_path: object) -> str | None:
     return name if module in ("", "deepdigits") and name in BUNDLED else None
 
 
-def trusted_class(class_path: str, folder: Path, typed: Collection[str] = ()) -> type:
-    """Import the class of a net that the config of a run folder names, if it is trusted.
+def is_data_module(class_path: object) -> bool:
+    """Whether a class path is that of the data module of the package.
+
+    >>> is_data_module("deepdigits.DigitsDataModule"), is_data_module("my.DigitsDataModule")
+    (True, False)
+    """
+    return class_path in (f"deepdigits.{DATA_MODULE}", f"deepdigits.data.module.{DATA_MODULE}")
+
+
+def trusted_class(
+    class_path: str, folder: Path, typed: Collection[str] = (), section: Section = "model"
+) -> type:
+    """Import the class of a net or data module that the config of a run folder names, if trusted.
 
     Args:
         class_path: The class, such as ``my_net.LitWide``.
         folder: The run folder: modules in it are not trusted.
         typed: Class paths that the user typed.
+        section: The section of the config that names it.
 
     Raises:
-        InputError: The class is not trusted, is not a LightningModule, or cannot be imported.
+        InputError: The class is not trusted, is of another kind, or cannot be imported.
     """
-    if name := bundled_name(class_path):
-        return _import(f"deepdigits.{name}", folder)
+    if section == "model" and (name := bundled_name(class_path)):
+        return _import(f"deepdigits.{name}", folder, section)
+    if section == "data" and is_data_module(class_path):
+        return _import(f"deepdigits.{DATA_MODULE}", folder, section)
     if class_path in typed:
-        return _import(class_path, folder)
-    if (imported := _imported_net(class_path)) is not None:
+        return _import(class_path, folder, section)
+    if (imported := _imported_class(class_path, folder, section)) is not None:
         return imported
     if _is_listed(class_path, folder):
-        return _import(class_path, folder)
+        return _import(class_path, folder, section)
     module = class_path.rpartition(".")[0]
     raise InputError(
-        f"{folder / 'config.yaml'} names the net {class_path}, and a config in a run folder may "
-        f"only name trusted classes: if you trust it, type --model {class_path} where the command "
-        f"has this option, or set {VARIABLE}={module or 'MODULE'}"
+        f"{folder / 'config.yaml'}: it names the {_NOUNS[section]} {class_path}, and a config in a "
+        f"run folder may only name trusted classes: if you trust it, type --{section} {class_path} "
+        f"where the command has this option, or set {VARIABLE}={module or 'MODULE'}"
     )
 
 
-def command_prefix(net: type) -> str:
-    """What to type before a command that opens a run of a net: nothing for a bundled one."""
-    return "" if _is_ours(net) else f"{VARIABLE}={net.__module__} "
+def command_prefix(*classes: type) -> str:
+    """What to type before a command that opens a run of a net: nothing for a bundled one.
+
+    Args:
+        classes: The classes of its net and of its data module.
+    """
+    modules = dict.fromkeys(one.__module__ for one in classes if not _is_ours(one))
+    return f"{VARIABLE}={','.join(modules)} " if modules else ""
 
 
-def _import(class_path: str, folder: Path) -> type:
+def _import(class_path: str, folder: Path, section: Section) -> type:
     module, _, name = class_path.rpartition(".")
     try:
         with importable_working_directory({module.partition(".")[0]}):
             found = getattr(import_module(module), name)
-        from lightning.pytorch import LightningModule  # slow to import
-
-        if not (isinstance(found, type) and issubclass(found, LightningModule)):
-            raise TypeError("it is not a LightningModule")
+        if not (isinstance(found, type) and issubclass(found, _base(section))):
+            raise TypeError(f"it is not a {_BASES[section]}")
     except (AttributeError, ImportError, TypeError, ValueError) as error:
         raise InputError(
-            f"the net {class_path} of run {folder} cannot be imported ({one_line(error, 160)})"
+            f"the {_NOUNS[section]} {class_path} of run {folder} cannot be imported "
+            f"({one_line(error, 160)})"
         ) from error
     return found
 
 
-def _imported_net(class_path: str) -> type | None:
-    """A subclass of LitClassifier that the running program has imported already."""
+def _base(section: Section) -> type:
+    from lightning import pytorch  # slow to import
+
+    base: type = getattr(pytorch, _BASES[section])
+    return base
+
+
+def _imported_class(class_path: str, folder: Path, section: Section) -> type | None:
+    """A class of the user's own program that is imported already.
+
+    A class of an installed package is not taken, unless it is built on one of ours.
+    """
     module, _, name = class_path.rpartition(".")
     # Not getattr: some modules import others when they are asked for a name.
     found = vars(sys.modules[module]).get(name) if module in sys.modules else None
-    bases = found.__mro__ if isinstance(found, type) else ()
-    is_net = any(base.__qualname__ == "LitClassifier" and _is_ours(base) for base in bases)
-    return found if is_net else None
+    if not isinstance(found, type) or not issubclass(found, _base(section)):
+        return None
+    ours = ("LitClassifier",) if section == "model" else (DATA_MODULE,)
+    if any(base.__qualname__ in ours and _is_ours(base) for base in found.__mro__):
+        return found
+    path = getattr(sys.modules[module], "__file__", None)
+    is_own = path is None or not (
+        any(part in _INSTALLED for part in Path(path).parts) or is_inside(Path(path), folder)
+    )
+    return found if is_own and (path is not None or module == "__main__") else None
 
 
 def _is_ours(found: type) -> bool:

@@ -1,15 +1,17 @@
 """Checkpoint IO for the trainer: atomic saves, safe loads, one-line errors on resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from typing_extensions import override
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.plain_values import is_plain
 from deepdigits.runs.checkpoint import check_fits, load, save
 from deepdigits.training.lightning_compat import loaded_checkpoint, wrap_restore
 from deepdigits.training.processes import from_first_process
@@ -38,14 +40,33 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         super().__init__()
         self.module = module
         self._on_change = on_change
+        self._said: set[str] = set()
 
     @override
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        save(checkpoint, Path(path))
+        save(self._with_plain_settings(checkpoint), Path(path))
         if self._on_change is not None:
             self._on_change()
+
+    def _with_plain_settings(self, checkpoint: dict[str, Any]) -> dict[str, Any]:
+        """The content without hyperparameters that are no plain values, which a line names once."""
+        content = dict(checkpoint)
+        for key in (LightningModule, LightningDataModule):
+            name = key.CHECKPOINT_HYPER_PARAMS_KEY
+            settings = content.get(name)
+            if not isinstance(settings, Mapping):
+                continue
+            content[name] = {k: value for k, value in settings.items() if is_plain(value)}
+            if (left := sorted(settings.keys() - content[name].keys())) and name not in self._said:
+                self._said.add(name)
+                say(
+                    f"note: checkpoints hold plain values only, so {name} come without "
+                    f"{', '.join(map(str, left))}: save_hyperparameters(ignore=...) leaves them out",
+                    error=True,
+                )
+        return content
 
     @override
     def remove_checkpoint(self, path: Any) -> None:

@@ -17,8 +17,15 @@ from deepdigits.core.errors import InputError
 from deepdigits.metrics.report import Report
 from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_scalars
 from deepdigits.models.cnn import CNN, Downsample
-from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
+from deepdigits.training.batch_checks import (
+    check_logits,
+    example_images,
+    explained,
+    explained_labels,
+    images_and_labels,
+    logits_shape,
+)
 from deepdigits.training.optimizer import adamw, one_cycle
 
 Stage = Literal["train", "val", "test"]
@@ -72,18 +79,14 @@ class LitClassifier(LightningModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Check that the net has a logit for each class of the dataset; compile the net."""
-        was_training, dtype = self.net.training, next(self.net.parameters()).dtype
-        with torch.no_grad():
-            logits = self.net.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
-        self.net.train(was_training)
-        classes = getattr(self.trainer.datamodule, "num_classes", self.num_classes)  # type: ignore[attr-defined]
-        if logits.shape != (2, classes) or classes != self.num_classes:
-            raise InputError(
-                f"{type(self.net).__name__} gives logits {tuple(logits.shape)} for 2 images and "
-                f"num_classes is {self.num_classes}, but the dataset has {classes} classes: give "
-                "the net one logit per class (the command line sets num_classes from the dataset)"
-            )
+        """Check that the net has a logit for each class of the dataset; compile the net.
+
+        The check takes the ``example_input_array`` of this module or its net, by default two grey
+        images of 28 x 28 pixels. Images of a data module of the user's own are checked when they
+        come, if there is no such example.
+        """
+        if (images := example_images(self, self.net)) is not None:
+            check_logits(self, self.net, logits_shape(self.net, images), len(images))
         if stage == "fit" and self.compile_net:
             self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
 
@@ -104,8 +107,10 @@ class LitClassifier(LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.val_metrics.reset()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The logits (B, C) of a batch, for callbacks."""
+    def validation_step(
+        self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> Tensor:
+        """The logits (B, C) of a batch, for callbacks; the metrics are over all loaders."""
         _, logits = self._step(batch, self.val_metrics)
         return logits
 
@@ -117,8 +122,10 @@ class LitClassifier(LightningModule):
     def on_test_epoch_start(self) -> None:
         self.test_metrics.reset()
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The logits (B, C) of a batch, for callbacks."""
+    def test_step(
+        self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> Tensor:
+        """The logits (B, C) of a batch, for callbacks; the metrics are over all loaders."""
         _, logits = self._step(batch, self.test_metrics)
         return logits
 
@@ -126,19 +133,40 @@ class LitClassifier(LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log("test")
 
-    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Class probabilities (B, C)."""
-        logits: Tensor = self(batch[0])
+    def predict_step(
+        self, batch: Tensor | tuple[Tensor, ...], batch_idx: int, dataloader_idx: int = 0
+    ) -> Tensor:
+        """Class probabilities (B, C) of images, or of images with labels."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        with explained(self, self.net, images):
+            logits: Tensor = self(images)
         return logits.softmax(dim=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW, with a schedule stepped per batch."""
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise InputError(
+                f"{type(self).__name__} has no parameters to train: override configure_optimizers "
+                "and training_step for a net without"
+            )
         optimizer = adamw(self.parameters(), self.lr, self.weight_decay)
         scheduler = LambdaLR(optimizer, lambda step: self._lr_factor(step))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def has_measured(self, stage: Stage) -> bool:
+        """Whether batches were added to the metrics of a stage in this epoch, by any process.
+
+        A subclass may override a step and add none. Call it on all processes.
+        """
+        if stage == "train":
+            counted = self.train_metrics.update_called
+        else:
+            metrics = self._evaluation(stage).values(copy_state=False)
+            counted = any(metric.update_called for metric in metrics)
+        return bool(self.trainer.strategy.reduce_boolean_decision(counted, all=False))
 
     def report(self, stage: Literal["val", "test"]) -> Report:
         """The report of an evaluation in this epoch, over all processes."""
@@ -164,9 +192,13 @@ class LitClassifier(LightningModule):
         metrics: TrainingMetrics | MetricCollection,
         label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
-        images, labels = batch
-        logits = self(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        images, labels = images_and_labels(batch, self)
+        with explained(self, self.net, images):
+            logits = self(images)
+        if logits.shape != (len(images), self.num_classes):
+            check_logits(self, self.net, logits.shape, len(images))
+        with explained_labels(self, labels):
+            loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         if len(labels):  # a process may have no share of the last batch
             metrics.update(preds=logits.detach(), target=labels, loss=loss.detach())
         return loss, logits
@@ -175,14 +207,15 @@ class LitClassifier(LightningModule):
         return self.val_metrics if stage == "val" else self.test_metrics
 
     def _log(self, stage: Stage) -> None:
-        if not self.trainer.barebones:  # which logs nothing, with a warning each time
+        # With barebones nothing is logged, with a warning each time.
+        if not self.trainer.barebones and self.has_measured(stage):
             self.log_dict(dict(self.scalars(stage)), sync_dist=True)
 
     def _lr_factor(self, step: int) -> float:
         # Before the loaders exist, reading the length would make Lightning forget the position
         # from which a checkpoint resumes. Step 0 does not need the length.
         length = self.trainer.estimated_stepping_batches if step else 1
-        return 1.0 if math.isinf(length) else one_cycle(step / length, self.warmup)
+        return 1.0 if math.isinf(length) or length < 0 else one_cycle(step / length, self.warmup)
 
 
 class LitMLP(LitClassifier):

@@ -1,6 +1,7 @@
 """Reduce the config of a run folder to what a command takes from it, as one `--config` argument."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from deepdigits.core.files import display_path
 from deepdigits.runs import found_config
 from deepdigits.runs.links import check_links
 from deepdigits.runs.run import Run
-from deepdigits.training.config_flags import typed_keys, typed_nets
+from deepdigits.training.config_flags import typed_data, typed_keys, typed_nets
 from deepdigits.training.resume_settings import (
     OPTIONS,
     REPLACED,
@@ -73,15 +74,23 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
 
 
 def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str]) -> dict[str, Any]:
-    kept = {
-        "model": found_config.model_settings(content, folder, typed_nets(args)),
-        "data": found_config.data_settings(content, folder),
-    }
-    data_dir = content.get("data", {}).get("data_dir")
-    if data_dir is not None and "data.data_dir" not in typed_keys(args):
-        say(
-            f"note: data.data_dir of {display_path(folder / 'config.yaml')} is not used, since it "
-            "is outside of the run; to use it, pass --data.data_dir",
-            error=True,
-        )
+    keys, typed = typed_keys(args), typed_data(args)
+    nets, again = typed_nets(args), _settings_of(keys, "model")
+    kept = {"model": found_config.model_settings(content, folder, nets, again)}
+    data = found_config.section(content, "data", folder)
+    if not typed or data.get("class_path") in typed:
+        again = _settings_of(keys, "data")
+        kept["data"] = found_config.data_settings(content, folder, typed, again)
+        if data.get("data_dir") is not None and "data_dir" not in again:
+            say(
+                f"note: data.data_dir of {display_path(folder / 'config.yaml')} is not used, since "
+                "it is outside of the run; to use it, pass --data.data_dir",
+                error=True,
+            )
     return kept
+
+
+def _settings_of(keys: set[str], section: str) -> set[str]:
+    """The names of the settings of a class that are typed again."""
+    pattern = re.compile(rf"{section}\.(?:init_args\.)?(\w+)")
+    return {found[1] for key in keys if (found := pattern.fullmatch(key))}

@@ -1,11 +1,13 @@
 """The TensorBoard dashboard of a run."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import indent
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import Tensor
+from torch.optim import Optimizer
 from torch.utils.tensorboard.writer import SummaryWriter
 from typing_extensions import override
 
@@ -13,8 +15,10 @@ from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
 from deepdigits.training.callbacks import dashboard_images, hyperparameters
+from deepdigits.training.callbacks.evaluated import class_names, pictured_images, why_no_report
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.run_folder import run_of
+from deepdigits.training.callbacks.step_outputs import loss_of, num_samples
 from deepdigits.training.classifier import LitClassifier
 
 
@@ -64,22 +68,23 @@ class Dashboard(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: tuple[Tensor, Tensor],
+        batch: Any,
         batch_idx: int,
     ) -> None:
-        self._throughput.count(len(batch[0]) * trainer.world_size)
+        self._throughput.count(num_samples(batch) * trainer.world_size)
         if batch_idx == 0 and self._due(trainer) and (writer := _writer(trainer)) is not None:
-            dashboard_images.training_digits(writer, trainer.global_step, *batch)
+            dashboard_images.training_digits(writer, trainer.global_step, batch)
         period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.logger is None or not period or trainer.global_step % period:
             return
         scalars = {
-            # Lightning has divided the loss by the number of accumulated batches.
-            "train/loss_step": outputs["loss"].item() * trainer.accumulate_grad_batches,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            **learning_rates(trainer.optimizers),
             "images_per_second": self._throughput.images_per_second,
             "epoch": trainer.current_epoch,
         }
+        if (loss := loss_of(outputs)) is not None:
+            # Lightning has divided the loss by the number of accumulated batches.
+            scalars["train/loss_step"] = loss * trainer.accumulate_grad_batches
         trainer.logger.log_metrics(scalars, step=trainer.global_step - 1)
 
     @override
@@ -106,7 +111,8 @@ class Dashboard(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.logger is None:
             return
-        self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
+        split: Split = getattr(trainer.datamodule, "test_split", "test")  # type: ignore[attr-defined]
+        self._draw(trainer, pl_module, "test", split)
 
     def _due(self, trainer: Trainer) -> bool:
         if trainer.sanity_checking or trainer.logger is None or trainer.state.fn != "fit":
@@ -124,17 +130,22 @@ class Dashboard(Callback):
     ) -> None:
         probabilities = self._outputs.take(trainer)
         data, writer = trainer.datamodule, _writer(trainer)  # type: ignore[attr-defined]
-        if writer is None or not isinstance(data, DigitsDataModule):
+        if why_no_report(pl_module, data, stage) or not isinstance(pl_module, LitClassifier):
             return
-        assert isinstance(pl_module, LitClassifier)
-        report, step = pl_module.report(stage), trainer.global_step
-        dashboard_images.evaluation(writer, step, stage, report, data, split, probabilities)
+        report, step = pl_module.report(stage), trainer.global_step  # on all processes
+        if writer is None:
+            return
+        pictured = pictured_images(data, split, probabilities, report)
+        names = class_names(data, report.class_names)
+        report = replace(report, class_names=names)
+        dashboard_images.confusion(writer, step, stage, report)
         dashboard_images.first_layer(writer, step, pl_module.net)
+        if pictured is not None:
+            dashboard_images.evaluation(writer, step, stage, pictured, names)
         if stage == "test":
-            images, labels = data.images_and_labels(split)
-            dashboard_images.embedding(
-                writer, step, pl_module.net, images, labels, data.class_names
-            )
+            if isinstance(data, DigitsDataModule) and pictured is not None:
+                images, labels = data.images_and_labels(split)
+                dashboard_images.embedding(writer, step, pl_module.net, images, labels, names)
             writer.add_text("report", report.to_markdown(), step)
 
 
@@ -147,12 +158,28 @@ def layout() -> dict[str, dict[str, list[Any]]]:
     training = {
         name: ["Multiline", [f"^train/{name}$", f"^val/{name}$"]] for name in ("loss", "accuracy")
     }
-    rest = {"learning rate": ["Multiline", ["^lr$"]]}
+    rest = {"learning rate": ["Multiline", ["^lr(/\\d+)?$"]]}
     rest["images per second"] = ["Multiline", ["^images_per_second$"]]
     classes = {
         name: ["Multiline", [rf"^val/{name}/\d+$"]] for name in ("f1", "precision", "recall")
     }
     return {"training": training | rest, "validation, each class": classes}
+
+
+def learning_rates(optimizers: Sequence[Optimizer]) -> dict[str, float]:
+    """The learning rate of each optimizer: ``lr``, then ``lr/1`` and so on; those that have one.
+
+    >>> import torch
+    >>> weight = torch.zeros(1, requires_grad=True)
+    >>> learning_rates([torch.optim.SGD([weight], 0.5), torch.optim.Adam([weight], 0.25)])
+    {'lr': 0.5, 'lr/1': 0.25}
+    """
+    groups = [one.param_groups[0] if one.param_groups else {} for one in optimizers]
+    return {
+        f"lr/{number}" if number else "lr": float(group["lr"])
+        for number, group in enumerate(groups)
+        if "lr" in group
+    }
 
 
 def _writer(trainer: Trainer) -> SummaryWriter | None:
