@@ -87,8 +87,8 @@ def explained(module: LightningModule, net: nn.Module, images: Tensor) -> Iterat
         expected = f"; its example_input_array has {wanted}" if wanted else ""
         raise InputError(
             f"{type(net).__name__} cannot take the images {shape} of {_data_name(module)}"
-            f"{expected} ({one_line(error, 120)}): choose a net for such images, or let the data module make "
-            f"them {_GREY}"
+            f"{expected} ({one_line(error, 120)}): choose a net for such images, or let the data "
+            f"module make them {_GREY}"
         ) from error
 
 

@@ -63,7 +63,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 self._said.add(name)
                 say(
                     f"note: checkpoints hold plain values only, so {name} come without "
-                    f"{', '.join(map(str, left))}: save_hyperparameters(ignore=...) leaves them out",
+                    f"{', '.join(map(str, left))}; save_hyperparameters(ignore=...) leaves them "
+                    "out without this line",
                     error=True,
                 )
         return content

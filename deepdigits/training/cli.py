@@ -151,7 +151,9 @@ class DigitsCLI(LightningCLI):
     def probabilities(self) -> Tensor:
         """Class probabilities (N, C) of a prediction, from all processes, in dataset order."""
         writer = next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
-        assert writer.probabilities is not None
+        if writer.probabilities is None:
+            name = type(self.model).__name__
+            raise InputError(f"predict_step of {name} returns no class probabilities (B, C)")
         return writer.probabilities
 
     def run(self) -> None:

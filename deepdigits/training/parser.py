@@ -60,8 +60,8 @@ class Parser(LightningArgumentParser):
             )
         if re.search(r"^data: .*(import path|class_path)", line, re.I):
             line += (
-                " (--data is a LightningDataModule of yours, module.Class; a dataset of the package "
-                "is --data.dataset NAME)"
+                " (--data is a LightningDataModule of yours, module.Class; a dataset of the "
+                "package is --data.dataset NAME)"
             )
         raise InputError(line + self._suggestion(line)) from ex
 
@@ -94,7 +94,8 @@ def class_options() -> list[str]:
 
 
 def _subclasses(base: type) -> Iterator[type]:
-    for one in base.__subclasses__():
+    subclasses: list[type] = base.__subclasses__()
+    for one in subclasses:
         yield one
         yield from _subclasses(one)
 

@@ -72,6 +72,7 @@ class _Monitored(Callback):
             super().on_train_epoch_end(trainer, pl_module)
 
     def known_metrics(self, trainer: Trainer) -> set[str]:
+        """The metrics that can be monitored now."""
         return set(trainer.callback_metrics)
 
     def _miss(self, trainer: Trainer) -> None:

@@ -30,8 +30,9 @@ class PredictionWriter(Callback):
     each process. Here the first process writes those of all, in the order of the split.
 
     Args:
-        output: A .csv or .npz file; without labels if the data module is not a DigitsDataModule. ``auto``: probabilities.csv in the run folder, with the name of
-            the split added unless that is test. None: no file.
+        output: A .csv or .npz file, with the labels of a DigitsDataModule. ``auto``:
+            probabilities.csv in the run folder, with the name of the split added unless that is
+            test. None: no file.
 
     Raises:
         InputError: Wrong suffix, or the folder of the file does not exist.

@@ -42,8 +42,10 @@ def num_samples(batch: Any) -> int:
     """Number of samples in a batch: the length of the first array or list in it; 1 without any.
 
     >>> import torch
-    >>> num_samples((torch.zeros(5, 1, 28, 28), torch.zeros(5))), num_samples({"x": [torch.ones(3)]})
-    (5, 3)
+    >>> num_samples((torch.zeros(5, 1, 28, 28), torch.zeros(5)))
+    5
+    >>> num_samples({"x": [torch.ones(3)]})
+    3
     """
     return _length(batch) or 1
 
