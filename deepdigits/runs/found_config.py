@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.plain_values import UNTYPED, fits, has_default, parameters
-from deepdigits.runs.trust import bundled_name, is_data_module, trusted_class
+from deepdigits.runs.trust import bundled_name, trusted_class
 
 
 def model_settings(
@@ -61,16 +61,14 @@ def data_settings(
         InputError: The class is not trusted, or a setting is unknown, or not a plain value of its
             type.
     """
+    from deepdigits.data.module import DigitsDataModule  # loads Lightning
+
     settings = section(config, "data", folder)
     if not names_class(settings):
-        return _digits_settings(settings, folder)
+        return _checked(settings, DigitsDataModule, folder)
     class_path, settings = _class_and_settings(config, "data", folder)
     data = trusted_class(class_path, folder, typed, "data")
-    if is_data_module(class_path):
-        settings = _digits_settings(settings, folder)
-    else:
-        settings = _without_replaced(settings, data, replaced)
-        check_settings(settings, data, folder, "data")
+    settings = _checked(_without_replaced(settings, data, replaced), data, folder)
     return {"class_path": class_path, "init_args": settings}
 
 
@@ -79,17 +77,18 @@ def names_class(data: Any) -> bool:
     return isinstance(data, Mapping) and "class_path" in data
 
 
-def _digits_settings(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The settings of the data module of the package, checked, without ``data_dir``."""
+def _checked(settings: dict[str, Any], data: type, folder: Path) -> dict[str, Any]:
+    """The settings of a data module, checked; a DigitsDataModule's without ``data_dir``."""
     from deepdigits.data.augment import Augment
     from deepdigits.data.module import DigitsDataModule  # loads Lightning
 
-    settings.pop("data_dir", None)  # a path outside the run
-    if "augment" in settings:
+    others = dict(settings)
+    if issubclass(data, DigitsDataModule):
+        settings.pop("data_dir", None)  # a path outside the run
+        others = {key: value for key, value in settings.items() if key != "augment"}
         augment = section(settings, "augment", folder, "data.")
         check_settings(augment, Augment, folder, "data.augment")
-    others = {key: value for key, value in settings.items() if key != "augment"}
-    check_settings(others, DigitsDataModule, folder, "data")
+    check_settings(others, data, folder, "data")
     return settings
 
 

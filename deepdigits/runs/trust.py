@@ -121,11 +121,17 @@ def _imported_class(class_path: str, folder: Path, section: Section) -> type | N
     ours = ("LitClassifier",) if section == "model" else (DATA_MODULE,)
     if any(base.__qualname__ in ours and _is_ours(base) for base in found.__mro__):
         return found
-    path = getattr(sys.modules[module], "__file__", None)
-    is_own = path is None or not (
-        any(part in _INSTALLED for part in Path(path).parts) or is_inside(Path(path), folder)
-    )
-    return found if is_own and (path is not None or module == "__main__") else None
+    return found if _is_of_user(found, folder) else None
+
+
+def _is_of_user(found: type, folder: Path) -> bool:
+    """Whether a class is defined in a file of the user's, which is in no package and not a run."""
+    if found.__module__ == "__main__":
+        return True
+    path = getattr(sys.modules.get(found.__module__), "__file__", None)
+    if path is None or _is_ours(found) or is_inside(Path(path), folder):
+        return False
+    return not any(part in _INSTALLED for part in Path(path).parts)
 
 
 def _is_ours(found: type) -> bool:

@@ -1,5 +1,6 @@
 """Check that a net and the batches of a data module fit together, with errors of one line."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from deepdigits.data.module import DigitsDataModule
 from deepdigits.models.layers import IMAGE_SIZE
 
 _GREY = (1, IMAGE_SIZE, IMAGE_SIZE)
+_OF_SHAPE = re.compile("shape|size|channel|dimension", re.I)
 
 
 def example_images(module: LightningModule, net: nn.Module) -> Tensor | None:
@@ -71,7 +73,7 @@ def images_and_labels(batch: Any, module: LightningModule) -> tuple[Tensor, Tens
 
 @contextmanager
 def explained(module: LightningModule, net: nn.Module, images: Tensor) -> Iterator[None]:
-    """Turn the failure of a net on images of another shape into an error of one line.
+    """Turn the failure of a net on images of a shape that it cannot take into an error of one line.
 
     Raises:
         InputError: The net cannot take the images.
@@ -79,16 +81,18 @@ def explained(module: LightningModule, net: nn.Module, images: Tensor) -> Iterat
     try:
         yield
     except (ValueError, RuntimeError) as error:
-        shape = tuple(images.shape)
-        if shape[1:] == _GREY or explain("", error) is not None:
+        if not _OF_SHAPE.search(str(error)) or explain("", error) is not None:
             raise
         example = module.example_input_array
-        wanted = tuple(example.shape[1:]) if isinstance(example, Tensor) else None
-        expected = f"; its example_input_array has {wanted}" if wanted else ""
+        wanted = (
+            f", unlike its example_input_array {tuple(example.shape)},"
+            if (isinstance(example, Tensor) and example.shape[1:] != images.shape[1:])
+            else ""
+        )
         raise InputError(
-            f"{type(net).__name__} cannot take the images {shape} of {_data_name(module)}"
-            f"{expected} ({one_line(error, 120)}): choose a net for such images, or let the data "
-            f"module make them {_GREY}"
+            f"{type(net).__name__} cannot take the images {tuple(images.shape)} of "
+            f"{_data_name(module)}{wanted} ({one_line(error, 160).partition(': ')[0]}): choose a "
+            "net for such images, or a data module with images for this net"
         ) from error
 
 
@@ -127,14 +131,29 @@ def check_logits(module: LightningModule, net: nn.Module, shape: Any, images: in
     Raises:
         InputError: It does not.
     """
-    known = module.num_classes
-    classes = getattr(module.trainer.datamodule, "num_classes", None) or known  # type: ignore[attr-defined]
-    if tuple(shape) != (images, classes) or classes != known:
+    classes = num_classes(module)
+    if tuple(shape) != (images, classes):
         raise InputError(
             f"{type(net).__name__} gives logits {tuple(shape)} for {images} images and "
-            f"num_classes is {known}, but the dataset has {classes} classes: give "
+            f"num_classes is {module.num_classes}, but the dataset has {classes} classes: give "
             "the net one logit per class (the command line sets num_classes from the dataset)"
         )
+
+
+def num_classes(module: LightningModule) -> int:
+    """The number of classes of a module, which must be that of the dataset, if it says so.
+
+    Raises:
+        InputError: It is another one.
+    """
+    known: Any = module.num_classes
+    classes = getattr(module.trainer.datamodule, "num_classes", None)  # type: ignore[attr-defined]
+    if classes is not None and classes != known:
+        raise InputError(
+            f"{type(module).__name__} has num_classes {known}, but the dataset has {classes} "
+            "classes (the command line sets num_classes from the dataset)"
+        )
+    return int(known)
 
 
 def _data_name(module: LightningModule) -> str:

@@ -24,6 +24,7 @@ from deepdigits.training.batch_checks import (
     explained_labels,
     images_and_labels,
     logits_shape,
+    num_classes,
 )
 from deepdigits.training.optimizer import adamw, one_cycle
 
@@ -84,8 +85,11 @@ class LitClassifier(LightningModule):
         images of 28 x 28 pixels. Images of a data module of the user's own are checked when they
         come, if there is no such example.
         """
+        num_classes(self)
         if (images := example_images(self, self.net)) is not None:
-            check_logits(self, self.net, logits_shape(self.net, images), len(images))
+            with explained(self, self.net, images):
+                shape = logits_shape(self.net, images)
+            check_logits(self, self.net, shape, len(images))
         if stage == "fit" and self.compile_net:
             self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
 

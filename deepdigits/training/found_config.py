@@ -81,7 +81,9 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
     if not typed or data.get("class_path") in typed:
         again = _settings_of(keys, "data")
         kept["data"] = found_config.data_settings(content, folder, typed, again)
-        if data.get("data_dir") is not None and "data_dir" not in again:
+        given, taken = (one.get("init_args", one) for one in (data, kept["data"]))
+        left_out = given.get("data_dir") is not None and "data_dir" not in taken
+        if left_out and "data_dir" not in again:
             say(
                 f"note: data.data_dir of {display_path(folder / 'config.yaml')} is not used, since "
                 "it is outside of the run; to use it, pass --data.data_dir",

@@ -49,10 +49,11 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
 
 def _settle_seed(config: Any) -> None:
     """Hand the seed, now a number also where it was `true`, to the data module of the package."""
-    own = getattr(config.data, "class_path", None)
-    settings = config.data if own is None else config.data.init_args
-    if own is None or (is_data_module(own) and "seed" in settings):
-        settings.seed = int(config.seed_everything)
+    seed, own = int(config.seed_everything), getattr(config.data, "class_path", None)
+    if own is None:
+        config.data.seed = seed
+    elif is_data_module(own):
+        config.data.init_args.seed = seed
 
 
 def _settle_checkpoint(config: Any) -> None:

@@ -51,8 +51,10 @@ class _Monitored(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         known = self.known_metrics(trainer)
         if trainer.sanity_checking:
-            if is_of_validation(self.monitor) and self.monitor not in known:
-                self._miss(trainer)  # before an epoch is trained
+            # Before an epoch is trained. What several loaders log is not known yet.
+            is_known = self.monitor in known or len(trainer.num_sanity_val_batches) > 1
+            if is_of_validation(self.monitor) and not is_known:
+                self._miss(trainer)
             return
         if self._validated_at < 0:  # metrics of the training are there only when its epoch ends
             self._of_validation = self.monitor in known
