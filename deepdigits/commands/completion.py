@@ -83,7 +83,7 @@ def _add_lightning_options(parser: argparse.ArgumentParser, command: str) -> Non
 def _lightning_options(command: str) -> list[str]:
     """The options of LightningCLI, and of LitMLP and LitCNN."""
     from deepdigits.training.execution import option_names
-    from deepdigits.training.parser import model_options
+    from deepdigits.training.parser import class_options
 
     resume = ["--resume"] if command in ("train", "fit") else []
-    return sorted({*option_names(command), *resume, *model_options()})
+    return sorted({*option_names(command), *resume, *class_options()})

@@ -95,7 +95,7 @@ def ensemble(
     run = Run(make_version_folder(Path(logs) / name))
     facts = _facts(reports, agreement, first)
     tensors = (torch.from_numpy(array) for array in (first.images, first.labels, mean))
-    files = evaluation.write(run, report, facts, *tensors)
+    files = evaluation.write(run, report, facts, evaluation.Pictured(*tensors))
     return Ensemble(run, report, reports, agreement, files)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from deepdigits.commands import summary
 from deepdigits.commands.overrides import Overrides, override_arguments
 from deepdigits.commands.parser import ArgumentParser
+from deepdigits.core.errors import InputError
 from deepdigits.data.registry import SPLITS, Split
 from deepdigits.metrics.report import Report
-from deepdigits.runs.resolve import RUN_HELP, run_argument
+from deepdigits.runs.resolve import RUN_HELP, resolve_run, run_argument
 from deepdigits.runs.run import Run
+from deepdigits.training.arguments import split_arguments
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import call, execute
 
@@ -28,9 +30,7 @@ def evaluate(run: Run | str | Path, split: Split = "test", overrides: Overrides 
     Raises:
         InputError: There is no such run, or a flag is wrong.
     """
-    report = _evaluate(run, split, overrides).report_writer.report
-    assert report is not None
-    return report
+    return _report(_evaluate(run, split, overrides))
 
 
 def main(args: Sequence[str]) -> Report:
@@ -41,9 +41,8 @@ def main(args: Sequence[str]) -> Report:
     """
     options = build_parser().parse_args(args)
     cli = _evaluate(options.run, options.split)
+    report = _report(cli)
     summary.print_evaluation(cli)
-    report = cli.report_writer.report
-    assert report is not None
     return report
 
 
@@ -58,8 +57,24 @@ def main_validate(args: Sequence[str]) -> DigitsCLI:
 
 
 def _evaluate(run: Run | str | Path, split: Split, overrides: Overrides = ()) -> DigitsCLI:
-    flags = [f"--ckpt_path={run_argument(run)}", f"--data.test_split={split}"]
-    return call("test", [*flags, *override_arguments(overrides)])
+    more = override_arguments(overrides)
+    command, flags = split_arguments(resolve_run(run), split, more)
+    return call(command, [f"--ckpt_path={run_argument(run)}", *flags, *more])
+
+
+def _report(cli: DigitsCLI) -> Report:
+    """The report of an evaluation.
+
+    Raises:
+        InputError: There is none, since the net is not a LitClassifier, or measures nothing.
+    """
+    writer = cli.report_writer
+    if writer.report is None:
+        raise InputError(
+            f"there is no report of {cli.run_folder}: {writer.missing}; `deepdigits test "
+            "--ckpt_path RUN` prints the metrics that it logs"
+        )
+    return writer.report
 
 
 def _run(command: str, args: Sequence[str]) -> DigitsCLI:

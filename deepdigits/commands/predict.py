@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.commands.overrides import Overrides, override_arguments
+from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
-from deepdigits.runs.resolve import run_argument
+from deepdigits.runs.resolve import resolve_run, run_argument
 from deepdigits.runs.run import Run
+from deepdigits.training.arguments import split_arguments
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import call, execute
 
@@ -61,11 +63,17 @@ def predict(
     Raises:
         InputError: There is no such run, a flag is wrong, or the file cannot be written.
     """
-    flags = [f"--ckpt_path={run_argument(run)}", f"--data.test_split={split}"]
-    flags.append(f"--output={'null' if output is None else output}")
-    cli = call("predict", [*flags, *override_arguments(overrides)])
+    more = override_arguments(overrides)
+    _, flags = split_arguments(resolve_run(run), split, more)
+    flags += [f"--ckpt_path={run_argument(run)}"]
+    flags += [f"--output={'null' if output is None else output}"]
+    cli = call("predict", [*flags, *more])
     data: Any = cli.datamodule
-    assert isinstance(data, DigitsDataModule)
+    if not isinstance(data, DigitsDataModule):
+        raise InputError(
+            f"the images of {type(data).__name__} are not known: `deepdigits predict --ckpt_path "
+            "RUN` writes the probabilities"
+        )
     probabilities = cli.probabilities.numpy()
     images, labels = (
         tensor[: len(probabilities)].cpu().numpy()

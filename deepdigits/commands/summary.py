@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import SupportsFloat
 
 from deepdigits.core import tables
 from deepdigits.core.console import say
 from deepdigits.core.files import display_path
+from deepdigits.data.module import DigitsDataModule
 from deepdigits.metrics.report import Report
 from deepdigits.runs.run import Run
 from deepdigits.runs.trust import command_prefix
@@ -13,11 +15,23 @@ from deepdigits.training.cli import DigitsCLI
 
 
 def print_evaluation(cli: DigitsCLI) -> None:
-    """Print the report of the last evaluation of a CLI, if there was one."""
+    """Print the report of the last evaluation of a CLI, else the metrics; if there was one."""
     writer = cli.report_writer
     if writer.report is not None:
         print_report(writer.report)
-        print_files({**writer.files, "checkpoint": cli.trainer.ckpt_path})
+    elif writer.missing is None:
+        return
+    else:
+        say(f"there is no report: {writer.missing}; the metrics that it logs:")
+        print_metrics(cli.trainer.callback_metrics)
+    print_files({**writer.files, "checkpoint": cli.trainer.ckpt_path})
+
+
+def print_metrics(metrics: Mapping[str, SupportsFloat]) -> None:
+    """Print the metrics of a net that has no report."""
+    if metrics:
+        rows = [[name, f"{float(value):.4f}"] for name, value in metrics.items()]
+        tables.show(("metric", "value"), rows)
 
 
 def print_table(report: Report) -> None:
@@ -42,9 +56,13 @@ def print_files(files: Mapping[str, Path | str | None]) -> None:
             say(f"{kind:<11} {display_path(path)}")
 
 
-def print_next_steps(run: Run, net: type) -> None:
-    """Print what to do next with a run of a net that was just trained."""
-    folder = display_path(run.folder)
-    say("", f"dashboard   tensorboard --logdir {display_path(run.folder.parent.parent)}")
-    if run.found_checkpoint is not None:
-        say(f"more        {command_prefix(net)}deepdigits report {folder} --split train")
+def print_next_steps(cli: DigitsCLI) -> None:
+    """Print what to do next with the run of a training, if it was tested."""
+    folder, writer, data = cli.run_folder, cli.report_writer, cli.datamodule
+    if folder is None or (writer.report is None and writer.missing is None):
+        return
+    say("", f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
+    if Run(folder).found_checkpoint is not None and isinstance(data, DigitsDataModule):
+        command = f"{command_prefix(type(cli.model), type(data))}deepdigits"
+        if writer.report is not None:
+            say(f"more        {command} report {display_path(folder)} --split train")

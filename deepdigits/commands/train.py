@@ -59,9 +59,7 @@ def main(args: Sequence[str]) -> DigitsCLI:
     """
     cli = execute("train", args)
     summary.print_evaluation(cli)
-    folder = cli.run_folder
-    if folder is not None and cli.report_writer.report is not None:
-        summary.print_next_steps(Run(folder), type(cli.model))
+    summary.print_next_steps(cli)
     return cli
 
 

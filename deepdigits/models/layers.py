@@ -106,7 +106,7 @@ def penultimate(net: nn.Module, images: Tensor) -> Tensor:
         images: (B, 1, 28, 28) in [0, 1], on the device of the net.
 
     Raises:
-        ValueError: The net has no linear layer.
+        ValueError: The net has no linear layer, or does not call its last one.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(784, 5), nn.ReLU(), nn.Linear(5, 10))
     >>> penultimate(net, torch.rand(3, 1, 28, 28)).shape
@@ -124,4 +124,6 @@ def penultimate(net: nn.Module, images: Tensor) -> Tensor:
         net.eval()(images)
     net.train(was_training)
     hook.remove()
+    if not features:
+        raise ValueError(f"{type(net).__name__} does not call its last linear layer")
     return features[0]

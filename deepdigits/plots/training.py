@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from deepdigits.plots.style import BLUE, GREY, ORANGE, add_grid, new_figure
 
 STAGES = {"train": ("training", BLUE, "o"), "val": ("validation", ORANGE, "s")}
+CURVE_TAGS = {f"{stage}/{name}" for stage in STAGES for name in ("loss", "accuracy")}
 Curve = Sequence[tuple[float, float]]
 
 

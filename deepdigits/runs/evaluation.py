@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -18,13 +18,22 @@ from deepdigits.runs.predictions import of_split
 from deepdigits.runs.run import Run
 
 
+class Pictured(NamedTuple):
+    """The images of a split with their probabilities.
+
+    Attributes:
+        images: Images of the split in order, uint8 (N, 28, 28).
+        labels: True labels (N,).
+        probabilities: Class probabilities (N, C).
+    """
+
+    images: Tensor
+    labels: Tensor
+    probabilities: Tensor
+
+
 def write(
-    run: Run,
-    report: Report,
-    facts: Mapping[str, Any],
-    images: Tensor,
-    labels: Tensor,
-    probabilities: Tensor,
+    run: Run, report: Report, facts: Mapping[str, Any], pictured: Pictured | None
 ) -> dict[str, Path]:
     """Write predictions.npz, confusion.png, mistakes.png, report.md and, last, report.json.
 
@@ -35,21 +44,24 @@ def write(
         run: The run whose folder gets the files.
         report: The metrics of the evaluation.
         facts: Further entries of report.json; ``dataset`` and ``split`` must be among them.
-        images: Images of the split in order, uint8 (N, 28, 28).
-        labels: True labels (N,).
-        probabilities: Class probabilities (N, C).
+        pictured: The images. None: they are not known, so there are no predictions and mistakes;
+            those of an earlier evaluation are removed.
 
     Returns:
         Path of ``report``, ``confusion`` and ``mistakes``.
     """
     dataset, split = facts["dataset"], facts["split"]
     folder, files = run.folder, {"report": run.folder / of_split("report.json", split)}
-    confidences, predicted = probabilities.max(dim=1)
-    predictions.write(folder, split, predicted.numpy(), labels.numpy())
-    for kind, figure in (
-        ("confusion", confusion_matrix(report)),
-        ("mistakes", mistakes(images, labels, predicted, confidences, report.class_names)),
-    ):
+    figures = {"confusion": confusion_matrix(report)}
+    if pictured is None:
+        for name in ("predictions.npz", "mistakes.png"):
+            (folder / of_split(name, split)).unlink(missing_ok=True)
+    else:
+        images, labels, probabilities = pictured
+        confidences, predicted = probabilities.max(dim=1)
+        predictions.write(folder, split, predicted.numpy(), labels.numpy())
+        figures["mistakes"] = mistakes(images, labels, predicted, confidences, report.class_names)
+    for kind, figure in figures.items():
         files[kind] = folder / of_split(f"{kind}.png", split)
         save_figure(figure, files[kind])
     heading = f"# {markdown_text(dataset)}, {split}: {report.accuracy:.2%} right\n\n"

@@ -7,7 +7,7 @@ plain values that the signature of a trusted class takes.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.modules import VARIABLE
@@ -31,40 +31,73 @@ def model_settings(
     Raises:
         InputError: The class is not trusted, or a setting is not a plain value that it takes.
     """
-    model = section(config, "model", folder)
-    if unknown := model.keys() - {"class_path", "init_args"}:
-        raise refusal(folder, f"model.{min(map(str, unknown))}", "is not read from a run folder")
-    class_path = model.get("class_path")
-    if not isinstance(class_path, str):
-        raise refusal(folder, "model.class_path", f"is {str(class_path)[:40]}, expected a class")
+    class_path, settings = _class_and_settings(config, "model", folder)
     net = trusted_class(class_path, folder, typed)
-    settings = section(model, "init_args", folder, "model.")
     check_settings(settings, net, folder, "model", refers=references(net, folder))
     name = bundled_name(class_path)
     return {"class_path": f"deepdigits.{name}" if name else class_path, "init_args": settings}
 
 
-def data_settings(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def data_settings(
+    config: Mapping[str, Any], folder: Path, typed: Collection[str] = ()
+) -> dict[str, Any]:
     """The settings of the data module in a config of a run folder, without ``data_dir``.
 
     Args:
         config: Content of the config.
         folder: The run folder.
+        typed: Class paths of data modules that the user typed.
+
+    Returns:
+        Settings of the data module of the package; for another one, ``class_path`` and
+        ``init_args``.
 
     Raises:
-        InputError: A setting is unknown, or not a plain value of its type.
+        InputError: The class is not trusted, or a setting is unknown, or not a plain value of its
+            type.
     """
-    from deepdigits.data.augment import Augment
     from deepdigits.data.module import DigitsDataModule  # loads Lightning
 
     settings = section(config, "data", folder)
+    if not names_class(settings):
+        return _checked(settings, DigitsDataModule, folder)
+    class_path, settings = _class_and_settings(config, "data", folder)
+    data = trusted_class(class_path, folder, typed, section="data")
+    return {"class_path": class_path, "init_args": _checked(settings, data, folder)}
+
+
+def names_class(data: Any) -> bool:
+    """Whether a section of a config names a class, such as a data module of the user's own."""
+    return isinstance(data, Mapping) and "class_path" in data
+
+
+def _checked(settings: dict[str, Any], data: type, folder: Path) -> dict[str, Any]:
+    """The settings of a data module, checked; a DigitsDataModule's without ``data_dir``."""
+    from deepdigits.data.augment import Augment
+    from deepdigits.data.module import DigitsDataModule  # loads Lightning
+
+    if not issubclass(data, DigitsDataModule):
+        check_settings(settings, data, folder, "data", refers=references(data, folder))
+        return settings
     settings.pop("data_dir", None)  # a path outside the run
-    if "augment" in settings:
-        augment = section(settings, "augment", folder, "data.")
-        check_settings(augment, Augment, folder, "data.augment")
     others = {key: value for key, value in settings.items() if key != "augment"}
-    check_settings(others, DigitsDataModule, folder, "data")
+    augment = section(settings, "augment", folder, "data.")
+    check_settings(augment, Augment, folder, "data.augment")
+    check_settings(others, data, folder, "data")
     return settings
+
+
+def _class_and_settings(
+    config: Mapping[str, Any], name: Literal["model", "data"], folder: Path
+) -> tuple[str, dict[str, Any]]:
+    """The class path of a section, and its ``init_args``, not checked yet."""
+    content = section(config, name, folder)
+    if unknown := content.keys() - {"class_path", "init_args"}:
+        raise refusal(folder, f"{name}.{min(map(str, unknown))}", "is not read from a run folder")
+    class_path = content.get("class_path")
+    if not isinstance(class_path, str):
+        raise refusal(folder, f"{name}.class_path", f"is {str(class_path)[:40]}, expected a class")
+    return class_path, section(content, "init_args", folder, f"{name}.")
 
 
 def class_names(config: Mapping[str, Any], folder: Path) -> tuple[str, ...]:

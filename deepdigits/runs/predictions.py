@@ -61,7 +61,10 @@ def write(folder: Path, split: str, predicted: ArrayLike, labels: ArrayLike) -> 
 
 
 def write_probabilities(
-    path: Path, probabilities: NDArray[np.float32], labels: ArrayLike, class_names: Sequence[str]
+    path: Path,
+    probabilities: NDArray[np.float32],
+    labels: ArrayLike | None,
+    class_names: Sequence[str],
 ) -> None:
     """Write the class probabilities of each image, whole or not at all; float32 is kept exactly.
 
@@ -70,22 +73,23 @@ def write_probabilities(
             probability of each class under its name. A .npz has the arrays ``probabilities``
             (N, C), ``predicted`` and ``labels`` (N,), and ``class_names`` (C,).
         probabilities: float32 (N, C), in the order of the split.
-        labels: True labels (N,); below 256.
+        labels: True labels (N,); below 256. None: they are not known, and are left out.
         class_names: Name of each class.
     """
-    predicted, labels = _small(probabilities.argmax(axis=1)), _small(labels)
+    predicted = _small(probabilities.argmax(axis=1))
     if path.suffix.lower() == ".npz":
-        names = np.array(class_names)
-        arrays = {"predicted": predicted, "labels": labels, "class_names": names}
+        arrays = {"predicted": predicted, "class_names": np.array(class_names)}
+        arrays |= {} if labels is None else {"labels": _small(labels)}
         _write_arrays(path, probabilities=probabilities, **arrays)
         return
+    columns = {} if labels is None else {"label": _small(labels)}
+    columns["predicted"] = predicted
     with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         head = list(map(spreadsheet_text, class_names))
-        writer.writerow(["index", "label", "predicted", *head])
-        columns = zip(labels, predicted, probabilities, strict=True)
-        for index, (label, best, row) in enumerate(columns):
-            writer.writerow([index, head[label], head[best], *row])
+        writer.writerow(["index", *columns, *head])
+        for index, (row, *classes) in enumerate(zip(probabilities, *columns.values(), strict=True)):
+            writer.writerow([index, *(head[number] for number in classes), *row])
 
 
 def read(folder: Path, split: str) -> Predictions | None:
@@ -119,5 +123,6 @@ def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy/numpy#25274
 
 
-def _small(labels: ArrayLike) -> NDArray[np.uint8]:
-    return np.asarray(labels).astype(np.uint8)
+def _small(labels: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(labels)
+    return array.astype(np.uint8 if array.max(initial=0) < 256 else np.int64)

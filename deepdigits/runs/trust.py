@@ -1,16 +1,19 @@
 """Decide which classes a file that may come from someone else can name.
 
 A run folder can be downloaded, so its config.yaml must not choose what is imported. Trusted are the
-nets of the package, classes that the user has typed, classes that the user's own program has
-imported, and what the environment variable DEEPDIGITS_TRUST lists: modules, packages or classes.
+nets and the data module of the package, classes that the user has typed, classes that the user's
+own program has imported, and what the environment variable DEEPDIGITS_TRUST lists: modules,
+packages or classes.
 """
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
+from typing import Literal
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import is_inside
@@ -18,6 +21,12 @@ from deepdigits.core.modules import VARIABLE, importable_working_directory, list
 from deepdigits.core.signatures import loaded
 
 BUNDLED = ("LitMLP", "LitCNN")
+DATA_MODULE = "DigitsDataModule"
+Section = Literal["model", "data"]
+_NOUNS: Mapping[Section, str] = {"model": "net", "data": "data module"}
+_BASES: Mapping[Section, str] = {"model": "LightningModule", "data": "LightningDataModule"}
+_OURS: Mapping[Section, str] = {"model": "LitClassifier", "data": DATA_MODULE}
+_INSTALLED = ("site-packages", "dist-packages")  # folders of packages that pip installs
 
 
 def bundled_name(class_path: object) -> str | None:
@@ -30,35 +39,52 @@ def bundled_name(class_path: object) -> str | None:
     return name if module in ("", "deepdigits") and name in BUNDLED else None
 
 
+def is_data_module(class_path: object) -> bool:
+    """Whether a class path is that of the data module of the package.
+
+    >>> is_data_module("deepdigits.DigitsDataModule"), is_data_module("my.DigitsDataModule")
+    (True, False)
+    """
+    return class_path in (f"deepdigits.{DATA_MODULE}", f"deepdigits.data.module.{DATA_MODULE}")
+
+
 def trusted_class(
-    class_path: str, folder: Path, typed: Collection[str] = (), source: Path | None = None
+    class_path: str,
+    folder: Path,
+    typed: Collection[str] = (),
+    source: Path | None = None,
+    section: Section = "model",
 ) -> type:
-    """Import the class of a net that a file of a run folder names, if it is trusted.
+    """Import the class of a net or data module that a file of a run folder names, if it is trusted.
 
     Args:
         class_path: The class, such as ``my_net.LitWide``.
         folder: The run folder: modules in it are not trusted.
         typed: Class paths that the user typed.
         source: The file. None: config.yaml in the run folder.
+        section: Whether it is the class of the net or of the data module.
 
     Raises:
-        InputError: The class is not trusted, is not a LightningModule, or cannot be imported.
+        InputError: The class is not trusted, is not of this kind, or cannot be imported.
     """
-    if name := bundled_name(class_path):
-        return _import(f"deepdigits.{name}", folder)
-    if class_path == "deepdigits.LitClassifier":  # its argument `net` is checked as any other
-        return _import(class_path, folder)
+    if section == "model" and (name := bundled_name(class_path)):
+        return _import(f"deepdigits.{name}", folder, section)
+    if section == "model" and class_path == "deepdigits.LitClassifier":
+        return _import(class_path, folder, section)  # its argument `net` is checked as any other
+    if section == "data" and is_data_module(class_path):
+        return _import(f"deepdigits.{DATA_MODULE}", folder, section)
     if class_path in typed:
-        return _import(class_path, folder)
-    if (imported := _imported_net(class_path)) is not None:
+        return _import(class_path, folder, section)
+    if (imported := _imported_class(class_path, folder, section)) is not None:
         return imported
     if is_listed(class_path, folder):
-        return _import(class_path, folder)
+        return _import(class_path, folder, section)
     module = class_path.rpartition(".")[0]
     raise InputError(
-        f"{source or folder / 'config.yaml'} names the net {class_path}, and such a file may "
-        f"only name trusted classes: if you trust it, type --model {class_path} where the command "
-        f"has this option, or set {VARIABLE}={module or 'MODULE'}; in Python, import it first"
+        f"{source or folder / 'config.yaml'} names the {_NOUNS[section]} {class_path}, and such a "
+        f"file may only name trusted classes: if you trust it, type --{section} {class_path} where "
+        f"the command has this option, or set {VARIABLE}={module or 'MODULE'}; in Python, import "
+        "it first"
     )
 
 
@@ -100,10 +126,16 @@ def is_listed(class_path: str, folder: Path) -> bool:
     return bool(places) and not any(place and is_inside(Path(place), folder) for place in places)
 
 
-def command_prefix(net: type) -> str:
-    """What to type before a command that opens a run of a net: nothing for a trusted one."""
-    listed = any(f"{net.__module__}.".startswith(f"{name}.") for name in listed_modules())
-    return "" if listed or _is_ours(net) else f"{VARIABLE}={net.__module__} "
+def command_prefix(*classes: type) -> str:
+    """What to type before a command that opens a run: nothing if its classes are trusted.
+
+    Args:
+        classes: The classes of its net and of its data module.
+    """
+    listed = tuple(f"{name}." for name in listed_modules())
+    needed = (one.__module__ for one in classes if not _is_ours(one))
+    modules = dict.fromkeys(one for one in needed if not f"{one}.".startswith(listed))
+    return f"{VARIABLE}={','.join([*listed_modules(), *modules])} " if modules else ""
 
 
 def is_classifier(found: type) -> bool:
@@ -111,27 +143,50 @@ def is_classifier(found: type) -> bool:
     return found.__qualname__ == "LitClassifier" and _is_ours(found)
 
 
-def _import(class_path: str, folder: Path) -> type:
+def _import(class_path: str, folder: Path, section: Section) -> type:
     module, _, name = class_path.rpartition(".")
     try:
         with importable_working_directory({_top(module)}):
             found = getattr(import_module(module), name)
-        from lightning.pytorch import LightningModule  # slow to import
-
-        if not (isinstance(found, type) and issubclass(found, LightningModule)):
-            raise TypeError("it is not a LightningModule")
+        if not (isinstance(found, type) and issubclass(found, _base(section))):
+            raise TypeError(f"it is not a {_BASES[section]}")
     except (AttributeError, ImportError, TypeError, ValueError) as error:
         raise InputError(
-            f"the net {class_path} of run {folder} cannot be imported ({one_line(error, 160)})"
+            f"the {_NOUNS[section]} {class_path} of run {folder} cannot be imported "
+            f"({one_line(error, 160)})"
         ) from error
     return found
 
 
-def _imported_net(class_path: str) -> type | None:
-    """A subclass of LitClassifier that the running program has imported already."""
+def _base(section: Section) -> type:
+    from lightning import pytorch  # slow to import
+
+    base: type = getattr(pytorch, _BASES[section])
+    return base
+
+
+def _imported_class(class_path: str, folder: Path, section: Section) -> type | None:
+    """A class of the user's own program that is imported already.
+
+    A class of an installed package is not taken, unless it is built on one of ours.
+    """
     found = loaded(class_path)
-    bases = found.__mro__ if isinstance(found, type) else ()
-    return found if any(map(is_classifier, bases)) else None
+    if not isinstance(found, type):
+        return None
+    if any(base.__qualname__ == _OURS[section] and _is_ours(base) for base in found.__mro__):
+        return found
+    is_own = _is_of_user(found, folder) and issubclass(found, _base(section))
+    return found if is_own else None
+
+
+def _is_of_user(found: type, folder: Path) -> bool:
+    """Whether a class is defined in a file of the user's, which is in no package and not a run."""
+    if found.__module__ == "__main__":
+        return True
+    path = getattr(sys.modules.get(found.__module__), "__file__", None)
+    if path is None or _is_ours(found) or is_inside(Path(path), folder):
+        return False
+    return not any(part in _INSTALLED for part in Path(path).parts)
 
 
 def _is_ours(found: type) -> bool:

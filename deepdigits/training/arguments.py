@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
+from deepdigits.runs.found_config import names_class
 from deepdigits.runs.resolve import RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
+from deepdigits.runs.trust import is_data_module
+from deepdigits.training.config_flags import typed_data
 from deepdigits.training.found_config import for_evaluation, for_resume
 
 
@@ -42,6 +45,28 @@ def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None
         return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"], run
     config = for_resume(run, others)
     return [config, *others, f"--ckpt_path={run.last_checkpoint}"], run
+
+
+def split_arguments(run: Run, split: str, args: Sequence[str]) -> tuple[str, list[str]]:
+    """The command and the flags that evaluate a run on a split.
+
+    A data module of the user's own has loaders for test and validation, and no ``test_split``.
+
+    Args:
+        run: The run.
+        split: train, val or test.
+        args: The other arguments.
+    """
+    data = run.config.get("data", {})
+    found = {data["class_path"]} if names_class(data) else set()
+    if all(map(is_data_module, typed_data(args) or found)):
+        return "test", [f"--data.test_split={split}"]
+    if split == "train":
+        raise InputError(
+            "only a DigitsDataModule can be evaluated on its training images: choose --split val "
+            "or test"
+        )
+    return ("validate" if split == "val" else "test"), []
 
 
 def _run_of_checkpoint(args: Sequence[str]) -> Run | None:

@@ -1,12 +1,12 @@
 """Checkpoint IO for the trainer: atomic saves, safe loads, one-line errors on resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from typing_extensions import override
 
 from deepdigits.core.errors import InputError, one_line
@@ -16,7 +16,6 @@ from deepdigits.training.processes import from_first_process
 from deepdigits.training.restored_state import check_optimizers, check_progress
 from deepdigits.training.stored_settings import stored
 
-_TYPE = LightningModule.CHECKPOINT_HYPER_PARAMS_TYPE  # the class of OmegaConf settings
 RESTORE_ERRORS = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
 
 
@@ -47,11 +46,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        settings = checkpoint.get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY)
-        if settings is not None:  # arguments of a user's net may be objects
-            plain = {LightningModule.CHECKPOINT_HYPER_PARAMS_KEY: stored(settings)}
-            checkpoint = {key: one for key, one in checkpoint.items() if key != _TYPE} | plain
-        save(checkpoint, Path(path))
+        save(_with_plain_settings(checkpoint), Path(path))
         if self._on_change is not None:
             self._on_change()
 
@@ -70,6 +65,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if self.module.strict_loading:
             check_fits(content["state_dict"], self.module, Path(path))
         return content
+
+
+def _with_plain_settings(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with the arguments of net and data module as plain values."""
+    content = dict(checkpoint)
+    for owner in (LightningModule, LightningDataModule):
+        content.pop(owner.CHECKPOINT_HYPER_PARAMS_TYPE, None)  # the class of OmegaConf settings
+        name = owner.CHECKPOINT_HYPER_PARAMS_KEY
+        if content.get(name) is not None:
+            content[name] = stored(content[name])
+    return content
 
 
 def wrap_restore_errors(trainer: Trainer) -> None:

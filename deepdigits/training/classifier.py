@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
 import torch.nn.functional as F
 from lightning.fabric.utilities.data import AttributeDict
 from lightning.pytorch import LightningModule
@@ -21,8 +20,16 @@ from deepdigits.core.limits import Limits
 from deepdigits.metrics.report import Report
 from deepdigits.metrics.stage import TrainingMetrics, evaluation_metrics, to_scalars
 from deepdigits.models.cnn import CNN, Downsample
-from deepdigits.models.layers import IMAGE_SIZE
 from deepdigits.models.mlp import MLP
+from deepdigits.training.batch_checks import (
+    check_logits,
+    example_images,
+    explained,
+    explained_labels,
+    images_and_labels,
+    logits_shape,
+    num_classes,
+)
 from deepdigits.training.length import schedule_length
 from deepdigits.training.optimizer import adamw, one_cycle, stepped
 from deepdigits.training.stored_settings import readable
@@ -110,20 +117,17 @@ class LitClassifier(LightningModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Check that the net has a logit for each class of the dataset; compile the net."""
-        training = {module: module.training for module in self.modules()}
-        dtype = next(self.parameters()).dtype
-        with torch.no_grad():
-            logits = self.eval()(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=dtype))
-        for module, was_training in training.items():
-            module.training = was_training
-        classes = getattr(self.trainer.datamodule, "num_classes", self.num_classes)  # type: ignore[attr-defined]
-        if logits.shape != (2, classes) or classes != self.num_classes:
-            raise InputError(
-                f"{type(self.net).__name__} gives logits {tuple(logits.shape)} for 2 images and "
-                f"num_classes is {self.num_classes}, but the dataset has {classes} classes: give "
-                "the net one logit per class (the command line sets num_classes from the dataset)"
-            )
+        """Check that the net has a logit for each class of the dataset; compile the net.
+
+        The check takes the ``example_input_array`` of this module or its net, by default two grey
+        images of 28 x 28 pixels. Images of a data module of the user's own are checked when they
+        come, if there is no such example.
+        """
+        num_classes(self)
+        if (images := example_images(self, self.net)) is not None:
+            with explained(self, self.net, images):
+                shape = logits_shape(self, images)  # its forward may be its own
+            check_logits(self, self.net, shape, len(images))
         if stage == "fit" and self.compile_net:
             self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
 
@@ -144,8 +148,10 @@ class LitClassifier(LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.val_metrics.reset()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The logits (B, C) of a batch, for callbacks."""
+    def validation_step(
+        self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> Tensor:
+        """The logits (B, C) of a batch, for callbacks; the metrics are over all loaders."""
         _, logits = self._step(batch, self.val_metrics)
         return logits
 
@@ -157,8 +163,10 @@ class LitClassifier(LightningModule):
     def on_test_epoch_start(self) -> None:
         self.test_metrics.reset()
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The logits (B, C) of a batch, for callbacks."""
+    def test_step(
+        self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> Tensor:
+        """The logits (B, C) of a batch, for callbacks; the metrics are over all loaders."""
         _, logits = self._step(batch, self.test_metrics)
         return logits
 
@@ -166,13 +174,22 @@ class LitClassifier(LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log("test")
 
-    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Class probabilities (B, C)."""
-        logits: Tensor = self(batch[0])
+    def predict_step(
+        self, batch: Tensor | tuple[Tensor, ...], batch_idx: int, dataloader_idx: int = 0
+    ) -> Tensor:
+        """Class probabilities (B, C) of images, or of images with labels."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        with explained(self, self.net, images):
+            logits: Tensor = self(images)
         return logits.softmax(dim=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with the one-cycle schedule, unless others were chosen; stepped per batch."""
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise InputError(
+                f"{type(self).__name__} has no parameters to train: override configure_optimizers "
+                "and training_step for a net without"
+            )
         if self.optimizer_settings is None:
             optimizer: Optimizer = adamw(self.parameters(), self.lr, self.weight_decay)
         else:
@@ -188,6 +205,18 @@ class LitClassifier(LightningModule):
             super().lr_scheduler_step(scheduler, metric)
         except ValueError as error:  # such as a schedule that has come to its end
             raise InputError(f"the learning rate schedule stopped: {one_line(error)}") from error
+
+    def has_measured(self, stage: Stage) -> bool:
+        """Whether batches were added to the metrics of a stage in this epoch, by any process.
+
+        A subclass may override a step and add none. Call it on all processes.
+        """
+        if stage == "train":
+            counted = self.train_metrics.update_called
+        else:
+            metrics = self._evaluation(stage).values(copy_state=False)
+            counted = any(metric.update_called for metric in metrics)
+        return bool(self.trainer.strategy.reduce_boolean_decision(counted, all=False))
 
     def report(self, stage: Literal["val", "test"]) -> Report:
         """The report of an evaluation in this epoch, over all processes."""
@@ -213,9 +242,13 @@ class LitClassifier(LightningModule):
         metrics: TrainingMetrics | MetricCollection,
         label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
-        images, labels = batch
-        logits = self(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        images, labels = images_and_labels(batch, self)
+        with explained(self, self.net, images):
+            logits = self(images)
+        if logits.shape != (len(images), self.num_classes):
+            check_logits(self, self.net, logits.shape, len(images))
+        with explained_labels(self, labels):
+            loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
         if len(labels):  # a process may have no share of the last batch
             metrics.update(preds=logits.detach(), target=labels, loss=loss.detach())
         return loss, logits
@@ -224,7 +257,8 @@ class LitClassifier(LightningModule):
         return self.val_metrics if stage == "val" else self.test_metrics
 
     def _log(self, stage: Stage) -> None:
-        if not self.trainer.barebones:  # which logs nothing, with a warning each time
+        # With barebones nothing is logged, with a warning each time.
+        if not self.trainer.barebones and self.has_measured(stage):
             self.log_dict(dict(self.scalars(stage)), sync_dist=True)
 
     def _lr_factor(self, step: int) -> float:
@@ -234,7 +268,7 @@ class LitClassifier(LightningModule):
             return one_cycle(0.0, self.warmup)
         length = schedule_length(self.trainer, self.schedule_shift)
         done = (step + self.schedule_shift) / length
-        return 1.0 if math.isinf(length) else one_cycle(done, self.warmup)
+        return 1.0 if math.isinf(length) or length <= 0 else one_cycle(done, self.warmup)
 
 
 class LitMLP(LitClassifier):

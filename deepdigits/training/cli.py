@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.checkpoint_record import CHECKPOINTS
@@ -28,10 +29,17 @@ from deepdigits.training.callbacks.run_folder import RunFolder
 from deepdigits.training.callbacks.save_config import AtomicSaveConfigCallback
 from deepdigits.training.checkpoint_io import wrap_restore_errors
 from deepdigits.training.chosen_optimizer import choose_optimizer
-from deepdigits.training.classifier import LitClassifier, LitCNN, LitMLP
-from deepdigits.training.config_flags import config_name
+from deepdigits.training.classifier import LitCNN, LitMLP
+from deepdigits.training.config_flags import (
+    config_name,
+    has_flag,
+    names_data_class,
+    typed_keys,
+    with_data_help,
+)
+from deepdigits.training.hooks import lacks
 from deepdigits.training.monitors import check_monitors
-from deepdigits.training.options import Stage, add_options
+from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.parser import EPILOGS, Parser, leave_out_objects, shorten
 from deepdigits.training.refusals import refusal
 from deepdigits.training.run_folder import sole_training
@@ -64,14 +72,16 @@ class DigitsCLI(LightningCLI):
         shutdown: GracefulShutdown | None = None,
     ) -> None:
         self.stage = stage
-        self.args = list(args)
+        self.args = with_data_help(args)
         self.holder = RunFolder(run)
         self.shutdown = shutdown
         self.working_directory = os.getcwd()
+        self.own_data = names_data_class(args)
         super().__init__(
-            LitClassifier,
-            DigitsDataModule,
+            LightningModule,
+            LightningDataModule if self.own_data else DigitsDataModule,
             subclass_mode_model=True,
+            subclass_mode_data=self.own_data,
             seed_everything_default=0,
             auto_configure_optimizers=False,  # those groups step schedulers per epoch only
             load_from_checkpoint_support=False,  # hparams stay plain: no class names in checkpoints
@@ -98,6 +108,7 @@ class DigitsCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add callbacks, logger and options, with their defaults."""
         add_options(parser, self.stage, config_name(self.args))
+        add_links(parser, self.own_data, typed_keys(self.args))
 
     def before_instantiate_classes(self) -> None:
         """Set the values that depend on other settings, and refuse missing devices."""
@@ -133,6 +144,10 @@ class DigitsCLI(LightningCLI):
                 settings["logger"] = [one.built for one in self._loggers]
         else:  # an evaluation writes into the folder of the run it evaluates
             settings |= {"logger": False, "enable_checkpointing": False}
+        for name in ("checkpoint", "early_stopping"):
+            monitor = f"{name}.monitor"
+            group, typed = self.config_init[name], has_flag(self.args, monitor)
+            group.is_default = group.monitor == DEFAULTS[monitor] and not typed
         settings["plugins"] = plugins(parts, settings, self.model)
         settings["callbacks"] = callbacks(parts, settings)
         if not leaves_run(settings):
@@ -151,11 +166,15 @@ class DigitsCLI(LightningCLI):
     def probabilities(self) -> Tensor:
         """Class probabilities (N, C) of a prediction, from all processes, in dataset order."""
         writer = next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
-        assert writer.probabilities is not None
+        if writer.probabilities is None:
+            name = type(self.model).__name__
+            raise InputError(f"predict_step of {name} returns no class probabilities (B, C)")
         return writer.probabilities
 
     def run(self) -> None:
         """Run the stage, from the checkpoint that the config names."""
+        if (what := lacks(self.stage, self.model, self.datamodule)) is not None:
+            raise InputError(f"{what}, which `{self.stage}` needs")
         path = self.config.ckpt_path
         common = {"datamodule": self.datamodule, "ckpt_path": path, "weights_only": True}
         if self.stage in ("validate", "test"):
@@ -163,7 +182,13 @@ class DigitsCLI(LightningCLI):
         getattr(self.trainer, self.stage)(self.model, **common)
 
     def test_best(self) -> None:
-        """Test the best checkpoint of the fit, else the last; the net as it is without both."""
+        """Test the best checkpoint of the fit, else the last; the net as it is without both.
+
+        A net or a data module without a test is left untested, with one line.
+        """
+        if (what := lacks("test", self.model, self.datamodule)) is not None:
+            say(f"note: nothing is tested: {what}", error=True)
+            return
         best = self.config_init.checkpoint.best_model_path
         last = checkpoint_folder(self.trainer) / LAST
         path = best or (last if self.holder.run is not None and last.is_file() else None)

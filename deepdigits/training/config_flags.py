@@ -12,6 +12,8 @@ from deepdigits.runs import config
 from deepdigits.runs.bundled_configs import config_path
 
 _OPTIONS = ("-c", "--config")
+_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_FILE = re.compile(r"\.(ya?ml|json)$")
 
 
 def config_values(args: Sequence[str]) -> Iterator[str]:
@@ -66,21 +68,47 @@ def typed_nets(args: Sequence[str]) -> set[str]:
     >>> sorted(typed_nets(["--model=a.B", "-c", "{model: {class_path: c.D}}", "--output=e.f"]))
     ['a.B', 'c.D']
     """
-    nets: set[Any] = set()
-    for word, following in pairwise([*args, ""]):
-        option, equals, value = word.partition("=")
-        if option in ("--model", "--model.class_path"):
-            nets.add(value if equals else following)
-    for content in _contents(args):
-        model = content.get("model")
-        nets.add(model.get("class_path") if isinstance(model, dict) else model)
-    return {net for net in nets if isinstance(net, str)}
+    return _typed_classes(args, "model")
+
+
+def typed_data(args: Sequence[str]) -> set[str]:
+    """The class paths that `--data` and the configs among the arguments give.
+
+    >>> typed_data(["--data", "my_data.Shapes", "-c", "{data: {batch_size: 5}}"])
+    {'my_data.Shapes'}
+    >>> typed_data(["--data", "data.yaml"])  # settings of the data module of the package
+    set()
+    """
+    found = _typed_classes(args, "data")
+    return {name for name in found if _CLASS.fullmatch(name) and not _FILE.search(name)}
+
+
+def names_data_class(args: Sequence[str]) -> bool:
+    """Whether the arguments name a data module as a class, or ask for its help."""
+    return bool(typed_data(args)) or any(word.startswith("--data.help") for word in args)
+
+
+def with_data_help(args: Sequence[str]) -> list[str]:
+    """The arguments; `--data.help` without a class is about the data module of the package.
+
+    >>> with_data_help(["--model=LitMLP", "--data.help"])
+    ['--model=LitMLP', '--data.help=deepdigits.DigitsDataModule']
+    """
+    words = list(args)
+    if words[-1:] == ["--data.help"] and not typed_data(words):
+        words[-1] = "--data.help=deepdigits.DigitsDataModule"
+    return words
 
 
 def typed_modules(args: Sequence[str]) -> set[str]:
     """Top-level names of the modules that the arguments and the configs among them name."""
     strings = [text for content in _contents(args) for text in _strings(content)]
     return named_modules([*args, *strings])
+
+
+def has_flag(args: Sequence[str], name: str) -> bool:
+    """Whether an option is among the arguments; configs are not looked at."""
+    return any(word.partition("=")[0] == f"--{name}" for word in args)
 
 
 def typed_keys(args: Sequence[str]) -> set[str]:
@@ -94,6 +122,18 @@ def typed_keys(args: Sequence[str]) -> set[str]:
     paths += [path.split(".") for content in _contents(args) for path in _paths(content)]
     keys = {".".join(path[:end]) for path in paths for end in range(2, len(path) + 1)}
     return keys | {path[0] for path in paths if len(path) == 1}
+
+
+def _typed_classes(args: Sequence[str], section: str) -> set[str]:
+    names: set[Any] = set()
+    for word, following in pairwise([*args, ""]):
+        option, equals, value = word.partition("=")
+        if option in (f"--{section}", f"--{section}.class_path"):
+            names.add(value if equals else following)
+    for content in _contents(args):
+        given = content.get(section)
+        names.add(given.get("class_path") if isinstance(given, dict) else given)
+    return {name for name in names if isinstance(name, str)}
 
 
 def _config_path(value: str) -> str:

@@ -12,7 +12,7 @@ from deepdigits.runs import found_config
 from deepdigits.runs.links import check_links
 from deepdigits.runs.run import Run
 from deepdigits.training import chosen_optimizer
-from deepdigits.training.config_flags import typed_keys, typed_nets
+from deepdigits.training.config_flags import typed_data, typed_keys, typed_nets
 from deepdigits.training.resume_settings import (
     OPTIONS,
     REPLACED,
@@ -77,29 +77,32 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
 
 
 def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str]) -> dict[str, Any]:
-    untyped = {**content, "model": _untyped_settings(content.get("model"), typed_keys(args))}
-    kept = {
-        "model": found_config.model_settings(untyped, folder, typed_nets(args)),
-        "data": found_config.data_settings(content, folder),
-    }
-    data_dir = content.get("data", {}).get("data_dir")
-    if data_dir is not None and "data.data_dir" not in typed_keys(args):
-        say(
-            f"note: data.data_dir of {display_path(folder / 'config.yaml')} is not used, since it "
-            "is outside of the run; to use it, pass --data.data_dir",
-            error=True,
-        )
+    keys, typed = typed_keys(args), typed_data(args)
+    untyped = {name: _untyped_settings(content.get(name), name, keys) for name in ("model", "data")}
+    untyped = {name: value for name, value in untyped.items() if value is not None}
+    kept = {"model": found_config.model_settings(untyped, folder, typed_nets(args))}
+    data = found_config.section(content, "data", folder)
+    if not typed or data.get("class_path") in typed:
+        kept["data"] = found_config.data_settings(untyped, folder, typed)
+        given, taken = (one.get("init_args", one) for one in (data, kept["data"]))
+        left_out = given.get("data_dir") is not None and "data_dir" not in taken
+        if left_out and keys.isdisjoint(("data.data_dir", "data.init_args.data_dir")):
+            say(
+                f"note: data.data_dir of {display_path(folder / 'config.yaml')} is not used, since "
+                "it is outside of the run; to use it, pass --data.data_dir",
+                error=True,
+            )
     return kept
 
 
-def _untyped_settings(model: Any, typed: Set[str]) -> Any:
-    """The net of a config without the settings that the user has typed again."""
-    settings = model.get("init_args") if isinstance(model, Mapping) else None
+def _untyped_settings(section: Any, name: str, typed: Set[str]) -> Any:
+    """A section of a config that names a class, without the settings that are typed again."""
+    settings = section.get("init_args") if isinstance(section, Mapping) else None
     if not isinstance(settings, Mapping):
-        return model
+        return section
     kept = {
         key: value
         for key, value in settings.items()
-        if typed.isdisjoint((f"model.{key}", f"model.init_args.{key}"))
+        if typed.isdisjoint((f"{name}.{key}", f"{name}.init_args.{key}"))
     }
-    return {**model, "init_args": kept}
+    return {**section, "init_args": kept}

@@ -1,5 +1,6 @@
 """The options of the command line beyond Trainer, model and data, and the default of each."""
 
+from collections.abc import Set
 from typing import Literal
 
 from jsonargparse.typing import PositiveFloat, PositiveInt
@@ -37,8 +38,6 @@ DEFAULTS = {
 def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None) -> None:
     """Add callbacks and logger as named groups, further options, and all defaults.
 
-    Dataset and seed are linked to the settings that follow from them.
-
     Args:
         parser: The parser.
         stage: The Trainer method that will be run.
@@ -53,8 +52,26 @@ def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None)
     parser.add_lr_scheduler_args(nested_key="lr_scheduler")
     _add_single_options(parser, stage)
     parser.set_defaults({**DEFAULTS, "logger.name": name})
-    parser.link_arguments("data.num_classes", "model.init_args.num_classes", apply_on="instantiate")
-    parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+
+
+def add_links(parser: LightningArgumentParser, own_data: bool, typed: Set[str]) -> None:
+    """Let the number of classes follow from the data, and the seed of the data from the seed.
+
+    With a data module of the user's own, what is typed counts instead; and a class without such a
+    setting or attribute is left alone.
+
+    Args:
+        parser: The parser.
+        own_data: Whether the data module is named as a class.
+        typed: The settings that the user has typed.
+    """
+    classes = "model.init_args.num_classes"
+    if not own_data or typed.isdisjoint((classes, "model.num_classes")):
+        parser.link_arguments("data.num_classes", classes, apply_on="instantiate")
+    if not own_data:
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+    elif typed.isdisjoint(("data.init_args.seed", "data.seed")):
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
 
 
 def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:

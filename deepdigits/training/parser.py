@@ -3,12 +3,13 @@
 import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
+from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
 from deepdigits.core.errors import InputError, one_line
@@ -17,7 +18,6 @@ from deepdigits.runs import config
 from deepdigits.runs.resolve import RUN_HELP
 from deepdigits.runs.trust import bundled_name
 from deepdigits.training import strategy
-from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.config_flags import config_values, is_text
 
 _OBJECT = "Unable to serialize instance"  # jsonargparse 4.53 writes this in place of an object
@@ -61,6 +61,11 @@ class Parser(LightningArgumentParser):
             line += (
                 " (a net is LitMLP, LitCNN or your own module.Class: see `deepdigits configs cnn`)"
             )
+        if re.search(r"^data: .*(import path|class_path)", line, re.I):
+            line += (
+                " (--data is a LightningDataModule of yours, module.Class; a dataset of the "
+                "package is --data.dataset NAME)"
+            )
         raise InputError(line + self._suggestion(line)) from ex
 
     def option_names(self) -> list[str]:
@@ -73,13 +78,13 @@ class Parser(LightningArgumentParser):
         unknown = re.search(r"[Uu]nrecognized arguments: (--[\w.]+)", line)
         if option := re.search(r"^trainer\.strategy: Option '(\w+)' is not accepted", line):
             return did_you_mean(option[1], strategy.option_names())
-        setting = re.search(r"^model: Option '(\w+)' is not accepted", line)
+        setting = re.search(r"^(model|data): Option '(\w+)' is not accepted", line)
         if unknown is None and setting is None:
             return ""
-        name = unknown[1] if unknown else f"--model.{setting[1]}"  # type: ignore[index]
+        name = unknown[1] if unknown else f"--{setting[1]}.{setting[2]}"  # type: ignore[index]
         if new := config.renamed(name.removeprefix("--")):
             return f": this option is now --{new}"
-        return did_you_mean(name, [*self.option_names(), *model_options()])
+        return did_you_mean(name, [*self.option_names(), *class_options()])
 
 
 def leave_out_objects(parser: LightningArgumentParser, config: Namespace) -> None:
@@ -101,11 +106,20 @@ def leave_out_objects(parser: LightningArgumentParser, config: Namespace) -> Non
     clean(config.model, yaml.safe_load(parser.dump(config, skip_link_targets=False))["model"])
 
 
-def model_options() -> list[str]:
-    """The options of LitMLP, LitCNN and all other subclasses that are imported."""
-    classes: list[type[LitClassifier]] = [LitClassifier, *LitClassifier.__subclasses__()]
-    names = {name for one in classes for name in inspect.signature(one).parameters}
-    return sorted(f"--model.{name}" for name in names - {"net", "kwargs"})
+def class_options() -> list[str]:
+    """The options of all nets and data modules that are imported."""
+    names = set()
+    for section, base in (("model", LightningModule), ("data", LightningDataModule)):
+        found = {name for one in _subclasses(base) for name in inspect.signature(one).parameters}
+        names |= {f"--{section}.{name}" for name in found - {"net", "args", "kwargs"}}
+    return sorted(names)
+
+
+def _subclasses(base: type) -> Iterator[type]:
+    subclasses: list[type] = base.__subclasses__()
+    for one in subclasses:
+        yield one
+        yield from _subclasses(one)
 
 
 def shorten(message: str) -> str:

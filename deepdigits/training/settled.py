@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from deepdigits.core.errors import InputError
+from deepdigits.runs.trust import is_data_module
 from deepdigits.training.options import DEFAULTS, Stage
 from deepdigits.training.run_folder import logger_settings
 from deepdigits.training.strategy import check_strategy
@@ -29,7 +30,7 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
     Raises:
         InputError: The config asks for a device that is missing, or for a wrong strategy.
     """
-    config.data.seed = int(config.seed_everything)  # now a number, also where it was `true`
+    _settle_seed(config)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
     check_strategy(config.trainer.strategy)
     for group in (config.checkpoint, config.early_stopping):
@@ -48,6 +49,15 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
         config.early_stopping.check_on_train_epoch_end = True
     if stage == "fit":
         _settle_logger(config, resumed)
+
+
+def _settle_seed(config: Any) -> None:
+    """Hand the seed, now a number also where it was `true`, to the data module of the package."""
+    seed, own = int(config.seed_everything), getattr(config.data, "class_path", None)
+    if own is None:
+        config.data.seed = seed
+    elif is_data_module(own):
+        config.data.init_args.seed = seed
 
 
 def _settle_checkpoint(config: Any) -> None:

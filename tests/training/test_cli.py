@@ -238,7 +238,7 @@ WRONG = {
     "no such config": (["-c", "missing.yaml"], "missing.yaml"),
     "unknown net": (["--model", "LitFoo"], "LitMLP, LitCNN"),
     "net from nowhere": (["--model", "nowhere.Net"], "nowhere"),
-    "no net at all": (["--model", "torch.nn.Linear"], "LitClassifier"),
+    "no net at all": (["--model", "torch.nn.Linear"], "LightningModule"),
     "not a number": (["--data.batch_size", "many"], "data.batch_size: Expected int"),
     "no batch": (["--data.batch_size", "0"], "batch_size is 0"),
     "too much validation": (["--data.val_size", "60000"], "val_size is 60000, expected 0 to 59744"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch.optim import Optimizer
 from typing_extensions import override
 
 from deepdigits.core.timing import Throughput
@@ -13,8 +13,10 @@ from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
 from deepdigits.plots.style import pixels
 from deepdigits.training.callbacks import dashboard_images
+from deepdigits.training.callbacks.evaluated import class_names, pictured_images, why_no_report
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.run_folder import run_of
+from deepdigits.training.callbacks.step_outputs import loss_of, num_samples
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.trackers.boards import boards, has_boards
 
@@ -62,22 +64,23 @@ class Dashboard(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: tuple[Tensor, Tensor],
+        batch: Any,
         batch_idx: int,
     ) -> None:
-        self._throughput.count(len(batch[0]) * trainer.world_size)
+        self._throughput.count(num_samples(batch) * trainer.world_size)
         if batch_idx == 0 and self._due(trainer) and boards(trainer):
-            _show(trainer, dashboard_images.training_digits(batch[0]))
+            _show(trainer, dashboard_images.training_digits(batch))
         period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.logger is None or not period or trainer.global_step % period:
             return
         scalars = {
-            # Lightning has divided the loss by the number of accumulated batches.
-            "train/loss_step": outputs["loss"].item() * trainer.accumulate_grad_batches,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            **learning_rates(trainer.optimizers),
             "images_per_second": self._throughput.images_per_second,
             "epoch": trainer.current_epoch,
         }
+        if (loss := loss_of(outputs)) is not None:
+            # Lightning has divided the loss by the number of accumulated batches.
+            scalars["train/loss_step"] = loss * trainer.accumulate_grad_batches
         for logger in trainer.loggers:
             logger.log_metrics(scalars, step=trainer.global_step - 1)
 
@@ -108,7 +111,8 @@ class Dashboard(Callback):
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if has_boards(trainer):
-            self._draw(trainer, pl_module, "test", trainer.datamodule.test_split)  # type: ignore[attr-defined]
+            split: Split = getattr(trainer.datamodule, "test_split", "test")  # type: ignore[attr-defined]
+            self._draw(trainer, pl_module, "test", split)
             _hand_over(trainer, _OF_TEST)
 
     def _due(self, trainer: Trainer) -> bool:
@@ -127,19 +131,24 @@ class Dashboard(Callback):
     ) -> None:
         probabilities = self._outputs.take(trainer)
         data, shown_in = trainer.datamodule, boards(trainer)  # type: ignore[attr-defined]
-        if not shown_in or not isinstance(data, DigitsDataModule):
+        if why_no_report(pl_module, data, stage) or not isinstance(pl_module, LitClassifier):
             return
-        assert isinstance(pl_module, LitClassifier)
-        report = replace(pl_module.report(stage), class_names=data.class_names)
-        step, names = trainer.global_step, data.class_names
-        images, labels = data.images_and_labels(split)
-        seen, classes = (part[: len(probabilities)].cpu() for part in (images, labels))
-        _show(trainer, dashboard_images.evaluation(stage, report, seen, classes, probabilities))
+        report, step = pl_module.report(stage), trainer.global_step  # on all processes
+        if not shown_in:
+            return
+        pictured = pictured_images(data, split, probabilities, report)
+        names = class_names(data, report.class_names)
+        report = replace(report, class_names=names)
+        _show(trainer, dashboard_images.confusion(stage, report))
         _show(trainer, dashboard_images.first_layer(pl_module.net))
+        if pictured is not None:
+            _show(trainer, dashboard_images.evaluation(stage, pictured, names))
         for board in shown_in:
-            board.pr_curves(stage, classes, probabilities, names, step)
+            if pictured is not None:
+                board.pr_curves(stage, pictured.labels, pictured.probabilities, names, step)
             if stage == "test":
-                board.embedding(pl_module, images, labels, names, step)
+                if isinstance(data, DigitsDataModule) and pictured is not None:
+                    board.embedding(pl_module, *data.images_and_labels(split), names, step)
                 board.text("report", report.to_markdown(), step)
 
 
@@ -158,3 +167,19 @@ def _hand_over(trainer: Trainer, names: Sequence[str]) -> None:
     found = [path for path in paths if path.is_file()]
     for board in boards(trainer):
         board.files(found)
+
+
+def learning_rates(optimizers: Sequence[Optimizer]) -> dict[str, float]:
+    """The learning rate of each optimizer: ``lr``, then ``lr/1`` and so on; those that have one.
+
+    >>> import torch
+    >>> weight = torch.zeros(1, requires_grad=True)
+    >>> learning_rates([torch.optim.SGD([weight], 0.5), torch.optim.Adam([weight], 0.25)])
+    {'lr': 0.5, 'lr/1': 0.25}
+    """
+    groups = [one.param_groups[0] if one.param_groups else {} for one in optimizers]
+    return {
+        f"lr/{number}" if number else "lr": float(group["lr"])
+        for number, group in enumerate(groups)
+        if "lr" in group
+    }

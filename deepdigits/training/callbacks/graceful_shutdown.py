@@ -136,7 +136,10 @@ class GracefulShutdown(Callback):
         line = f"stopped by {signal.Signals(self.signum).name} {when}"
         run = None if trainer is None else run_of(trainer)
         if trainer is not None and run is not None and self.last_checkpoint is not None:
-            command = f"{command_prefix(type(trainer.lightning_module))}deepdigits {self.verb}"
+            classes = [type(trainer.lightning_module)]
+            if trainer.datamodule is not None:  # type: ignore[attr-defined]
+                classes.append(type(trainer.datamodule))  # type: ignore[attr-defined]
+            command = f"{command_prefix(*classes)}deepdigits {self.verb}"
             line += f"; resume with: {command} --resume {display_path(run.folder)}"
         raise Interrupted(self.signum, line)
 

@@ -22,8 +22,8 @@ class LastCheckpoint(Checkpoint):
     """Saves ``last.ckpt`` after each epoch, and in its middle every so many steps or seconds.
 
     Lightning's own ``save_last`` saves it only in epochs that are among the best. The checkpoint
-    also has the training metrics of an unfinished epoch, and whether early stopping has decided to
-    stop.
+    also has the training metrics of an unfinished epoch, if the net is a LitClassifier, and whether
+    early stopping has decided to stop.
 
     Args:
         every_n_steps: Optimizer steps between two saves within an epoch. 0: do not save by steps.
@@ -45,7 +45,6 @@ class LastCheckpoint(Checkpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        assert isinstance(pl_module, LitClassifier)
         counts = {k: state.clone() for k, state in _metric_states(pl_module).items()}
         if trainer.world_size > 1:
             counts = {k: trainer.strategy.reduce(v, reduce_op="sum") for k, v in counts.items()}
@@ -58,7 +57,6 @@ class LastCheckpoint(Checkpoint):
         if trainer.state.fn != "fit":
             return
         if unfinished := checkpoint.get("unfinished"):
-            assert isinstance(pl_module, LitClassifier)
             counts, states = unfinished["counts"], _metric_states(pl_module)
             if set(counts) != set(states):
                 raise ValueError(
@@ -78,12 +76,12 @@ class LastCheckpoint(Checkpoint):
         self._saved_at, self._step = monotonic(), trainer.global_step
         if self._restored is None:
             return
-        assert isinstance(pl_module, LitClassifier)
+        counts = self._restored["counts"]
         for name, state in _metric_states(pl_module).items():
-            counted = self._restored["counts"][name]
             # The counts of all processes go to the first one: they are summed in the end.
-            state.copy_(counted if trainer.is_global_zero else counted * 0)
-        mark_updated(pl_module.train_metrics)
+            state.copy_(counts[name] if trainer.is_global_zero else counts[name] * 0)
+        if isinstance(pl_module, LitClassifier) and counts["total"] > 0:
+            mark_updated(pl_module.train_metrics)
         if self._restored["should_stop"] and not _more_patience(trainer):
             trainer.should_stop = True
         self._restored = None
@@ -157,8 +155,10 @@ def is_over(trainer: Trainer) -> bool:
     )
 
 
-def _metric_states(pl_module: LitClassifier) -> dict[str, Tensor]:
-    """The sums of the training metrics in this epoch, not copied."""
+def _metric_states(pl_module: LightningModule) -> dict[str, Tensor]:
+    """The sums of the training metrics in this epoch, not copied; only LitClassifier has them."""
+    if not isinstance(pl_module, LitClassifier):
+        return {}
     return cast("dict[str, Tensor]", pl_module.train_metrics.metric_state)
 
 

@@ -4,64 +4,136 @@ Lightning's own take a value of an earlier validation for one of this epoch, or 
 with an error where the first validation is still to come, such as with ``trainer.max_steps``.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning
 from typing_extensions import override
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.training.validation import is_of_validation
 
 
 class _Monitored(Callback):
-    """Calls the hooks of a monitoring callback only when its metric is of this epoch."""
+    """Calls the hooks of a monitoring callback only when its metric is of this epoch.
 
+    A metric that the user has named must be there. The default one, which a net of the user's own
+    may not log, is given up with one line; so is each metric of a validation if there is none.
+
+    Attributes:
+        is_default: Whether the metric is the default one.
+    """
+
+    option: ClassVar[str]  # of the command line
+    without: ClassVar[str]  # what happens without the metric
+    needs_metric: ClassVar[bool]  # whether nothing is done without one
     monitor: Any  # the metric, None for none
+    is_default = False
+    _given_up: Any = None  # the metric that the net does not log
     _validated_at = -1  # step of the last validation
     _of_validation = False  # whether the metric comes from the validation
 
     @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit" and not trainer.enable_validation:
+            self._give_up_validation(trainer)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        if trainer.val_dataloaders is not None and not sum(trainer.num_val_batches):
+            self._give_up_validation(trainer)
+
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        known = self._known(trainer)
+        known = self.known_metrics(trainer)
         if trainer.sanity_checking:
-            if is_of_validation(self.monitor) and self.monitor not in known:
-                raise self._unknown(trainer)  # before an epoch is trained
+            # Before an epoch is trained. What several loaders log is not known yet.
+            is_known = self.monitor in known or len(trainer.num_sanity_val_batches) > 1
+            if is_of_validation(self.monitor) and not is_known:
+                self._miss(trainer)
             return
         if self._validated_at < 0:  # metrics of the training are there only when its epoch ends
             self._of_validation = self.monitor in known
         self._validated_at = trainer.global_step
-        if self.monitor is None or self.monitor in known:
+        if self.monitor in known or (self.monitor is None and not self.needs_metric):
             super().on_validation_end(trainer, pl_module)
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.monitor is not None and self.monitor not in self._known(trainer):
-            if self._validated_at >= 0:
-                raise self._unknown(trainer)
-        elif not self._of_validation or self._validated_at == trainer.global_step:
+        if self.monitor is not None and self.monitor not in self.known_metrics(trainer):
+            if self._validated_at < 0:
+                return  # the first validation is still to come
+            self._miss(trainer)
+        if self.monitor is None and self.needs_metric:
+            return
+        if not self._of_validation or self._validated_at == trainer.global_step:
             super().on_train_epoch_end(trainer, pl_module)
 
-    def _known(self, trainer: Trainer) -> set[str]:
+    def known_metrics(self, trainer: Trainer) -> set[str]:
+        """The metrics that can be monitored now."""
         return set(trainer.callback_metrics)
 
-    def _unknown(self, trainer: Trainer) -> InputError:
-        known = sorted(self._known(trainer))
-        suggestion = did_you_mean(str(self.monitor), known)
-        return InputError(
-            f"the monitor {self.monitor} of {type(self).__name__} is not a metric of this net"
-            f"{suggestion or ', which logs ' + (', '.join(known) or 'none')}"
+    def _miss(self, trainer: Trainer) -> None:
+        """Give up a default metric that is not logged.
+
+        Raises:
+            InputError: The user has named the metric.
+        """
+        known = sorted(self.known_metrics(trainer) - {"epoch", "step"})
+        logged = ", ".join(known) or "no metric"
+        if not self.is_default:
+            raise InputError(
+                f"the monitor {self.monitor} of {type(self).__name__} is not a metric of this net"
+                f"{did_you_mean(str(self.monitor), known) or f', which logs {logged}'}"
+            )
+        name = type(trainer.lightning_module).__name__
+        self._give_up(
+            trainer, f"{self.option} {self.monitor} is not logged by {name}, which logs {logged}"
         )
+
+    def _give_up_validation(self, trainer: Trainer) -> None:
+        if is_of_validation(self.monitor):
+            self._give_up(trainer, f"{self.option} is {self.monitor}, and there is no validation")
+
+    def _give_up(self, trainer: Trainer, why: str) -> None:
+        self._given_up, self.monitor, self._of_validation = self.monitor, None, False
+        if trainer.is_global_zero:
+            say(f"note: {why}: {self.without}; pass --{self.option} NAME", error=True)
 
 
 class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
     """Saves the best checkpoint of a training; the options are those of ModelCheckpoint."""
 
+    option = "checkpoint.monitor"
+    without = "the last epoch counts as the best"
+    needs_metric = False
+
+    @property
     @override
-    def _known(self, trainer: Trainer) -> set[str]:
-        return super()._known(trainer) | {"epoch", "step"}  # ModelCheckpoint counts them itself
+    def state_key(self) -> str:
+        # A metric that is given up stays in the key: a resumed run looks for it at its start.
+        monitor = self.monitor
+        self.monitor = monitor or self._given_up
+        try:
+            return super().state_key
+        finally:
+            self.monitor = monitor
+
+    @override
+    def known_metrics(self, trainer: Trainer) -> set[str]:
+        return super().known_metrics(trainer) | {
+            "epoch",
+            "step",
+        }  # ModelCheckpoint counts them itself
 
 
 class EarlyStopping(_Monitored, lightning.EarlyStopping):
     """Stops a training whose metric does not improve; the options are those of Lightning's."""
+
+    option = "early_stopping.monitor"
+    without = "the training does not stop early"
+    needs_metric = True

@@ -4,16 +4,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
 from deepdigits.core.console import say
 from deepdigits.core.files import check_output_path, display_path
 from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.registry import Split
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.predictions import of_split, write_probabilities
 from deepdigits.runs.run import Run
+from deepdigits.training.callbacks.evaluated import class_names, dataset_name, labels_of
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.run_folder import run_of
 
@@ -28,8 +30,9 @@ class PredictionWriter(Callback):
     each process. Here the first process writes those of all, in the order of the split.
 
     Args:
-        output: A .csv or .npz file. ``auto``: probabilities.csv in the run folder, with the name of
-            the split added unless that is test. None: no file.
+        output: A .csv or .npz file, with the labels of a DigitsDataModule. ``auto``:
+            probabilities.csv in the run folder, with the name of the split added unless that is
+            test. None: no file.
 
     Raises:
         InputError: Wrong suffix, or the folder of the file does not exist.
@@ -52,21 +55,32 @@ class PredictionWriter(Callback):
     @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.probabilities = self._collector.take(trainer)  # on all processes
-        probabilities = self.probabilities.numpy()
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if not isinstance(data, DigitsDataModule):
+        if data is None or not trainer.is_global_zero:
             return  # the user's own dataloaders: their labels are unknown
-        split = data.test_split
-        run = run_of(trainer)
-        path = self._path(run, split) if trainer.is_global_zero else None
-        if path is None:
+        if self.probabilities is None or len(trainer.num_predict_batches) != 1:
+            say(
+                f"note: no probabilities are written: predict_step of {type(pl_module).__name__} "
+                "does not return those (B, C) of each image of one loader",
+                error=True,
+            )
             return
-        labels = data.images_and_labels(split)[1][: len(probabilities)].cpu().numpy()
-        write_probabilities(path, probabilities, labels, data.class_names)
-        images = f"{len(probabilities):,} images of {data.dataset_name}, split {split}"
+        split = data.test_split if isinstance(data, DigitsDataModule) else "test"
+        path = self._path(run_of(trainer), split)
+        if path is not None:
+            self._write(path, data, split, self.probabilities)
+            if trainer.ckpt_path:
+                say(f"checkpoint {display_path(trainer.ckpt_path)}")
+
+    def _write(
+        self, path: Path, data: LightningDataModule, split: Split, probabilities: Tensor
+    ) -> None:
+        numbers = [str(number) for number in range(probabilities.shape[1])]
+        labels = labels_of(data, split, len(probabilities))
+        names = class_names(data, numbers)
+        write_probabilities(path, probabilities.numpy(), labels, names)
+        images = f"{len(probabilities):,} images of {dataset_name(data)}, split {split}"
         say(f"probabilities of {images}: {display_path(path)}")
-        if trainer.ckpt_path:
-            say(f"checkpoint {display_path(trainer.ckpt_path)}")
 
     def _path(self, run: Run | None, split: str) -> Path | None:
         if self.output is None:

@@ -15,7 +15,9 @@ from typing_extensions import override
 from deepdigits.core.timing import Throughput
 from deepdigits.training.callbacks.bar import Bar, has_terminal
 from deepdigits.training.callbacks.epoch_table import HEADER, epoch_line
+from deepdigits.training.callbacks.step_outputs import loss_of, num_samples
 from deepdigits.training.callbacks.time_left import TimeLeft, batches_left, clock, total_batches
+from deepdigits.training.validation import is_of_validation
 
 REFRESH = 0.5  # seconds between two drawings of the bar; a drawing takes under 1 ms
 
@@ -77,14 +79,14 @@ class Progress(ProgressBar):
     ) -> None:
         self._time_left.count()
         due = self._due()
-        loss = math.nan
+        loss = None
         if due or trainer.is_last_batch:  # at the end of an epoch, wait for the device
-            loss = float((outputs or {}).get("loss", math.nan)) * trainer.accumulate_grad_batches
-        self._throughput.count(len(batch[0]) * trainer.world_size)
+            loss = loss_of(outputs)
+        self._throughput.count(num_samples(batch) * trainer.world_size)
         if due:
             accuracy = trainer.callback_metrics.get("val/accuracy")
             status = [
-                f"loss {loss:.4f}",
+                *([] if loss is None else [f"loss {loss * trainer.accumulate_grad_batches:.4f}"]),
                 *([] if accuracy is None else [f"val {accuracy:.2%}"]),
                 f"{self.images_per_second:,.0f} images/s",
                 f"{clock(self._time_left.seconds(trainer))} left",
@@ -145,7 +147,7 @@ class Progress(ProgressBar):
         metrics = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
-            if self._validated or "val/" not in name  # else those of an earlier validation
+            if self._validated or not is_of_validation(name)  # else those of an earlier validation
         }
         epoch, left = self._epoch_name(trainer), self._time_left.seconds(trainer)
         self.print(epoch_line(epoch, metrics, self.images_per_second, left))

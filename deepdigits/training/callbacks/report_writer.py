@@ -12,11 +12,12 @@ from typing_extensions import override
 
 import deepdigits
 from deepdigits.core import environment
+from deepdigits.core.console import say
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.style import save_figure
-from deepdigits.plots.training import learning_curves
+from deepdigits.plots.training import CURVE_TAGS, learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.curves import write_curves
@@ -24,9 +25,19 @@ from deepdigits.runs.finished import CHECKPOINT_SUM, mark_finished, mark_started
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
 from deepdigits.runs.run import Run
+from deepdigits.training.callbacks.evaluated import (
+    class_names,
+    dataset_name,
+    left_out,
+    pictured_images,
+    seed_of,
+    why_no_pictures,
+    why_no_report,
+)
+from deepdigits.training.callbacks.history import History
 from deepdigits.training.callbacks.probability_collector import ProbabilityCollector
 from deepdigits.training.callbacks.run_folder import run_of
-from deepdigits.training.classifier import LitClassifier, Stage
+from deepdigits.training.classifier import LitClassifier
 
 
 class ReportWriter(Callback):
@@ -37,33 +48,43 @@ class ReportWriter(Callback):
     split have its name in theirs, such as ``report-val.json``.
 
     Attributes:
-        report: The report of the last evaluation; None before.
+        report: The report of the last evaluation; None before, or if there is none.
+        missing: Why there is no report of the last evaluation.
         files: Paths of the written files: kind -> path.
     """
 
     def __init__(self) -> None:
         self.report: Report | None = None
         self.files: dict[str, Path] = {}
-        self._history: dict[str, list[tuple[int, float]]] = {}
+        self.missing: str | None = None
+        self._history = History()
+        self._said: str | None = None
         self._seconds = 0.0
         self._started: float | None = None
         self._outputs = ProbabilityCollector()
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        return {"history": self._history, "seconds": self._seconds_so_far()}
+        return {"history": self._history.curves, "seconds": self._seconds_so_far()}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        curves = state_dict["history"].items()
-        self._history = {name: [(int(e), float(v)) for e, v in curve] for name, curve in curves}
+        self._history.load(state_dict["history"])
         self._seconds = float(state_dict["seconds"])
+
+    @override
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        self._history.complete(trainer)
+        checkpoint["callbacks"][self.state_key] = self.state_dict()
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         run = run_of(trainer)
         if run is not None and trainer.is_global_zero:
             mark_started(run.folder)
+        self._say(trainer, left_out(pl_module, trainer.datamodule))  # type: ignore[attr-defined]
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -71,8 +92,16 @@ class ReportWriter(Callback):
         self._started = monotonic()
 
     @override
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._history.start_epoch(trainer)
+
+    @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._add_to_history(trainer, pl_module, "train")
+        self._history.end_epoch(trainer, pl_module)
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._history.start_epoch(trainer)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -82,10 +111,15 @@ class ReportWriter(Callback):
         if run is None or not trainer.is_global_zero:
             return
         write_json(run.folder / TRAINING, _facts(trainer, pl_module, self._seconds))
-        if self._history:
-            write_curves(run.folder, self._history)
+        if curves := self._history.curves:
+            write_curves(run.folder, curves)
+        if CURVE_TAGS & curves.keys():
             self.files["curves"] = run.folder / "curves.png"
-            save_figure(learning_curves(self._history), self.files["curves"])
+            save_figure(learning_curves(curves), self.files["curves"])
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._history.start_validation(trainer)
 
     @override
     def on_validation_batch_end(
@@ -98,8 +132,8 @@ class ReportWriter(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == TrainerFn.VALIDATING:
             self._write(trainer, pl_module, "val", "val")
-        elif not trainer.sanity_checking:
-            self._add_to_history(trainer, pl_module, "val")
+        else:
+            self._history.end_validation(trainer, pl_module)
 
     @override
     def on_test_batch_end(
@@ -110,17 +144,8 @@ class ReportWriter(Callback):
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        split: Split = getattr(data, "test_split", "test")
+        split: Split = data.test_split if isinstance(data, DigitsDataModule) else "test"
         self._write(trainer, pl_module, "test", split)
-
-    def _add_to_history(self, trainer: Trainer, pl_module: LightningModule, stage: Stage) -> None:
-        assert isinstance(pl_module, LitClassifier)
-        epoch = trainer.current_epoch + 1
-        for tag, value in pl_module.scalars(stage).items():
-            curve = self._history.setdefault(tag, [])
-            if curve and curve[-1][0] == epoch:  # several validations in an epoch: keep the last
-                curve.pop()
-            curve.append((epoch, value))
 
     def _write(
         self,
@@ -129,26 +154,33 @@ class ReportWriter(Callback):
         stage: Literal["val", "test"],
         split: Split,
     ) -> None:
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        probabilities = self._outputs.take(trainer)
-        if not isinstance(data, DigitsDataModule):
-            return  # the user's own loaders: the images of a split are not known
-        assert isinstance(pl_module, LitClassifier)
-        self.report = replace(pl_module.report(stage), class_names=data.class_names)
+        data, probabilities = trainer.datamodule, self._outputs.take(trainer)  # type: ignore[attr-defined]
+        self.report, self.missing = None, why_no_report(pl_module, data, stage)
+        if self.missing is not None or not isinstance(pl_module, LitClassifier):
+            return
+        report = pl_module.report(stage)
+        self.report = replace(report, class_names=class_names(data, report.class_names))
         run = run_of(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        source: dict[str, Any] = {"dataset": data.dataset_name, "split": split}
+        source: dict[str, Any] = {"dataset": dataset_name(data), "split": split}
         source |= _checkpoint_facts(trainer.ckpt_path, run.folder)
         facts = source | read_training(run.folder)
         target = Run(output_folder(run))
         target.folder.mkdir(parents=True, exist_ok=True)
         if split == "test":
             unmark(target.folder)
-        images, labels = (t[: len(probabilities)].cpu() for t in data.images_and_labels(split))
-        self.files |= evaluation.write(target, self.report, facts, images, labels, probabilities)
+        pictured = pictured_images(data, split, probabilities, report)
+        self._say(trainer, left_out(pl_module, data) or why_no_pictures(pl_module, stage, pictured))
+        self.files |= evaluation.write(target, self.report, facts, pictured)
         if split == "test":
             mark_finished(target.folder)
+
+    def _say(self, trainer: Trainer, what: str | None) -> None:
+        """Print once what is left out, and why."""
+        if what is not None and what != self._said and trainer.is_global_zero:
+            say(f"note: {what}", error=True)
+        self._said = what or self._said
 
     def _seconds_so_far(self) -> float:
         running = 0.0 if self._started is None else monotonic() - self._started
@@ -162,7 +194,7 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "training_seconds": round(seconds, 3),
-        "seed": getattr(trainer.datamodule, "seed", None),  # type: ignore[attr-defined]
+        "seed": seed_of(trainer.datamodule),  # type: ignore[attr-defined]
         "hardware": environment.hardware(),
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),

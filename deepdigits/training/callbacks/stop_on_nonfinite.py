@@ -1,8 +1,8 @@
 """Stop a training when its loss or a gradient is nan or infinite."""
 
-import math
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
@@ -28,7 +28,7 @@ class StopOnNonFinite(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        self._batch = batch_idx + 1
+        self._batch, self._loss = batch_idx + 1, None
 
     @override
     def on_before_backward(
@@ -37,14 +37,13 @@ class StopOnNonFinite(Callback):
         self._loss = loss.detach()
         # On a CPU the check is free. On a GPU it would wait for the device: there the loss is
         # checked together with the gradients, once a step.
-        if loss.device.type == "cpu" and not math.isfinite(loss.item()):
-            raise RunFailed(self._message(trainer, f"the loss is {loss.item()}"))
+        if loss.device.type == "cpu":
+            self._check_loss(trainer)
 
     @override
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        assert self._loss is not None
         if getattr(trainer.precision_plugin, "scaler", None) is not None:
             gradients = []  # float16 gradients overflow now and then; the scaler skips such steps
         else:
@@ -54,16 +53,23 @@ class StopOnNonFinite(Callback):
                 for p in group["params"]
                 if p.grad is not None
             ]
-        if not any_not_finite([self._loss, *gradients]):
+        # A step without a loss: the batch was skipped, or `backward` was called by hand.
+        loss = [] if self._loss is None else [self._loss]
+        if not any_not_finite([*loss, *gradients]):
             return
-        if not math.isfinite(self._loss.item()):
-            raise RunFailed(self._message(trainer, f"the loss is {self._loss.item()}"))
-        names = [
+        self._check_loss(trainer)
+        names = (
             name
             for name, p in pl_module.named_parameters()
-            if p.grad is not None and not p.grad.isfinite().all()
-        ]
-        raise RunFailed(self._message(trainer, f"the gradient of {names[0]} is not finite"))
+            if p.grad is not None and any_not_finite([p.grad])
+        )
+        what = next(names, "a parameter of the optimizer")
+        raise RunFailed(self._message(trainer, f"the gradient of {what} is not finite"))
+
+    def _check_loss(self, trainer: Trainer) -> None:
+        if self._loss is not None and any_not_finite([self._loss]):
+            value = self._loss.item() if self._loss.numel() == 1 else "not finite"
+            raise RunFailed(self._message(trainer, f"the loss is {value}"))
 
     def _message(self, trainer: Trainer, cause: str) -> str:
         epoch, step = trainer.current_epoch + 1, trainer.global_step + 1
@@ -78,12 +84,20 @@ class StopOnNonFinite(Callback):
 
 
 def any_not_finite(tensors: list[Tensor]) -> bool:
-    """Whether any value of some tensors, all on one device, is nan or infinite.
+    """Whether any value of some tensors is nan or infinite.
 
-    >>> import torch
     >>> any_not_finite([torch.ones(3), torch.tensor([1.0, torch.nan])])
     True
     """
-    if tensors[0].device.type in ("cpu", "cuda"):
+    groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    for tensor in tensors:
+        values = tensor.coalesce().values() if tensor.is_sparse else tensor
+        groups.setdefault((values.device, values.dtype), []).append(values)
+    return any(_any_not_finite(group) for group in groups.values())
+
+
+def _any_not_finite(tensors: list[Tensor]) -> bool:
+    """As `any_not_finite`, for tensors on one device and of one type."""
+    if tensors[0].device.type in ("cpu", "cuda") and tensors[0].is_floating_point():
         return bool(nonfinite_flag(tensors).item())
     return not all(bool(tensor.isfinite().all()) for tensor in tensors)

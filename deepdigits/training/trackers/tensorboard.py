@@ -69,7 +69,8 @@ class TensorBoardBoard(Board):
             return
         writer = self.logger.experiment
         images, labels = images[:NUM_EMBEDDED], labels[:NUM_EMBEDDED]
-        shown = to_float(images).to(next(net.parameters()).device)
+        device = next((p.device for p in net.parameters()), images.device)
+        shown = to_float(images).to(device)
         features = penultimate(net, shown).float().cpu()
         if features.shape[:-1] != shown.shape[:1]:  # the layer is inside of another one
             return
@@ -91,7 +92,7 @@ def layout() -> dict[str, dict[str, list[Any]]]:
     training = {
         name: ["Multiline", [f"^train/{name}$", f"^val/{name}$"]] for name in ("loss", "accuracy")
     }
-    rest = {"learning rate": ["Multiline", ["^lr$"]]}
+    rest = {"learning rate": ["Multiline", [r"^lr(/\d+)?$"]]}
     rest["images per second"] = ["Multiline", ["^images_per_second$"]]
     classes = {
         name: ["Multiline", [rf"^val/{name}/\d+$"]] for name in ("f1", "precision", "recall")

@@ -1,0 +1,118 @@
+"""What an evaluation can report, given the net and the data module, and why it cannot more."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from lightning.pytorch import LightningDataModule, LightningModule
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.registry import Split
+from deepdigits.metrics.report import Report
+from deepdigits.runs.evaluation import Pictured
+from deepdigits.runs.report import MAX_NAME
+from deepdigits.training.classifier import LitClassifier
+
+
+def left_out(module: LightningModule, data: LightningDataModule | None) -> str | None:
+    """What the files of a run lack because of its classes; None if they lack nothing."""
+    if not isinstance(module, LitClassifier):
+        return (
+            f"{type(module).__name__} is not a LitClassifier: its run has the metrics that it "
+            "logs, and no report, predictions and pictures"
+        )
+    if data is not None and not isinstance(data, DigitsDataModule):
+        return (
+            f"{type(data).__name__} is not a DigitsDataModule, so its images are not known: the "
+            "run has a report, and no predictions.npz and no pictures of digits"
+        )
+    return None
+
+
+def why_no_report(
+    module: LightningModule, data: LightningDataModule | None, stage: Literal["val", "test"]
+) -> str | None:
+    """Why there is no report of an evaluation that has just ended; None if there is one.
+
+    Call it on all processes.
+    """
+    name = type(module).__name__
+    if not isinstance(module, LitClassifier):
+        return f"{name} is not a LitClassifier"
+    if data is None:
+        return "the images of a split are known to a data module only"
+    step = "validation_step" if stage == "val" else "test_step"
+    if not module.has_measured(stage):
+        return f"{step} of {name} adds nothing to its {stage}_metrics"
+    return None
+
+
+def why_no_pictures(
+    module: LightningModule, stage: Literal["val", "test"], pictured: Pictured | None
+) -> str | None:
+    """Why a report comes without predictions and pictures; None if it has them."""
+    if pictured is not None:
+        return None
+    step = "validation_step" if stage == "val" else "test_step"
+    return (
+        f"predictions.npz and mistakes.png are left out: {step} of {type(module).__name__} does "
+        "not return the logits (B, C) of each image"
+    )
+
+
+def pictured_images(
+    data: LightningDataModule | None, split: Split, probabilities: Tensor | None, report: Report
+) -> Pictured | None:
+    """Images, labels and probabilities of a split; None if they are not all known."""
+    found = None if probabilities is None else _images_and_labels(data, split, len(probabilities))
+    if found is None or probabilities is None:
+        return None
+    if probabilities.shape != (len(found[1]), len(report.class_names)):
+        return None
+    return Pictured(*found, probabilities)
+
+
+def labels_of(
+    data: LightningDataModule | None, split: Split, number: int
+) -> NDArray[np.int64] | None:
+    """The labels of the first images of a split; None if they are not known."""
+    found = _images_and_labels(data, split, number)
+    return None if found is None or len(found[1]) != number else found[1].numpy()
+
+
+def _images_and_labels(
+    data: LightningDataModule | None, split: Split, number: int
+) -> tuple[Tensor, Tensor] | None:
+    if not isinstance(data, DigitsDataModule):
+        return None
+    try:
+        images, labels = data.images_and_labels(split)
+    except KeyError:  # a subclass with loaders of its own
+        return None
+    return images[:number].cpu(), labels[:number].cpu()
+
+
+def class_names(data: LightningDataModule | None, numbers: Sequence[str]) -> Sequence[str]:
+    """The names of the classes that a data module gives, else their numbers."""
+    given: Any = getattr(data, "class_names", None)
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        return numbers
+    fits = all(isinstance(name, str) and 0 < len(name) <= MAX_NAME for name in given)
+    return tuple(given) if fits and len(set(given)) == len(given) == len(numbers) else numbers
+
+
+def dataset_name(data: LightningDataModule | None) -> str:
+    """The name of a dataset: that of the class for a data module of the user's own."""
+    return data.dataset_name if isinstance(data, DigitsDataModule) else type(data).__name__
+
+
+def seed_of(data: LightningDataModule | None) -> int | None:
+    """The seed of a training: that of the data, else the one that Lightning has set."""
+    seed = getattr(data, "seed", None)
+    if type(seed) is int:
+        return seed
+    given = os.environ.get("PL_GLOBAL_SEED", "")
+    return int(given) if given.isdecimal() else None
