@@ -45,6 +45,8 @@ def print_files(files: Mapping[str, Path | str | None]) -> None:
 def print_next_steps(run: Run, net: type) -> None:
     """Print what to do next with a run of a net that was just trained."""
     folder = display_path(run.folder)
-    say("", f"dashboard   tensorboard --logdir {display_path(run.folder.parent.parent)}")
+    say("")
+    if any(run.folder.rglob("events.out.tfevents*")):
+        say(f"dashboard   tensorboard --logdir {display_path(run.folder.parent.parent)}")
     if run.found_checkpoint is not None:
         say(f"more        {command_prefix(net)}deepdigits report {folder} --split train")
