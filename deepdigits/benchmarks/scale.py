@@ -79,7 +79,7 @@ def train_repeated(config: str, factor: int, batch_size: int, folder: str) -> fl
     data.prepare_data()
     data.setup("fit")
     data.repeat(factor)
-    with quiet():
+    with quiet(), built.run_folder_lock():
         built.trainer.fit(built.model, datamodule=data)
     facts = json.loads(Path(str(built.run_folder), TRAINING).read_text())
     return float(facts["training_seconds"])

@@ -61,7 +61,9 @@ def print_next_steps(cli: DigitsCLI) -> None:
     folder, writer, data = cli.run_folder, cli.report_writer, cli.datamodule
     if folder is None or (writer.report is None and writer.missing is None):
         return
-    say("", f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
+    say("")
+    if any(folder.rglob("events.out.tfevents*")):
+        say(f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
     if Run(folder).found_checkpoint is not None and isinstance(data, DigitsDataModule):
         command = f"{command_prefix(type(cli.model), type(data))}deepdigits"
         if writer.report is not None:

@@ -143,7 +143,8 @@ def check_settings(
             raise refusal(folder, f"{name}.{key}", f"is not a setting of {owner.__name__}", source)
         accepted = fits(value, known[key], refers) if refers else fits(value, known[key])
         if not accepted and not (refers and is_default(value, given.get(key))):
-            raise refusal(folder, f"{name}.{key}", _problem(value), source)
+            problem = f"{_problem(value)} (or type --{name}.{key} again)"
+            raise refusal(folder, f"{name}.{key}", problem, source)
 
 
 def section(config: Mapping[str, Any], name: str, folder: Path, prefix: str = "") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningDataModule, Trainer
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.batches import IndexSampler
@@ -19,7 +19,7 @@ _LIMITS = {
 }
 
 
-def check_batches(command: str, trainer: Trainer, data: DigitsDataModule) -> None:
+def check_batches(command: str, trainer: Trainer, data: LightningDataModule) -> None:
     """Check that each pass over the data has a batch, and each validation is reached.
 
     Lightning checks the same, but only when a pass begins: that of the test after the training.
@@ -32,6 +32,8 @@ def check_batches(command: str, trainer: Trainer, data: DigitsDataModule) -> Non
     Raises:
         InputError: A limit leaves no batch, or there are fewer than `trainer.val_check_interval`.
     """
+    if type(data) is not DigitsDataModule:
+        return  # the batches of other loaders are counted only when they are there
     for name in _LIMITS[command]:
         total, limit = number_of_batches(name, trainer, data), _limit(name, trainer)
         overfits = trainer.overfit_batches and name in ("train", "val")  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ class DigitsCLI(LightningCLI):
     ) -> None:
         self.stage = stage
         self.args = with_data_help(args)
-        self.holder = RunFolder(run)
+        # An absolute folder: a user's class may change the working directory.
+        self.holder = RunFolder(run and replace(run, folder=run.folder.absolute()))
         self.shutdown = shutdown
         self.working_directory = os.getcwd()
         self.own_data = names_data_class(args)

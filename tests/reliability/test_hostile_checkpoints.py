@@ -224,8 +224,8 @@ TRAINING = {
     "epoch of a schedule as text": schedule(last_epoch="x"),
     "best score as text": callback("EarlyStopping", best_score="x"),
     "patience as a list": callback("EarlyStopping", wait_count=[1]),
-    "best checkpoints as text": callback("ModelCheckpoint", best_k_models="x"),
-    "path as a number": callback("ModelCheckpoint", best_model_path=3),
+    "best checkpoints as text": callback("BestCheckpoint", best_k_models="x"),
+    "path as a number": callback("BestCheckpoint", best_model_path=3),
     "pace as text": put(pace="x"),
     "steps as a fraction": lambda c: c["pace"].update(schedule_shift=0.5),
     "more steps than any number": lambda c: c["pace"].update(schedule_shift=10**400),
@@ -325,7 +325,7 @@ def name_a_file_outside() -> None:
     dirpath = str(Path(RUN, "checkpoints").resolve())
 
     def mine(content: Content) -> None:
-        (state,) = (v for k, v in content["callbacks"].items() if k.startswith("ModelCheckpoint"))
+        (state,) = (v for k, v in content["callbacks"].items() if k.startswith("BestCheckpoint"))
         path = f"{dirpath}/../../mine.txt"
         best = {path: torch.tensor(0.0)}
         state |= {"kth_best_model_path": path, "best_k_models": best, "dirpath": dirpath}

@@ -127,13 +127,6 @@ OUTSIDE = {
         "deepdigits.training.callbacks.prediction_writer.PredictionWriter", output="outside/a.csv"
     ),
     "logger": section("trainer", logger={"class_path": "evil.Net"}),
-    "logger elsewhere": section(
-        "trainer",
-        logger={
-            "class_path": "lightning.pytorch.loggers.CSVLogger",
-            "init_args": {"save_dir": "outside"},
-        },
-    ),
     "strategy": section("trainer", strategy="evil.Net"),
     "process as a strategy": section("trainer", strategy=TOUCH),
     "strategy with a process": section(
@@ -233,6 +226,18 @@ def test_a_resumed_run_takes_only_plain_settings(
         changed(kind)
         assert f"{RUN}/config.yaml" in error_line(entry)
         assert not canary.exists()
+
+
+def test_a_logger_of_another_place_writes_into_the_run(ledger: Ledger) -> None:
+    with ledger(DANGEROUS):
+        content = yaml.safe_load(Path(RUN, "config.yaml").read_text())
+        settings = {"save_dir": "outside", "name": "../../outside", "version": "outside"}
+        kind = "lightning.pytorch.loggers.CSVLogger"
+        content["trainer"]["logger"] = {"class_path": kind, "init_args": settings}
+        Path(RUN, "config.yaml").write_text(yaml.safe_dump(content))
+        open_run("fit --resume")
+        assert Path(RUN, "metrics.csv").is_file()
+        assert list(Path().rglob("outside")) == []
 
 
 @all_pairs(["all of them"], [*MEASURING, *NOT_BUILT])

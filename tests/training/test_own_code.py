@@ -194,12 +194,12 @@ def test_pictures_of_an_earlier_evaluation_do_not_stay() -> None:
     assert files(cli) >= REPORT
 
 
-def test_settings_of_a_checkpoint_are_plain(capsys: Line) -> None:
+def test_settings_of_a_checkpoint_are_plain() -> None:
     cli = train("WithObjects", None, "--model.width", "5")
-    (line,) = [line for line in notes(capsys) if "activation" in line]
-    assert "hyper_parameters" in line
     saved = torch.load(cli.run_folder / "checkpoints" / "last.ckpt", weights_only=True)
-    assert saved["hyper_parameters"] == {"width": 5, "lr": 0.1}
+    settings = saved["hyper_parameters"]
+    assert (settings["width"], settings["lr"]) == (5, 0.1)
+    assert all(isinstance(value, str | int | float) for value in settings.values())
 
 
 def test_a_net_without_parameters_and_without_steps_of_its_own_is_one_line() -> None:
@@ -452,7 +452,7 @@ def test_a_strangers_run_that_names_a_data_module_imports_nothing(
     source = Path("mine.py").read_text()
     Path("mine.py").write_text(f"from pathlib import Path\nPath('canary').touch()\n{source}")
     line = refusal(*OPENING[opening], folder)
-    assert "it names the data module mine.Shapes" in line
+    assert "names the data module mine.Shapes" in line
     assert "DEEPDIGITS_TRUST=mine" in line
     assert not Path("canary").exists()
     if opening != "report":  # which has no such option
@@ -492,7 +492,7 @@ def test_a_strangers_run_names_no_other_class_as_data(class_path: str) -> None:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["data"] = {"class_path": class_path}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert f"it names the data module {class_path}" in refusal("test", "--ckpt_path", str(folder))
+    assert f"names the data module {class_path}" in refusal("test", "--ckpt_path", str(folder))
 
 
 def test_a_path_of_a_data_module_is_typed_again() -> None:
