@@ -48,14 +48,23 @@ LINES = sorted(
 NEEDS_RUN = re.compile("--ckpt_path|--resume")
 LIGHTNING = [line for line in LINES if line.split()[1] in LIGHTNING_COMMANDS]
 PARSED = [line for line in LIGHTNING if not NEEDS_RUN.search(line)]
+OWN_CODE = dict(
+    zip(
+        re.findall(r"`(my_\w+\.py)`", PAGES["docs/own_code.md"]),
+        [text for kind, text in BLOCKS["docs/own_code.md"] if kind == "python"],
+        strict=True,
+    )
+)
 OWN_NET, FROM_PYTHON = [text for kind, text in BLOCKS["README.md"] if kind == "python"]
 
 
 @pytest.fixture
 def my_net(tmp_path: Path) -> Iterator[None]:
-    """The package with the README's own net, in the working directory."""
+    """The package with the README's own net, in the working directory; the code of the docs too."""
     (tmp_path / "my_nets").mkdir()
     (tmp_path / "my_nets" / "__init__.py").write_text(OWN_NET)
+    for name, text in OWN_CODE.items():
+        (tmp_path / name).write_text(text)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     yield
     sys.modules.pop("my_nets", None)
@@ -81,7 +90,11 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("line", PARSED)
 def test_command_is_parsed(line: str, my_net: None, capsys: pytest.CaptureFixture[str]) -> None:
     args = shlex.split(line)[1:]
-    more = [] if {"--help", "--model.help", "--print_config"} & set(args) else ["--print_config"]
+    more = (
+        []
+        if {"--help", "--model.help", "--data.help", "--print_config"} & set(args)
+        else ["--print_config"]
+    )
     with pytest.raises(SystemExit) as ended:
         run([*args, *more])
     assert ended.value.code == 0
@@ -119,6 +132,24 @@ def test_own_net_trains_and_every_command_takes_it(
     monkeypatch.delenv("DEEPDIGITS_TRUST")
     again = run(["test", "--ckpt_path", "latest", "--model", "my_nets.LitWide"])
     assert again.report_writer.report.errors == cli.report_writer.report.errors
+
+
+def test_own_code_trains_resumes_and_is_tested_as_written(my_net: None, tiny_digits: Path) -> None:
+    lines = SHELL["docs/own_code.md"]
+    first = next(line for line in lines if "my_shapes.Shapes --trainer" in line)
+    cli = run([*shlex.split(first)[1:], "--trainer.log_every_n_steps", "5"])
+    assert cli.report_writer.report.class_names == ("square", "cross")
+    assert cli.report_writer.report.accuracy == 1
+    for line in lines:
+        if NEEDS_RUN.search(line):
+            again = run(shlex.split(line)[1:])
+            assert again.report_writer.report.accuracy == 1
+    (plain,) = [line for line in lines if "my_module.Linear --checkpoint" in line]
+    sizes = ["--data.batch_size", "20", "--data.val_size", "60", "--trainer.log_every_n_steps", "5"]
+    made = run([*shlex.split(plain)[1:], *sizes])
+    best = made.trainer.checkpoint_callback.best_model_score
+    assert best == Run(made.run_folder).metrics["val_acc"].max()
+    assert made.trainer.callback_metrics["test_acc"] > 0.5
 
 
 def test_pycon_blocks_print_what_is_shown(photos: Any) -> None:

@@ -34,7 +34,7 @@ def script() -> str:
         ("deepdigits report --split v", {"val"}),
         ("deepdigits export --int", {"--int8"}),
         ("deepdigits train -c conf", {"config-file.yaml"}),
-        ("deepdigits train -c c", {"cnn", "cpu", "config-file.yaml"}),
+        ("deepdigits train -c c", {"cnn", "cpu", "csv", "config-file.yaml"}),
         ("deepdigits repeat --config rec", {"record"}),
         ("deepdigits bench loop --config ti", {"tiny"}),
         ("deepdigits configs mlp-", {"mlp-large", "mlp-long"}),

@@ -80,7 +80,7 @@ def test_a_file_in_the_working_directory_is_not_printed(
 def test_an_unknown_name_is_one_line() -> None:
     with pytest.raises(InputError, match=r"^no config recor .*: did you mean 'record'\?$"):
         run(["configs", "recor"])
-    with pytest.raises(InputError, match=r"; choose from cnn, mlp, .*, gpu$"):
+    with pytest.raises(InputError, match=r"; choose from cnn, mlp, .*, gpu, mlflow$"):
         run(["configs", "weather"])
 
 

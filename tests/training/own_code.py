@@ -1,5 +1,8 @@
 """Nets and data modules of a user; `test_own_code.py` copies this file as ``mine.py``."""
 
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,6 +85,22 @@ class Manual(Plain):
             torch.optim.SGD(first.parameters(), lr=0.5),
             torch.optim.Adam(second.parameters(), lr=0.25),
         ]
+
+
+class Stopping(Plain):
+    """Gets a signal in the second epoch, once."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        if self.global_step == 4 and Path("stop").is_file():
+            Path("stop").unlink()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class NotFinite(Manual):
+    """Its gradients are not finite."""
+
+    def loss(self, batch):
+        return torch.nan * super().loss(batch) if self.training else super().loss(batch)
 
 
 class ManualClassifier(LitMLP):

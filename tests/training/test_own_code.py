@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import deepdigits
 from deepdigits.__main__ import run
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, Interrupted, RunFailed
 from deepdigits.runs.curves import read_curves
 from deepdigits.runs.resolve import latest_run
 from deepdigits.training.callbacks.stop_on_nonfinite import any_not_finite
@@ -128,6 +128,27 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_without_a_stop() ->
         for cli in (whole, first)
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_net_that_is_stopped_within_an_epoch_goes_on_there() -> None:
+    whole = train("Stopping", None, "--logger.name", "whole")
+    Path("stop").touch()
+    with pytest.raises(Interrupted) as stopped:
+        train("Stopping", None, "--logger.name", "stopped")
+    assert "in epoch 2 at step 5, which is saved" in stopped.value.line
+    assert "DEEPDIGITS_TRUST=mine deepdigits train --resume" in stopped.value.line
+    made = run(["train", "--resume", "lightning_logs/stopped/version_0"])
+    assert made.trainer.global_step == 6
+    one, other = (
+        torch.load(cli.run_folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for cli in (whole, made)
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_gradients_of_steps_by_hand_are_checked() -> None:
+    with pytest.raises(RunFailed, match=r"gradient of net.1.weight is not finite at step 1 "):
+        train("NotFinite")
 
 
 def test_metrics_of_an_own_net_are_printed_and_its_report_is_refused(capsys: Line) -> None:
