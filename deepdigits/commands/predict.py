@@ -66,6 +66,7 @@ def predict(
     cli = call("predict", [*flags, *override_arguments(overrides)])
     data: Any = cli.datamodule
     assert isinstance(data, DigitsDataModule)
+    data.setup("predict")  # reads nothing again; the prediction may be of other processes
     probabilities = cli.probabilities.numpy()
     images, labels = (
         tensor[: len(probabilities)].cpu().numpy()

@@ -13,9 +13,9 @@ from deepdigits.training.cli import DigitsCLI
 
 
 def print_evaluation(cli: DigitsCLI) -> None:
-    """Print the report of the last evaluation of a CLI, if there was one."""
+    """Print the report of the last evaluation of a CLI, if there was one; in one process."""
     writer = cli.report_writer
-    if writer.report is not None:
+    if writer.report is not None and cli.trainer.is_global_zero:
         print_report(writer.report)
         print_files({**writer.files, "checkpoint": cli.trainer.ckpt_path})
 

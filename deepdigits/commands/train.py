@@ -60,7 +60,8 @@ def main(args: Sequence[str]) -> DigitsCLI:
     cli = execute("train", args)
     summary.print_evaluation(cli)
     folder = cli.run_folder
-    if folder is not None and cli.report_writer.report is not None:
+    tested = cli.report_writer.report is not None
+    if folder is not None and tested and cli.trainer.is_global_zero:
         summary.print_next_steps(Run(folder), type(cli.model))
     return cli
 

@@ -135,9 +135,14 @@ class DigitsCLI(LightningCLI):
     @property
     def probabilities(self) -> Tensor:
         """Class probabilities (N, C) of a prediction, from all processes, in dataset order."""
-        writer = next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
-        assert writer.probabilities is not None
-        return writer.probabilities
+        probabilities = self.prediction_writer.probabilities
+        assert probabilities is not None
+        return probabilities
+
+    @property
+    def prediction_writer(self) -> PredictionWriter:
+        """The callback that holds the probabilities of a prediction."""
+        return next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
 
     def run(self) -> None:
         """Run the stage, from the checkpoint that the config names."""

@@ -18,13 +18,15 @@ LOGGERS = (
     "lightning.pytorch.utilities.rank_zero",
     "lightning.pytorch.accelerators.cuda",
     "lightning.fabric.utilities.seed",
+    "lightning.fabric.utilities.distributed",
 )
 MESSAGES = (
     "litlogger|litmodels",  # advertisements
     "^GPU available: False",
     "^TPU available: False",
     "^LOCAL_RANK: .* CUDA_VISIBLE_DEVICES: ",
-    "^Seed set to",  # the seed is in config.yaml
+    r"^(\[rank: \d+\] )?Seed set to",  # the seed is in config.yaml
+    "^Initializing distributed: ",  # once in each process; another message has their number
     r"^`Trainer\.fit` stopped: `max_(epochs|steps)=",  # the last line of the table of epochs
     "^Restoring states from",  # "Restored all states from" follows
     "^Loaded model weights from",  # the summary of the evaluation shows the checkpoint
@@ -33,6 +35,7 @@ WARNINGS = (
     "callbacks used to create the checkpoint",  # an evaluation needs no callbacks of the training
     "exists and is not empty",  # a resumed run continues in its folder; a new run has a new folder
     "does not have many workers",  # the loader works in memory: workers would only slow it down
+    r"is multi-threaded, use of fork\(\)",  # what would hang in such a process is turned off
     # Lightning 2.6.6 calls what torch 2.14 and jsonargparse 4.5x deprecate.
     r"isinstance\(treespec, LeafSpec\)",
 )
