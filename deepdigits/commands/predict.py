@@ -74,6 +74,7 @@ def predict(
             f"the images of {type(data).__name__} are not known: `deepdigits predict --ckpt_path "
             "RUN` writes the probabilities"
         )
+    data.setup("predict")  # reads nothing again; the prediction may be of other processes
     probabilities = cli.probabilities.numpy()
     images, labels = (
         tensor[: len(probabilities)].cpu().numpy()

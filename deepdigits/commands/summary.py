@@ -15,12 +15,12 @@ from deepdigits.training.cli import DigitsCLI
 
 
 def print_evaluation(cli: DigitsCLI) -> None:
-    """Print the report of the last evaluation of a CLI, else the metrics; if there was one."""
+    """Print the report of the last evaluation of a CLI, else the metrics; in one process."""
     writer = cli.report_writer
+    if not cli.trainer.is_global_zero or (writer.report is None and writer.missing is None):
+        return
     if writer.report is not None:
         print_report(writer.report)
-    elif writer.missing is None:
-        return
     else:
         say(f"there is no report: {writer.missing}; the metrics that it logs:")
         print_metrics(cli.trainer.callback_metrics)

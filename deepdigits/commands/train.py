@@ -59,7 +59,8 @@ def main(args: Sequence[str]) -> DigitsCLI:
     """
     cli = execute("train", args)
     summary.print_evaluation(cli)
-    summary.print_next_steps(cli)
+    if cli.trainer.is_global_zero:
+        summary.print_next_steps(cli)
     return cli
 
 

@@ -62,4 +62,8 @@ class Interrupted(SystemExit):
         super().__init__(
             128 + (signal.SIGTERM if signum == getattr(signal, "SIGUSR1", None) else signum)
         )
+        self.signum = signum
         self.line = line
+
+    def __reduce__(self) -> tuple[type["Interrupted"], tuple[int, str]]:
+        return Interrupted, (self.signum, self.line)

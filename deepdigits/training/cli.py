@@ -167,11 +167,16 @@ class DigitsCLI(LightningCLI):
     @property
     def probabilities(self) -> Tensor:
         """Class probabilities (N, C) of a prediction, from all processes, in dataset order."""
-        writer = next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
-        if writer.probabilities is None:
+        probabilities = self.prediction_writer.probabilities
+        if probabilities is None:
             name = type(self.model).__name__
             raise InputError(f"predict_step of {name} returns no class probabilities (B, C)")
-        return writer.probabilities
+        return probabilities
+
+    @property
+    def prediction_writer(self) -> PredictionWriter:
+        """The callback that holds the probabilities of a prediction."""
+        return next(c for c in self.trainer.callbacks if isinstance(c, PredictionWriter))  # type: ignore[attr-defined]
 
     def run(self) -> None:
         """Run the stage, from the checkpoint that the config names."""

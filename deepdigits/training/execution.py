@@ -1,6 +1,6 @@
 """Run a command line of `fit`, `validate`, `test`, `predict` or `train` (fit, then test)."""
 
-import re
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,19 +8,25 @@ from typing import Any
 
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.strategies import DDPStrategy
 from torch.distributed import DistNetworkError
 
 from deepdigits.core.errors import InputError, Interrupted, RunFailed, one_line
 from deepdigits.core.failures import explain
+from deepdigits.runs.run import Run
 from deepdigits.training.arguments import expand_run
 from deepdigits.training.batch_limits import check_batches
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.config_flags import named_configs
 from deepdigits.training.isolation import isolated
+from deepdigits.training.launching import Launch, Starter, run_in_processes
+from deepdigits.training.lightning_compat import copying_method, start_no_processes
 from deepdigits.training.message_filters import filtered_messages
 from deepdigits.training.options import Stage
+from deepdigits.training.outcome import Outcome, outcome_of, take_over
 from deepdigits.training.parser import Parser
+from deepdigits.training.processes import is_peer_lost, peer_lost
 from deepdigits.training.refusals import is_refusal, refusal
 
 STAGES: Mapping[str, Stage] = {
@@ -30,9 +36,6 @@ STAGES: Mapping[str, Stage] = {
     "test": "test",
     "predict": "predict",
 }
-
-# What torch raises in a process when another one of the run has ended.
-_PEER_LOST = re.compile("gloo|nccl|connection (closed|reset)", re.I)
 
 
 def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> DigitsCLI:
@@ -58,18 +61,19 @@ def execute(command: str, args: Sequence[str], needs_folder: bool = False) -> Di
         _one_line_errors(),
         GracefulShutdown(command) as shutdown,
     ):
-        cli = DigitsCLI(STAGES[command], *expand_run(command, args), shutdown=shutdown)
+        given = expand_run(command, args)
+        cli = DigitsCLI(STAGES[command], *given, shutdown=shutdown)
         check_batches(command, cli.trainer, cli.datamodule)
         if needs_folder and not cli.leaves_run:
             raise InputError(
                 "this training leaves no run folder: leave out trainer.fast_dev_run and "
                 "trainer.barebones"
             )
-        with cli.run_folder_lock():
-            cli.run()
-            shutdown.check()
-            if command == "train":
-                cli.test_best()
+        if copying_method(cli.trainer) is None:
+            _run(command, cli, shutdown)
+        else:
+            words = (command, args, *given)
+            take_over(cli, run_in_processes(_run_in_copy, words, _launch(cli), shutdown))
         return cli
 
 
@@ -111,6 +115,50 @@ def option_names(command: str) -> list[str]:
     return parser.option_names()
 
 
+def _run(command: str, cli: DigitsCLI, shutdown: GracefulShutdown) -> None:
+    with cli.run_folder_lock():
+        cli.run()
+        shutdown.check()
+        if command == "train":
+            cli.test_best()
+
+
+def _run_in_copy(
+    starter: Starter, command: str, typed: Sequence[str], args: Sequence[str], run: Run | None
+) -> Outcome:
+    """Run a command in one of several processes, and return its outcome."""
+    with (
+        filtered_messages(),
+        isolated(typed),
+        GracefulShutdown(command) as shutdown,
+        starter.heard_by(shutdown),
+    ):
+        cli = DigitsCLI(STAGES[command], args, run, shutdown)
+        start_no_processes(cli.trainer)
+        _run(command, cli, shutdown)
+        return outcome_of(cli)
+
+
+def _launch(cli: DigitsCLI) -> Launch:
+    """How the processes of a strategy that copies this one are started."""
+    method, strategy = copying_method(cli.trainer), cli.trainer.strategy
+    assert method is not None and isinstance(strategy, DDPStrategy)
+    cluster, threads = strategy.cluster_environment, cli.config.num_threads
+    assert cluster is not None
+    if cluster.creates_processes_externally:
+        raise InputError(
+            "trainer.strategy starts the processes of this machine itself, and another program "
+            "has done so already (LOCAL_RANK is set): use ddp"
+        )
+    if method != "spawn" and threads not in (None, 1):
+        raise InputError(
+            f"num_threads is {threads}, but a process that is forked has 1 thread (torch hangs "
+            "with more): pass --num_threads 1, or use ddp in a script"
+        )
+    environment = {**os.environ, "MASTER_PORT": str(cluster.main_port)}
+    return Launch(method, strategy.num_processes, environment)
+
+
 class _Unbuilt(DigitsCLI):
     """Parses and settles a config, and builds nothing."""
 
@@ -131,11 +179,8 @@ def _one_line_errors() -> Iterator[None]:
                 f"the processes of this run cannot connect ({one_line(error, 200)}): check "
                 "MASTER_ADDR and MASTER_PORT"
             ) from error
-        if isinstance(error, RuntimeError) and _PEER_LOST.search(str(error)):
-            raise RunFailed(
-                "another process of this run has ended, or no longer answers, so this one stops "
-                "too; resume with `deepdigits train --resume latest`"
-            ) from error
+        if is_peer_lost(error):
+            raise peer_lost() from error
         if (line := explain("the run", error)) is None:
             if is_refusal(error):
                 raise refusal("trainer", error) from error

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -41,6 +42,24 @@ def replace_signal_handlers(trainer: Trainer, install: Callable[[], None]) -> No
     ``Trainer._signal_connector`` of lightning 2.6.6; no argument of Trainer turns its handlers off.
     """
     trainer._signal_connector.register_signal_handlers = install  # type: ignore[method-assign]
+
+
+def copying_method(trainer: Trainer) -> str | None:
+    """How the trainer would copy its process for the others: spawn, fork or forkserver; or None.
+
+    ``_MultiProcessingLauncher`` of lightning 2.6.6: in a notebook Lightning chooses it by itself.
+    """
+    launcher = trainer.strategy.launcher
+    return launcher._start_method if type(launcher) is _MultiProcessingLauncher else None
+
+
+def start_no_processes(trainer: Trainer) -> None:
+    """Let the trainer run in this process, as one of several that have been started already.
+
+    ``Strategy._launcher`` of lightning 2.6.6; it takes no account of ``LOCAL_RANK``, as that of
+    ``ddp`` does.
+    """
+    trainer.strategy._launcher = None
 
 
 def batches_trained(trainer: Trainer) -> int:

@@ -20,13 +20,15 @@ LOGGERS = (
     "lightning.fabric.utilities.seed",
     "lightning.pytorch.loggers.mlflow",
     "mlflow.store.db.utils",
+    "lightning.fabric.utilities.distributed",
 )
 MESSAGES = (
     "litlogger|litmodels",  # advertisements
     "^GPU available: False",
     "^TPU available: False",
     "^LOCAL_RANK: .* CUDA_VISIBLE_DEVICES: ",
-    "^Seed set to",  # the seed is in config.yaml
+    r"^(\[rank: \d+\] )?Seed set to",  # the seed is in config.yaml
+    "^Initializing distributed: ",  # once in each process; another message has their number
     r"^`Trainer\.fit` stopped: `max_(epochs|steps)=",  # the last line of the table of epochs
     "^Restoring states from",  # "Restored all states from" follows
     "^Experiment with name .* not found. Creating it",  # as is every new one
@@ -39,6 +41,7 @@ WARNINGS = (
     "does not have many workers",  # the loader works in memory: workers would only slow it down
     "is already saved during checkpointing",  # a layer as an argument: its text is stored
     "Unable to serialize instance",  # a layer as a default: it is left out of config.yaml
+    r"is multi-threaded, use of fork\(\)",  # what would hang in such a process is turned off
     # Lightning 2.6.6 calls what torch 2.14 and jsonargparse 4.5x deprecate.
     r"isinstance\(treespec, LeafSpec\)",
 )

@@ -1,6 +1,7 @@
 """Several processes of one run: a limit on waiting, and values that the first one hands on."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar, cast
@@ -9,7 +10,10 @@ import torch.distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from deepdigits.core.errors import InputError
+from deepdigits.core.errors import InputError, RunFailed
+
+# What torch raises in a process when another one of the run has ended.
+_PEER_LOST = re.compile("gloo|nccl|connection (closed|reset)", re.I)
 
 T = TypeVar("T")
 
@@ -59,3 +63,16 @@ def from_first_process(read: Callable[[], T]) -> T:
     if shared[1] is not None:
         raise InputError(shared[1])
     return cast(T, shared[0])
+
+
+def is_peer_lost(error: BaseException) -> bool:
+    """Whether torch has raised an error because another process of the run has ended."""
+    return isinstance(error, RuntimeError) and bool(_PEER_LOST.search(str(error)))
+
+
+def peer_lost() -> RunFailed:
+    """The error of one line for it."""
+    return RunFailed(
+        "another process of this run has ended, or no longer answers, so this one stops too; "
+        "resume with `deepdigits train --resume latest`"
+    )

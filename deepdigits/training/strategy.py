@@ -1,7 +1,6 @@
 """Check the settings of the strategy, which starts several processes."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from inspect import signature
 from typing import Any
@@ -25,22 +24,14 @@ def check_strategy(strategy: Any) -> None:
 
     Raises:
         InputError: A setting of DDPStrategy is unknown or has a wrong type, its backend is not
-            installed, or the trainer would be copied into its processes, which is not possible.
+            installed.
     """
     port = os.environ.get("MASTER_PORT", "29500")
     if strategy not in (None, "auto") and not (port.isdecimal() and int(port) < 2**16):
         raise InputError(f"MASTER_PORT is {port!r}, expected a number below 65536")
-    settings = dict(_settings(strategy))
-    method = settings.get("start_method")
-    name = strategy if isinstance(strategy, str) else ""
-    if re.search("spawn|fork|notebook", name) or method not in (None, "popen"):
-        raise InputError(
-            f"trainer.strategy copies the trainer into its processes ({name or method}), which "
-            "cannot be copied: use ddp"
-        )
     if str(getattr(strategy, "class_path", "")).rpartition(".")[2] != "DDPStrategy":
         return
-    for name, value in settings.items():
+    for name, value in _settings(strategy):
         if name not in option_names():
             suggestion = did_you_mean(name, option_names())
             raise InputError(f"trainer.strategy has no setting {name}{suggestion}")

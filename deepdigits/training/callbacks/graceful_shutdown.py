@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -33,19 +34,23 @@ class GracefulShutdown(Callback):
 
     Attributes:
         signum: The signal that was received in the context; None before.
+        relay: Hands the first signal on to the processes that this one has started, and waits for.
         last_checkpoint: The callback that saves the checkpoint. None: nothing is saved.
     """
 
     def __init__(self, verb: str = "train") -> None:
         self.verb = verb
         self.signum: int | None = None
+        self.relay: Callable[[int], None] | None = None
         self.last_checkpoint: LastCheckpoint | None = None
+        self._relayed: int | None = None  # by another process; a signal may also come directly
         self._entered = False
         self._trainer_runs = False
         self._former_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self.signum, self._entered = None, True
+        self.signum = self._relayed = None
+        self._entered = True
         self._install_handlers()
         return self
 
@@ -58,7 +63,15 @@ class GracefulShutdown(Callback):
         for signum, handler in self._former_handlers.items():
             signal.signal(signum, handler)
         self._former_handlers.clear()
-        self.signum, self._entered, self._trainer_runs = None, False, False
+        self.signum = self._relayed = None
+        self._entered = self._trainer_runs = False
+
+    def receive(self, signum: int) -> None:
+        """Stop as on a signal that another process of the run has received; from any thread."""
+        if self._trainer_runs:
+            self._relayed = signum
+        else:
+            os.kill(os.getpid(), signum)
 
     def check(self) -> None:
         """Stop between two stages.
@@ -66,7 +79,7 @@ class GracefulShutdown(Callback):
         Raises:
             Interrupted: A signal was received.
         """
-        if self.signum is not None:
+        if self._received is not None:
             self._stop("between two stages")
 
     @override
@@ -113,14 +126,21 @@ class GracefulShutdown(Callback):
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         is_first, self.signum = self.signum is None, signum
-        if not (is_first and self._trainer_runs):
+        if is_first and self.relay is not None:
+            self.relay(signum)
+        elif not (is_first and self._trainer_runs):
             self._stop("immediately")
 
+    @property
+    def _received(self) -> int | None:
+        """The signal that was received, by this process or another one."""
+        return self.signum or self._relayed
+
     def _signal_received(self, trainer: Trainer) -> bool:
-        received = self.signum is not None
+        received = self._received is not None
         if trainer.world_size > 1:  # all processes stop together, whichever received the signal
             received = trainer.strategy.reduce_boolean_decision(received, all=False)
-            self.signum = self.signum or (signal.SIGTERM if received else None)
+            self._relayed = self._relayed or (signal.SIGTERM if received else None)
         return received
 
     def _save_and_stop(self, trainer: Trainer) -> None:
@@ -132,8 +152,9 @@ class GracefulShutdown(Callback):
             self._stop(f"{position}, which is saved", trainer)
 
     def _stop(self, when: str, trainer: Trainer | None = None) -> None:
-        assert self.signum is not None
-        line = f"stopped by {signal.Signals(self.signum).name} {when}"
+        signum = self._received
+        assert signum is not None
+        line = f"stopped by {signal.Signals(signum).name} {when}"
         run = None if trainer is None else run_of(trainer)
         if trainer is not None and run is not None and self.last_checkpoint is not None:
             classes = [type(trainer.lightning_module)]
@@ -141,7 +162,7 @@ class GracefulShutdown(Callback):
                 classes.append(type(trainer.datamodule))  # type: ignore[attr-defined]
             command = f"{command_prefix(*classes)}deepdigits {self.verb}"
             line += f"; resume with: {command} --resume {display_path(run.folder)}"
-        raise Interrupted(self.signum, line)
+        raise Interrupted(signum, line)
 
     def _install_handlers(self) -> None:
         is_main = threading.current_thread() is threading.main_thread()

@@ -52,12 +52,15 @@ class RNGStateCheckpoint(Callback):
 
 
 def random_state() -> State:
-    """State of torch, numpy, Python and the GPU of this process, as tensors and plain numbers."""
+    """State of torch, numpy, Python and the GPU of this process, as tensors and plain numbers.
+
+    A GPU that was not used yet is left alone: after its first use no process can be forked.
+    """
     name, keys, *rest = np.random.get_state(legacy=True)
     version, internal, gauss = random.getstate()
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        "cuda": torch.cuda.get_rng_state() if gpu_used() else None,
         "numpy": [str(name), torch.from_numpy(np.asarray(keys, np.int64)), *map(_plain, rest)],
         "python": [version, torch.tensor(internal), gauss],
     }
@@ -78,12 +81,19 @@ def set_random_state(state: State) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
+    elif gpu_used():
+        torch.cuda.manual_seed(torch.initial_seed())  # as if it had not been used
     name, keys, position, *rest = state["numpy"]
     if not 0 <= position <= len(keys):
         raise ValueError(f"state of numpy: expected a position up to {len(keys)}, got {position}")
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, *rest))
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal.tolist()), gauss))
+
+
+def gpu_used() -> bool:
+    """Whether this process has used a GPU."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]  # torch has no types
 
 
 def _plain(value: Any) -> int | float:
