@@ -48,6 +48,11 @@ class DatasetInfo:
     sha256: Mapping[str, str] = field(default_factory=_frozen)
     embedded: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only mapping cannot be pickled; Lightning's ddp_spawn pickles a data module.
+        values = vars(self).values()
+        return DatasetInfo, tuple(dict(v) if isinstance(v, Mapping) else v for v in values)
+
 
 def _emnist(split: str, classes: tuple[str, ...], num_train: int, num_test: int) -> DatasetInfo:
     files = tuple(

@@ -1,5 +1,8 @@
 """The catalogue agrees with torchvision."""
 
+import pickle
+from copy import deepcopy
+
 import pytest
 import torchvision.datasets
 
@@ -37,3 +40,9 @@ def test_emnist_balanced_has_47_classes_of_equal_size() -> None:
     balanced = DATASETS["emnist_balanced"]
     assert len(balanced.classes) == len(set(balanced.classes)) == 47
     assert (balanced.num_train, balanced.num_test) == (47 * 2400, 47 * 400)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_an_entry_can_be_copied_into_another_process(name: str) -> None:
+    dataset = DATASETS[name]
+    assert pickle.loads(pickle.dumps(dataset)) == deepcopy(dataset) == dataset

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from torchmetrics import MeanMetric, Metric
 
 import deepdigits
@@ -19,11 +20,13 @@ from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
     batches_trained,
     begin_next_epoch,
+    copying_method,
     count_batches_anew,
     loaded_checkpoint,
     mark_updated,
     nonfinite_flag,
     replace_signal_handlers,
+    start_no_processes,
     wrap_restore,
 )
 
@@ -156,6 +159,37 @@ def test_lightning_installs_a_handler_of_its_own(
     fit(make_trainer(callbacks=[note]))
     assert note.handler != before
     assert "lightning" in type(note.handler).__module__
+
+
+# ---------------------------------------------------------------- processes
+
+
+@pytest.mark.parametrize(
+    ("strategy", "method"),
+    [
+        ("auto", None),
+        ("ddp", None),
+        ("ddp_spawn", "spawn"),
+        ("ddp_notebook", "fork"),
+        ("ddp_fork_find_unused_parameters_true", "fork"),
+        (DDPStrategy(start_method="forkserver"), "forkserver"),
+    ],
+)
+def test_strategies_that_copy_the_process_are_known(
+    strategy: Any, method: str | None, make_trainer: MakeTrainer
+) -> None:
+    assert copying_method(make_trainer(strategy=strategy)) == method
+
+
+def test_a_trainer_that_starts_no_processes_trains_in_this_one(
+    make_trainer: MakeTrainer, tiny_digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")  # as for a process of ddp: it starts no others
+    trainer = make_trainer(strategy="ddp_fork")
+    start_no_processes(trainer)
+    fit(trainer)  # in another process it would leave no metrics of the loop here
+    torch.distributed.destroy_process_group()
+    assert batches_trained(trainer) == BATCHES
 
 
 # ---------------------------------------------------------------- counts

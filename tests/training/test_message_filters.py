@@ -39,6 +39,9 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
     seed_everything(0)
     Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     rank_zero_info("Metric val/loss improved.")
+    rank_zero_info("[rank: 1] Seed set to 0")
+    distributed = logging.getLogger("lightning.fabric.utilities.distributed")
+    distributed.warning("Initializing distributed: GLOBAL_RANK: 0, MEMBER: 1/2")
     for logger in loggers:
         logger.removeHandler(caplog.handler)
     return caplog.text
@@ -52,11 +55,11 @@ def test_only_what_a_user_can_act_on_is_shown_and_afterwards_all(
         assert warned() == ["the learning rate is 0"]
         text = logged(caplog)
         assert "improved" in text
-        assert not re.search("GPU available|TPU available|Tip|Seed", text)
+        assert not re.search("GPU available|TPU available|Tip|Seed|GLOBAL_RANK", text)
     assert settings() == before
     assert warned() == [USELESS, "the learning rate is 0"]
     text = logged(caplog)
-    assert "GPU available" in text and "Seed set" in text
+    assert "GPU available" in text and "Seed set" in text and "GLOBAL_RANK" in text
 
 
 def test_nothing_is_left_behind_after_an_error() -> None:

@@ -10,8 +10,8 @@ from unittest import mock
 import pytest
 import torch.distributed
 
-from deepdigits.core.errors import InputError
-from deepdigits.training.processes import PeerTimeout, from_first_process
+from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.training.processes import PeerTimeout, from_first_process, is_peer_lost
 
 
 @pytest.fixture(params=[False, True], ids=["no group", "a group"])
@@ -68,3 +68,9 @@ def test_limit_is_set_when_there_are_other_processes(processes: int, calls: int)
     ):
         PeerTimeout(7).setup(trainer, mock.Mock(), "fit")
     assert set_timeout.mock_calls == [mock.call(timedelta(seconds=7))] * calls
+
+
+def test_the_loss_of_another_process_is_told_from_its_cause() -> None:
+    assert is_peer_lost(RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed by peer"))
+    assert not is_peer_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_peer_lost(RunFailed("the loss is nan"))

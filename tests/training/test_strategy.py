@@ -30,7 +30,6 @@ def refusal(*flags: str) -> str:
         ("bucket_cap_mb", "0", "expected a number above 0"),
         ("process_group_backend", "smoke", "expected one of gloo"),
         ("process_group_backend", "cpu:gloo,cuda:smoke", "expected one of gloo"),
-        ("start_method", "fork", "use ddp"),
         ("timeout", "5", "Expected a string with form"),
     ],
 )
@@ -39,14 +38,9 @@ def test_wrong_setting_is_one_line(setting: str, value: str, expected: str) -> N
     assert expected in line and "NestedArg" not in line
 
 
-@pytest.mark.parametrize("name", ["ddp_spawn", "ddp_fork", "ddp_notebook"])
-def test_strategy_that_copies_the_trainer_is_refused(name: str) -> None:
-    assert "use ddp" in refusal("--trainer.strategy", name)
-
-
 @pytest.mark.parametrize(
     "strategy",
-    ["auto", "ddp", "ddp_find_unused_parameters_true", None],
+    ["auto", "ddp", "ddp_find_unused_parameters_true", "ddp_spawn", "ddp_notebook", None],
 )
 def test_names_of_strategies_pass(strategy: Any) -> None:
     check_strategy(strategy)

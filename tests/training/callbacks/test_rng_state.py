@@ -37,6 +37,7 @@ def test_state_is_restored_from_a_checkpoint_of_plain_data(drawn_before):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_state_of_a_gpu_is_restored():
+    torch.zeros(1, device="cuda")
     state = random_state()
     first = torch.rand(3, device="cuda")
     set_random_state(state)
