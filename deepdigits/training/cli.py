@@ -39,6 +39,7 @@ from deepdigits.training.config_flags import (
     with_data_help,
 )
 from deepdigits.training.hooks import lacks
+from deepdigits.training.lightning_compat import take_whole_numbers
 from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.parser import EPILOGS, Parser, leave_out_objects, shorten
@@ -79,6 +80,7 @@ class DigitsCLI(LightningCLI):
         self.shutdown = shutdown
         self.working_directory = os.getcwd()
         self.own_data = names_data_class(args)
+        take_whole_numbers()
         super().__init__(
             LightningModule,
             LightningDataModule if self.own_data else DigitsDataModule,

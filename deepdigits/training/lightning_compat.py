@@ -6,7 +6,9 @@ The same tests check that no other module uses a private name of another package
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Union, get_args, get_origin
 
 import torch
 from lightning.pytorch import Trainer
@@ -146,3 +148,18 @@ def nonfinite_flag(tensors: list[Tensor]) -> Tensor:
     flag, scale = torch.zeros((), device=device), torch.ones((), device=device)
     torch._amp_foreach_non_finite_check_and_unscale_(tensors, flag, scale)
     return flag
+
+
+def take_whole_numbers() -> None:
+    """Let a number of batches that is typed as ``1`` be one batch, not all of them.
+
+    ``Trainer`` annotates its limits with ``Union[int, float]``, and the parser takes the first type
+    that fits. Python caches such types: if another package has made ``Union[float, int]`` before,
+    such as scikit-learn 1.7, that one is taken, and ``1`` becomes ``1.0``, which is 100 %.
+    """
+    annotations: dict[str, Any] = Trainer.__init__.__annotations__
+    for name, kind in annotations.items():
+        types = get_args(kind)
+        if get_origin(kind) is Union and {int, float} <= set(types):
+            ordered = sorted(types, key=lambda one: (one is float, one is type(None)))
+            annotations[name] = reduce(or_, ordered)

@@ -1,5 +1,7 @@
 """Options of Lightning beyond the defaults: they work, or one line says why not."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,17 @@ def test_a_checkpoint_io_of_ones_own_takes_the_place_of_ours() -> None:
     saved_by_it = [Path(path).name for path in cli.trainer.strategy.checkpoint_io.saved]
     assert saved_by_it == ["epoch=0.ckpt", "finished.ckpt"]
     assert Run(RUN).checkpoint.name == "epoch=0.ckpt"  # recorded all the same
+
+
+def test_one_batch_is_one_batch_also_after_an_import_of_another_package() -> None:
+    """Python caches unions: the first one that is made gives the order of their types."""
+    code = """
+from typing import Union
+Union[float, int, None]
+from deepdigits.training.execution import resolve_config
+words = ["-c", "mlp", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "0.5"]
+trainer = resolve_config(words)["trainer"]
+print([trainer["limit_train_batches"], trainer["limit_val_batches"]])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[1, 0.5]"
