@@ -123,12 +123,8 @@ def _run_in_copy(
     starter: Starter, command: str, typed: Sequence[str], args: Sequence[str], run: Run | None
 ) -> Outcome:
     """Run a command in one of several processes, and return its outcome."""
-    with (
-        filtered_messages(),
-        isolated(typed),
-        GracefulShutdown(command) as shutdown,
-        starter.heard_by(shutdown),
-    ):
+    with filtered_messages(), isolated(typed), GracefulShutdown(command) as shutdown:
+        starter.send_signals_to(shutdown)
         cli = DigitsCLI(STAGES[command], args, run, shutdown)
         start_no_processes(cli.trainer)
         _run(command, cli, shutdown)

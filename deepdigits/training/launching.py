@@ -55,18 +55,10 @@ class Starter:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    @contextmanager
-    def heard_by(self, shutdown: GracefulShutdown) -> Iterator[None]:
-        """A context in which signals are delivered, and those of the starter are handed on.
-
-        If the starter ends, that is a SIGTERM.
-        """
+    def send_signals_to(self, shutdown: GracefulShutdown) -> None:
+        """Deliver the signals to this process, and those to the starter; its end is a SIGTERM."""
         Thread(target=self._listen, args=(shutdown,), daemon=True).start()
         _mask("SIG_UNBLOCK")
-        try:
-            yield
-        finally:
-            _mask("SIG_BLOCK")  # this process ends now
 
     def _listen(self, shutdown: GracefulShutdown) -> None:
         starter = multiprocessing.parent_process()
@@ -139,6 +131,8 @@ def _run(
     args: Sequence[Any],
 ) -> None:
     """The work of a process: send what the function returns, or raises, to the starter."""
+    for signum in _SIGNALS:
+        signal.signal(signum, lambda *_: None)  # it is in place again when the work is done
     os.chdir(folder)
     os.environ.update({**launch.environment, "LOCAL_RANK": str(rank)})
     rank_zero_only.rank = rank  # type: ignore[attr-defined]  # an attribute of the function

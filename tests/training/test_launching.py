@@ -121,7 +121,8 @@ def test_process_that_waits_for_one_that_has_failed_is_ended() -> None:
 
 
 def listen(starter: Starter, seconds: float) -> str:
-    with GracefulShutdown() as shutdown, starter.heard_by(shutdown):
+    with GracefulShutdown() as shutdown:
+        starter.send_signals_to(shutdown)
         Path(f"ready{rank()}").write_text(str(os.getpid()))
         time.sleep(seconds)
     return "slept"
