@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import ReduceLROnPlateau
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.plain_values import fits
@@ -66,7 +67,7 @@ def is_plain(option: str, value: Any) -> bool:
 def _known(option: str, class_path: str) -> type | None:
     """The class of torch that a path names; None for any other."""
     if option == "lr_scheduler" and class_path == _PLATEAU:
-        class_path = "torch.optim.lr_scheduler.ReduceLROnPlateau"
+        return ReduceLROnPlateau
     module, _, name = class_path.rpartition(".")
     found = vars(OPTIONS[option]).get(name) if module == OPTIONS[option].__name__ else None
     return found if isinstance(found, type) else None

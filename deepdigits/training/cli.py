@@ -119,6 +119,8 @@ class DigitsCLI(LightningCLI):
         use_machine(self.config.num_threads)
         leave_out_objects(self.parser, self.config)
         self.parser.add_instantiator(loggers.build, Logger)
+        groups = ("checkpoint", "early_stopping")
+        self._auto = [name for name in groups if self.config[name].mode == "auto"]
         settle(self.config, self.stage, self._resumed)
 
     def instantiate_classes(self) -> None:
@@ -201,6 +203,8 @@ class DigitsCLI(LightningCLI):
         best = self.config_init.checkpoint.best_model_path
         last = checkpoint_folder(self.trainer) / LAST
         path = best or (last if self.holder.run is not None and last.is_file() else None)
+        if self.trainer.world_size > 1:  # the first process may still be renaming the last one
+            path = self.trainer.strategy.broadcast(path)
         # It would load the weights that are not averaged (Lightning 2.6.6, on_load_checkpoint).
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         callbacks[:] = [c for c in callbacks if not isinstance(c, WeightAveraging)]
@@ -224,7 +228,7 @@ class DigitsCLI(LightningCLI):
             loggers.closing(self._loggers),
         ):
             self.holder.run = Run(folder)
-            trainer.loggers = loggers.placed(self._loggers, folder, self._resumed is None)
+            trainer.loggers = loggers.placed(self._loggers, folder, is_new)
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
                     callback.dirpath = str(folder / CHECKPOINTS)
@@ -253,6 +257,8 @@ class DigitsCLI(LightningCLI):
 
     def _save_config(self) -> AtomicSaveConfigCallback:
         config = self.config.clone()
+        for name in self._auto:  # a later run may have another monitor
+            config[name].mode = "auto"
         if self._resumed is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
         return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)

@@ -10,7 +10,10 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.utilities import rank_zero_only
 from typing_extensions import override
 
+from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import atomic_path
+
+METRICS = "metrics.csv"
 
 
 class ContinuedCSVLogger(CSVLogger):
@@ -23,7 +26,7 @@ class ContinuedCSVLogger(CSVLogger):
 
     @property
     def _file(self) -> Path:
-        return Path(self.log_dir, "metrics.csv")
+        return Path(self.log_dir, METRICS)
 
     @property
     @override
@@ -50,8 +53,14 @@ class ContinuedCSVLogger(CSVLogger):
 def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        for row in rows:
+            float(row["step"] or 0)
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(f"{path} is damaged ({one_line(error, 80)}): move it away") from error
+    return rows
 
 
 def _write(path: Path, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.config_flags import named_configs
 from deepdigits.training.isolation import isolated
-from deepdigits.training.launching import Launch, Starter, run_in_processes
+from deepdigits.training.launching import run_in_processes
 from deepdigits.training.lightning_compat import copying_method, start_no_processes
 from deepdigits.training.message_filters import filtered_messages
 from deepdigits.training.options import Stage
@@ -28,6 +28,7 @@ from deepdigits.training.outcome import Outcome, outcome_of, take_over
 from deepdigits.training.parser import Parser
 from deepdigits.training.processes import is_peer_lost, peer_lost
 from deepdigits.training.refusals import is_refusal, refusal
+from deepdigits.training.started_process import Launch, Starter
 
 STAGES: Mapping[str, Stage] = {
     "train": "fit",
@@ -130,9 +131,10 @@ def _run_in_copy(
     with (
         filtered_messages(),
         isolated(typed),
+        _one_line_errors(),
         GracefulShutdown(command) as shutdown,
-        starter.heard_by(shutdown),
     ):
+        starter.send_signals_to(shutdown)
         cli = DigitsCLI(STAGES[command], args, run, shutdown)
         start_no_processes(cli.trainer)
         _run(command, cli, shutdown)
@@ -153,7 +155,7 @@ def _launch(cli: DigitsCLI) -> Launch:
     if method != "spawn" and threads not in (None, 1):
         raise InputError(
             f"num_threads is {threads}, but a process that is forked has 1 thread (torch hangs "
-            "with more): pass --num_threads 1, or use ddp in a script"
+            "with more): pass --num_threads 1, or use ddp_spawn in a script"
         )
     environment = {**os.environ, "MASTER_PORT": str(cluster.main_port)}
     return Launch(method, strategy.num_processes, environment)

@@ -8,72 +8,23 @@ the results are those of `ddp`.
 import multiprocessing
 import os
 import pickle
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from threading import Thread
 from time import monotonic
 from typing import Any
 
-import torch
-from lightning.pytorch.utilities import rank_zero_only
-
-from deepdigits.core.errors import InputError, OneLine
+from deepdigits.core.errors import InputError
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.rng_state import gpu_used
 from deepdigits.training.processes import is_peer_lost, peer_lost
+from deepdigits.training.started_process import Launch, mask_signals, run_process
 
 _GRACE = 10.0  # seconds that the other processes have to end, after one has failed
 _UNGUARDED = 81  # exit code of a process that has run the user's script again
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How to start the processes.
-
-    Attributes:
-        method: spawn, fork or forkserver.
-        count: Number of processes.
-        environment: The variables of each process, besides its rank.
-    """
-
-    method: str
-    count: int
-    environment: Mapping[str, str]
-
-
-class Starter:
-    """The process that started this one, as this one sees it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @contextmanager
-    def heard_by(self, shutdown: GracefulShutdown) -> Iterator[None]:
-        """A context in which signals are delivered, and those of the starter are handed on.
-
-        If the starter ends, that is a SIGTERM.
-        """
-        Thread(target=self._listen, args=(shutdown,), daemon=True).start()
-        _mask("SIG_UNBLOCK")
-        try:
-            yield
-        finally:
-            _mask("SIG_BLOCK")  # this process ends now
-
-    def _listen(self, shutdown: GracefulShutdown) -> None:
-        starter = multiprocessing.parent_process()
-        assert starter is not None
-        while starter.sentinel not in wait([self._connection, starter.sentinel]):
-            shutdown.receive(self._connection.recv())
-        shutdown.receive(signal.SIGTERM)
 
 
 def run_in_processes(
@@ -97,7 +48,7 @@ def run_in_processes(
     if launch.method != "spawn" and gpu_used():
         raise InputError(
             "this process has used the GPU already, so no process that is forked from it can: "
-            "restart the notebook and begin with this call, or use ddp in a script"
+            "restart the notebook and begin with this call, or use ddp_spawn in a script"
         )
     started: list[tuple[BaseProcess, Connection]] = []
     try:
@@ -119,7 +70,9 @@ def _start(
 ) -> tuple[BaseProcess, Connection]:
     context: Any = multiprocessing.get_context(launch.method)
     ours, theirs = context.Pipe()
-    process = context.Process(target=_run, args=(theirs, rank, os.getcwd(), launch, work, args))
+    process = context.Process(
+        target=run_process, args=(theirs, rank, os.getcwd(), launch, work, args)
+    )
     try:
         process.start()
     except RuntimeError as error:
@@ -128,46 +81,6 @@ def _start(
         sys.exit(_UNGUARDED)  # this is such a process, which imports the script of the user
     theirs.close()
     return process, ours
-
-
-def _run(
-    connection: Connection,
-    rank: int,
-    folder: str,
-    launch: Launch,
-    work: Callable[..., Any],
-    args: Sequence[Any],
-) -> None:
-    """The work of a process: send what the function returns, or raises, to the starter."""
-    os.chdir(folder)
-    os.environ.update({**launch.environment, "LOCAL_RANK": str(rank)})
-    rank_zero_only.rank = rank  # type: ignore[attr-defined]  # an attribute of the function
-    if launch.method != "spawn":
-        # With more, a forked process hangs if the other one has used them (libgomp, torch 2.14).
-        torch.set_num_threads(1)
-    elif "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // launch.count))
-    answer: Any
-    try:
-        value = work(Starter(connection), *args)
-        answer = (True, value if rank == 0 else None)
-    except BaseException as error:
-        answer = (False, error)
-        if not isinstance(error, OneLine | SystemExit):
-            error.add_note(f"in process {rank} of this run:\n{traceback.format_exc()}")
-    with suppress(OSError):  # the starter was killed
-        connection.send_bytes(_pickled(answer))
-
-
-def _pickled(answer: tuple[bool, Any]) -> bytes:
-    try:
-        content = pickle.dumps(answer)
-        pickle.loads(content)
-    except Exception:  # an exception class of a user's package
-        error = answer[1]
-        text = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
-        return pickle.dumps((False, RuntimeError(text)))
-    return content
 
 
 def _result(started: Sequence[tuple[BaseProcess, Connection]]) -> Any:
@@ -204,6 +117,7 @@ def _answer(process: BaseProcess, connection: Connection) -> tuple[bool, Any]:
             "the processes of ddp_spawn import your script, which would train again: put what it "
             'calls below `if __name__ == "__main__":`, or use ddp_fork'
         )
+    process.join(_GRACE)  # it may have something to print yet
     return succeeded, value
 
 
@@ -221,13 +135,8 @@ def _held_signals(method: str) -> Iterator[None]:
     """
     if method != "fork":
         resource_tracker.ensure_running()  # it would deliver them in the middle of the block
-    _mask("SIG_BLOCK")
+    mask_signals("SIG_BLOCK")
     try:
         yield
     finally:
-        _mask("SIG_UNBLOCK")
-
-
-def _mask(how: str) -> None:
-    if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(getattr(signal, how), _SIGNALS)
+        mask_signals("SIG_UNBLOCK")

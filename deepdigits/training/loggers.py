@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, cast
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import LOGS
-from deepdigits.training.csv_logger import ContinuedCSVLogger
+from deepdigits.training.csv_logger import METRICS, ContinuedCSVLogger
 from deepdigits.training.trackers.kinds import require_package
 from deepdigits.training.trackers.record import forget_ids
 from deepdigits.training.trackers.tracker import Tracker
@@ -128,10 +129,22 @@ def placed(plans: Sequence[LoggerPlan], folder: Path, is_new: bool) -> list[Logg
             loggers.append(one.built)
             continue
         where = run if is_first else {**run, **_typed(one.settings)}
+        if is_new and not is_first and one.kind is CSVLogger:
+            _check_new(CSVLogger(**{**one.settings, **where}))
         kind = ContinuedCSVLogger if one.kind is CSVLogger else one.kind
         loggers.append(kind(**{**one.settings, **where}))
         is_first = False
     return loggers
+
+
+def _check_new(logger: CSVLogger) -> None:
+    """Check that a new run does not overwrite the metrics of another one."""
+    path = Path(logger.log_dir, METRICS)
+    if path.exists():
+        raise InputError(
+            f"{path} has the metrics of another run: leave out the name and the version of this "
+            "CSVLogger, or choose others"
+        )
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def _check_filename(checkpoint: Any, tags: Sequence[str] | None) -> None:
     try:
         if "\0" in pattern:
             raise ValueError("it has a null byte")
-        if re.search(r"[:.]\D*\d{4}", pattern):
+        if re.search(r"\{[^}]*[:.]\D*\d{4}", pattern):
             raise ValueError("a value is wider than 999 characters")
         path = Path(ModelCheckpoint(filename=pattern).format_checkpoint_name(values))
         if max(len(part.encode()) for part in path.parts) > _LONGEST:

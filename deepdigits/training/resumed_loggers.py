@@ -14,6 +14,8 @@ _KINDS: Mapping[str, type] = {
     for kind in (CSVLogger, TensorBoardLogger)
     for module in ("lightning.pytorch.loggers", kind.__module__)
 }
+# Arguments that TensorBoardLogger hands on.
+_OF_WRITER = {"comment": str, "max_queue": int, "flush_secs": int, "filename_suffix": str}
 _PLACE = ("save_dir", "name", "version")
 
 
@@ -48,8 +50,11 @@ def _plain(logger: Any, folder: Path) -> dict[str, Any] | None:
     kind = _KINDS.get(str(logger.get("class_path"))) if isinstance(logger, Mapping) else None
     if kind is None or logger.keys() - {"class_path", "init_args"}:
         return None
-    settings = {k: v for k, v in logger["init_args"].items() if k not in _PLACE and v is not None}
-    known = parameters(kind)
+    given = logger.get("init_args", {})
+    if not isinstance(given, Mapping):
+        return None
+    settings = {k: v for k, v in given.items() if k not in _PLACE and v is not None}
+    known = parameters(kind) | (_OF_WRITER if kind is TensorBoardLogger else {})
     if not all(key in known and fits(value, known[key]) for key, value in settings.items()):
         return None
     absolute = folder.resolve()

@@ -162,6 +162,7 @@ OUTSIDE = {
     "threads": whole("num_threads", TOUCH),
     "many threads": whole("num_threads", 10**5),
     "many processes": section("trainer", strategy="ddp", devices=10_000),
+    "many forked processes": section("trainer", strategy="ddp_fork", devices=10_000),
     "many processes as text": section("trainer", strategy="ddp", devices="10000"),
     "many nodes": section("trainer", num_nodes=10_000),
     "average": whole("ema_decay", TOUCH),

@@ -18,8 +18,9 @@ import pytest
 from deepdigits.core.errors import InputError, Interrupted, RunFailed
 from deepdigits.training import launching
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
-from deepdigits.training.launching import Launch, Starter, run_in_processes
+from deepdigits.training.launching import run_in_processes
 from deepdigits.training.message_filters import filtered_messages
+from deepdigits.training.started_process import Launch, Starter
 
 pytestmark = pytest.mark.distributed
 ROOT = Path(__file__).parents[2]
@@ -55,12 +56,14 @@ def test_result_of_the_first_process_comes_back_of_two() -> None:
     assert "LOCAL_RANK" not in os.environ and "EXTRA" not in os.environ
 
 
-def test_large_result_comes_back() -> None:
-    assert len(launch(large)) == 5_000_000
-
-
 def large(starter: Starter) -> bytes:
+    Timer(0.3, Path(f"end{rank()}").touch).start()  # the process ends after this thread
     return bytes(5_000_000)
+
+
+def test_large_result_comes_back_and_processes_end_by_themselves() -> None:
+    assert len(launch(large)) == 5_000_000
+    assert Path("end0").exists() and Path("end1").exists()
 
 
 class OwnError(Exception):
@@ -121,7 +124,8 @@ def test_process_that_waits_for_one_that_has_failed_is_ended() -> None:
 
 
 def listen(starter: Starter, seconds: float) -> str:
-    with GracefulShutdown() as shutdown, starter.heard_by(shutdown):
+    with GracefulShutdown() as shutdown:
+        starter.send_signals_to(shutdown)
         Path(f"ready{rank()}").write_text(str(os.getpid()))
         time.sleep(seconds)
     return "slept"

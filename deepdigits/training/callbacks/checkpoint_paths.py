@@ -6,7 +6,12 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from deepdigits.runs.checkpoint_record import CHECKPOINTS, CheckpointRecord, write_record
+from deepdigits.runs.checkpoint_record import (
+    CHECKPOINTS,
+    CheckpointRecord,
+    read_record,
+    write_record,
+)
 from deepdigits.training.callbacks.monitored import BestCheckpoint
 from deepdigits.training.callbacks.run_folder import RunFolder, run_of
 
@@ -55,6 +60,9 @@ class CheckpointPaths(Callback):
         # An asynchronous writer may not have written the best one yet.
         is_there = path and path != removed and os.path.isfile(path)
         best = _relative(path, folder) if is_there else None
+        if best is None and (known := read_record(folder)) is not None:  # nothing saved so far
+            still = known.best if known.best and (folder / known.best).is_file() else None
+            best = None if still and removed and _relative(removed, folder) == still else still
         last = _relative(Path(self._best.dirpath, LAST), folder) if self._has_last else None
         record = CheckpointRecord(best, last)
         score = self._best.best_model_score

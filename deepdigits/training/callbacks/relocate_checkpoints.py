@@ -8,6 +8,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from typing_extensions import override
 
+from deepdigits.runs.checkpoint_record import SUFFIX
+from deepdigits.training.callbacks.monitored import BestCheckpoint
 from deepdigits.training.restored_state import check_callbacks
 
 
@@ -26,6 +28,7 @@ class RelocateCheckpoints(Callback):
         # Called before any callback loads its state.
         check_callbacks(trainer, checkpoint)
         states: dict[str, Any] = checkpoint.get("callbacks", {})
+        _rename_former(trainer, states)
         for callback in trainer.checkpoint_callbacks:
             if not isinstance(callback, ModelCheckpoint) or callback.state_key not in states:
                 continue
@@ -46,10 +49,10 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
         return str(folder / _below(path, state.get("dirpath"))) if path else ""
 
     best = in_folder(state["best_model_path"])
-    if not Path(best).is_file():
+    if not _is_checkpoint(best):
         return None
     scores = {in_folder(path): score for path, score in state["best_k_models"].items()}
-    scores = {path: score for path, score in scores.items() if Path(path).is_file()}
+    scores = {path: score for path, score in scores.items() if _is_checkpoint(path)}
     if not all(isinstance(score, int | float) or _is_scalar(score) for score in scores.values()):
         raise ValueError("a score of its best checkpoints is no number")
     worst = in_folder(state["kth_best_model_path"])
@@ -60,6 +63,20 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
         "kth_best_model_path": worst if worst in scores else next(iter(scores), ""),
         "last_model_path": in_folder(state["last_model_path"]),
     }
+
+
+def _rename_former(trainer: Trainer, states: dict[str, Any]) -> None:
+    """Give the state of the named checkpoint its present name; it was that of its base class."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, BestCheckpoint) and callback.state_key not in states:
+            former = callback.state_key.replace("BestCheckpoint", "ModelCheckpoint", 1)
+            if former in states:
+                states[callback.state_key] = states.pop(former)
+
+
+def _is_checkpoint(path: str) -> bool:
+    """Whether ModelCheckpoint may remove a file: no file of the user's that is something else."""
+    return path.endswith(SUFFIX) and Path(path).is_file()
 
 
 def _below(path: str, folder: Any) -> PurePath:

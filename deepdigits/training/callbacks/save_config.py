@@ -17,7 +17,23 @@ class AtomicSaveConfigCallback(SaveConfigCallback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.run = run_of(trainer)
-        super().setup(trainer, pl_module, stage)
+        # A resumed run has a config, and a checkpoint that is refused does not change it.
+        self.waits = self.run is not None and self.run.config_file.exists()
+        if not self.waits:
+            super().setup(trainer, pl_module, stage)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._save_late(trainer, pl_module)
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._save_late(trainer, pl_module)  # nothing was left to train
+
+    def _save_late(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.waits and trainer.is_global_zero:
+            self.save_config(trainer, pl_module, "fit")
+        self.waits = False
 
     @override
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

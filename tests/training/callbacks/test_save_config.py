@@ -42,5 +42,6 @@ def test_a_write_that_fails_keeps_the_former_config(
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="no space"):
         callback.setup(trainer, None, "fit")  # type: ignore[arg-type]
+        callback.on_train_start(trainer, None)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
     assert (tmp_path / "config.yaml").read_text() == "former"
