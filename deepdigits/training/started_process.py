@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from threading import Thread
+from time import sleep
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from deepdigits.core.errors import OneLine
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ORPHANED = 60.0  # seconds in which a process stops whose starter was killed
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,12 @@ class Starter:
     def _listen(self, shutdown: GracefulShutdown) -> None:
         starter = multiprocessing.parent_process()
         assert starter is not None
-        while starter.sentinel not in wait([self._connection, starter.sentinel]):
-            shutdown.receive(self._connection.recv())
+        with suppress(EOFError, OSError):
+            while starter.sentinel not in wait([self._connection, starter.sentinel]):
+                shutdown.receive(self._connection.recv())
         shutdown.receive(signal.SIGTERM)
+        sleep(_ORPHANED)
+        os.kill(os.getpid(), signal.SIGKILL)  # it hangs, so nothing else would end it
 
 
 def run_process(
