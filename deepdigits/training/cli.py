@@ -223,6 +223,7 @@ class DigitsCLI(LightningCLI):
         parent = Path(self._absolute(where.save_dir), where.name)
         checkpoint = self.config_init.checkpoint
         own = Path(checkpoint.dirpath) if checkpoint.dirpath else None
+        is_new = self._resumed is None
         with (
             sole_training(parent, where.version, self._resumed, own) as folder,
             loggers.closing(self._loggers),
