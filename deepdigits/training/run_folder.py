@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from deepdigits.core.errors import InputError, RunFailed
@@ -135,7 +135,7 @@ def _empty(folder: Path) -> None:
 def _remove_unused(made: list[Path]) -> None:
     """Remove the folders that were made for a training that has written nothing."""
     for folder in reversed(made):
-        if any(path.name != LOCK for path in folder.iterdir()):
-            continue
-        (folder / LOCK).unlink(missing_ok=True)
-        folder.rmdir()
+        with suppress(OSError):  # another process may use or remove it meanwhile
+            if all(path.name == LOCK for path in folder.iterdir()):
+                (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()

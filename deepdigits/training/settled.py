@@ -17,6 +17,7 @@ from deepdigits.training.value_limits import is_time
 
 # Lightning's own default: a name for each of several checkpoints.
 _OF_SEVERAL = "{epoch}-{step}"
+_BETWEEN = ("every_n_train_steps", "train_time_interval")
 
 
 def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
@@ -64,6 +65,13 @@ def _settle_checkpoint(config: Any) -> None:
     group = config.checkpoint
     if not is_measured(group.monitor, config):
         group.monitor = None  # the last checkpoint is kept
+    often = next((one for one in _BETWEEN if group.get(one)), None)
+    if often is not None and is_of_validation(group.monitor):
+        raise InputError(
+            f"checkpoint.{often} saves between two validations, where checkpoint.monitor "
+            f"{group.monitor} is not measured: pass --trainer.val_check_interval N in its place, "
+            "or --checkpoint.monitor null, for which the last checkpoint counts as the best"
+        )
     if group.save_top_k not in (0, 1):  # each of several needs a name of its own
         group.enable_version_counter = True
         if group.filename == DEFAULTS["checkpoint.filename"]:

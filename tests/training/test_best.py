@@ -137,6 +137,13 @@ def test_a_second_one_without_a_folder_saves_into_the_run() -> None:
     assert names == {"best.ckpt", "last.ckpt", "epoch"}
 
 
+def test_a_save_between_validations_has_no_score() -> None:
+    with pytest.raises(InputError, match=r"every_n_train_steps saves between two validations"):
+        run(["fit", *TRAIN, "--checkpoint.every_n_train_steps", "5"])
+    run(["fit", *TRAIN, "--checkpoint.every_n_train_steps", "5", "--checkpoint.monitor", "null"])
+    assert step_of(Run(RUN).checkpoint) == 20
+
+
 # ---------------------------------------------------------------- the record
 
 
