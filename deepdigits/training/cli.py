@@ -119,8 +119,6 @@ class DigitsCLI(LightningCLI):
         use_machine(self.config.num_threads)
         leave_out_objects(self.parser, self.config)
         self.parser.add_instantiator(loggers.build, Logger)
-        groups = ("checkpoint", "early_stopping")
-        self._auto = [name for name in groups if self.config[name].mode == "auto"]
         settle(self.config, self.stage, self._resumed)
 
     def instantiate_classes(self) -> None:
@@ -258,8 +256,6 @@ class DigitsCLI(LightningCLI):
 
     def _save_config(self) -> AtomicSaveConfigCallback:
         config = self.config.clone()
-        for name in self._auto:  # a later run may have another monitor
-            config[name].mode = "auto"
         if self._resumed is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
         return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)

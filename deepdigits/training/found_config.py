@@ -66,6 +66,9 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
         others.pop("trainer.logger", None)
         kept["trainer"]["logger"] = loggers
     typed = typed_keys(args)
+    for name in ("checkpoint", "early_stopping"):
+        if f"{name}.monitor" in typed:  # the mode of the run is that of its own monitor
+            kept[name].pop("mode", None)
     for path, value in others.items():
         if typed.isdisjoint((path, path.partition(".")[0])):
             raise InputError(

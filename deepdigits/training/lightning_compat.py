@@ -161,5 +161,5 @@ def take_whole_numbers() -> None:
     for name, kind in annotations.items():
         types = get_args(kind)
         if get_origin(kind) is Union and {int, float} <= set(types):
-            ordered = sorted(types, key=lambda one: (one is float, one is type(None)))
+            ordered = sorted(types, key=lambda one: one is not int)
             annotations[name] = reduce(or_, ordered)
