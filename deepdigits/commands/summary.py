@@ -64,7 +64,7 @@ def print_next_steps(cli: DigitsCLI) -> None:
     say("")
     if any(folder.rglob("events.out.tfevents*")):
         say(f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
-    if Run(folder).found_checkpoint is not None and isinstance(data, DigitsDataModule):
+    has_splits = writer.report is not None and isinstance(data, DigitsDataModule)
+    if has_splits and Run(folder).found_checkpoint is not None:
         command = f"{command_prefix(type(cli.model), type(data))}deepdigits"
-        if writer.report is not None:
-            say(f"more        {command} report {display_path(folder)} --split train")
+        say(f"more        {command} report {display_path(folder)} --split train")

@@ -97,7 +97,7 @@ def config_path(value: str) -> str:
 
 
 def _missing(value: str, known: dict[str, BundledConfig]) -> str:
-    """What is wrong with a value that is no file and no name."""
+    """What is wrong with a value that is neither a file nor a name."""
     what = "is a folder, expected a file" if os.path.isdir(value) else "does not exist"
     name = re.sub(r"^(.*/)?configs/|\.ya?ml$", "", value)
     if name in known:

@@ -15,6 +15,7 @@ from deepdigits.runs.json_files import read_json, write_json
 RECORD = "checkpoints.json"
 CHECKPOINTS = "checkpoints"  # the folder of the checkpoints in a run folder
 SUFFIX = ".ckpt"
+LAST = f"last{SUFFIX}"  # the checkpoint to resume from
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import is_inside
+from deepdigits.runs.checkpoint_record import SUFFIX
 
 
 def check_links(folder: Path) -> None:
@@ -30,4 +31,4 @@ def check_links(folder: Path) -> None:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    return path.suffix == ".ckpt" and path.is_file()
+    return path.suffix == SUFFIX and path.is_file()

@@ -12,7 +12,7 @@ from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.metrics.report import Report
 from deepdigits.runs import config
-from deepdigits.runs.checkpoint_record import CHECKPOINTS, read_record
+from deepdigits.runs.checkpoint_record import CHECKPOINTS, LAST, read_record
 from deepdigits.runs.curves import read_curves
 from deepdigits.runs.finished import check_report
 from deepdigits.runs.report import read_report
@@ -116,7 +116,7 @@ class Run:
             return self.chosen if self.chosen.is_file() else None
         record = read_record(self.folder)
         if record is None:  # deepdigits 0.1, a bundled net, or a training that has saved nothing
-            named = [f"{CHECKPOINTS}/{name}.ckpt" for name in ("best", "last")]
+            named = [f"{CHECKPOINTS}/{name}" for name in ("best.ckpt", LAST)]
         else:
             named = [path for path in (record.best or record.last,) if path]
         paths = [self.folder / path for path in (*named, WEIGHTS)]
@@ -135,7 +135,7 @@ class Run:
 
         record = read_record(self.folder)
         recorded = None if record is None else record.last
-        last = self.folder / (recorded or f"{CHECKPOINTS}/last.ckpt")
+        last = self.folder / (recorded or f"{CHECKPOINTS}/{LAST}")
         if self.chosen is not None or not last.is_file():
             if (path := self.checkpoint).suffix == WEIGHTS_SUFFIX:
                 raise InputError(

@@ -115,7 +115,7 @@ def trusted_part(path: str, net: type, folder: Path) -> type | FunctionType | No
 
 def is_listed(class_path: str, folder: Path) -> bool:
     """Whether DEEPDIGITS_TRUST lists a class or its module, and it is not in the run folder."""
-    if not any(f"{class_path}.".startswith(f"{name}.") for name in listed_modules()):
+    if not _has_listed_name(class_path):
         return False
     try:
         with importable_working_directory({_top(class_path)}):
@@ -132,9 +132,8 @@ def command_prefix(*classes: type) -> str:
     Args:
         classes: The classes of its net and of its data module.
     """
-    listed = tuple(f"{name}." for name in listed_modules())
     needed = (one.__module__ for one in classes if not _is_ours(one))
-    modules = dict.fromkeys(one for one in needed if not f"{one}.".startswith(listed))
+    modules = dict.fromkeys(one for one in needed if not _has_listed_name(one))
     return f"{VARIABLE}={','.join([*listed_modules(), *modules])} " if modules else ""
 
 
@@ -187,6 +186,11 @@ def _is_of_user(found: type, folder: Path) -> bool:
     if path is None or _is_ours(found) or is_inside(Path(path), folder):
         return False
     return not any(part in _INSTALLED for part in Path(path).parts)
+
+
+def _has_listed_name(path: str) -> bool:
+    """Whether a dotted path is in DEEPDIGITS_TRUST, or in a module that it lists."""
+    return any(f"{path}.".startswith(f"{name}.") for name in listed_modules())
 
 
 def _is_ours(found: type) -> bool:

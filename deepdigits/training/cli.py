@@ -17,12 +17,12 @@ from torch import Tensor
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.runs.checkpoint_record import CHECKPOINTS
+from deepdigits.runs.checkpoint_record import CHECKPOINTS, LAST
 from deepdigits.runs.own_nets import unshared
 from deepdigits.runs.run import Run
 from deepdigits.training import loggers
 from deepdigits.training.assembly import Parts, bare, callbacks, leaves_run, plugins
-from deepdigits.training.callbacks.checkpoint_paths import LAST, CheckpointPaths, checkpoint_folder
+from deepdigits.training.callbacks.checkpoint_paths import CheckpointPaths, checkpoint_folder
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.prediction_writer import PredictionWriter
 from deepdigits.training.callbacks.report_writer import ReportWriter

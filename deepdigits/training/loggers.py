@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import LOGS
 from deepdigits.training.csv_logger import METRICS, ContinuedCSVLogger
+from deepdigits.training.run_folder import place_of
 from deepdigits.training.trackers.kinds import require_package
 from deepdigits.training.trackers.record import forget_ids
 from deepdigits.training.trackers.tracker import Tracker
@@ -116,8 +117,7 @@ def placed(plans: Sequence[LoggerPlan], folder: Path, is_new: bool) -> list[Logg
     """
     if is_new:
         forget_ids(folder)
-    run = {"save_dir": str(folder.parent.parent), "name": folder.parent.name}
-    run["version"] = folder.name
+    run = place_of(folder)
     loggers: list[Logger] = []
     positions: Counter[str] = Counter()
     is_first = True

@@ -11,12 +11,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.suggestions import did_you_mean
-from deepdigits.training.callbacks.checkpoint_paths import LAST
+from deepdigits.runs.checkpoint_record import LAST
 from deepdigits.training.callbacks.last_checkpoint import FINISHED
+from deepdigits.training.callbacks.monitored import COUNTERS
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.validation import is_measured
 
-COUNTERS = ("epoch", "step")  # ModelCheckpoint knows them besides the metrics
 _LONGEST = 200  # bytes of a file name: file systems take 255, and a temporary file has a longer one
 _FIELD = re.compile(r"\{(.*?)[:\}]")  # how ModelCheckpoint finds the metrics in a file name
 

@@ -1,12 +1,11 @@
 """Check the settings of a net that are null."""
 
-import sys
 from inspect import signature
 from typing import Any
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.plain_values import fits
-from deepdigits.core.signatures import UNTYPED, parameters
+from deepdigits.core.signatures import UNTYPED, loaded, parameters
 
 
 def check_nulls(model: Any) -> None:
@@ -20,8 +19,7 @@ def check_nulls(model: Any) -> None:
     """
     if not hasattr(model, "class_path") or not hasattr(model, "init_args"):
         return
-    module, _, name = model.class_path.rpartition(".")
-    kind = getattr(sys.modules.get(module), name, object)
+    kind = loaded(model.class_path) or object
     types, defaults = parameters(kind), signature(kind).parameters
     for key, value in vars(model.init_args).items():
         if key in defaults and defaults[key].default is None:

@@ -57,7 +57,8 @@ SECTIONS: Mapping[str, tuple[type, tuple[str, ...]]] = {
         ("log_graph", "default_hp_metric", "prefix", "max_queue", "flush_secs"),
     ),
 }
-_OF_WRITER = {"max_queue": int, "flush_secs": int}  # arguments that the logger hands on
+# Arguments that TensorBoardLogger hands on.
+OF_WRITER = {"comment": str, "max_queue": int, "flush_secs": int, "filename_suffix": str}
 OPTIONS: Mapping[str, Any] = {  # of no section
     "seed_everything": bool | int,
     "ema_decay": float | None,
@@ -86,7 +87,7 @@ def split_section(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any
         are in neither.
     """
     owner, keys = SECTIONS[name]
-    kinds = parameters(owner) | (_OF_WRITER if name == "logger" else {})
+    kinds = parameters(owner) | (OF_WRITER if name == "logger" else {})
     plain, others = {}, {}
     for key, value in settings.items():
         path = f"{name}.{key}"

@@ -8,14 +8,14 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from deepdigits.core.plain_values import fits
 from deepdigits.core.signatures import parameters
+from deepdigits.training.resume_settings import OF_WRITER
+from deepdigits.training.run_folder import place_of
 
 _KINDS: Mapping[str, type] = {
     f"{module}.{kind.__name__}": kind
     for kind in (CSVLogger, TensorBoardLogger)
     for module in ("lightning.pytorch.loggers", kind.__module__)
 }
-# Arguments that TensorBoardLogger hands on.
-_OF_WRITER = {"comment": str, "max_queue": int, "flush_secs": int, "filename_suffix": str}
 _PLACE = ("save_dir", "name", "version")
 
 
@@ -54,12 +54,8 @@ def _plain(logger: Any, folder: Path) -> dict[str, Any] | None:
     if not isinstance(given, Mapping):
         return None
     settings = {k: v for k, v in given.items() if k not in _PLACE and v is not None}
-    known = parameters(kind) | (_OF_WRITER if kind is TensorBoardLogger else {})
+    known = parameters(kind) | (OF_WRITER if kind is TensorBoardLogger else {})
     if not all(key in known and fits(value, known[key]) for key, value in settings.items()):
         return None
-    absolute = folder.resolve()
-    place = {"save_dir": str(absolute.parent.parent), "name": absolute.parent.name}
-    return {
-        "class_path": logger["class_path"],
-        "init_args": {**settings, **place, "version": absolute.name},
-    }
+    place = place_of(folder.resolve())
+    return {"class_path": logger["class_path"], "init_args": {**settings, **place}}

@@ -9,12 +9,12 @@ from pathlib import Path
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import display_path, is_inside, make_version_folder
 from deepdigits.core.locks import LOCK, sole_lock
-from deepdigits.runs.checkpoint_record import RECORD, SUFFIX, read_record
+from deepdigits.runs.checkpoint_record import CHECKPOINTS, RECORD, SUFFIX, read_record
 from deepdigits.runs.links import check_links
 from deepdigits.runs.resolve import RUN_FILES
 
 # What a training leaves in its folder.
-_LEFT = (*RUN_FILES, RECORD, "checkpoints")
+_LEFT = (*RUN_FILES, RECORD, CHECKPOINTS)
 
 
 @contextmanager
@@ -67,6 +67,15 @@ def sole_training(
         raise
     finally:
         _remove_unused(made)
+
+
+def place_of(folder: Path) -> dict[str, str]:
+    """The settings with which a logger writes into a run folder, whose path is absolute."""
+    return {
+        "save_dir": str(folder.parent.parent),
+        "name": folder.parent.name,
+        "version": folder.name,
+    }
 
 
 def logger_settings(folder: Path) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from deepdigits.runs.checkpoint_record import (
     CHECKPOINTS,
+    LAST,
     CheckpointRecord,
     read_record,
     write_record,
@@ -15,15 +16,13 @@ from deepdigits.runs.checkpoint_record import (
 from deepdigits.training.callbacks.monitored import BestCheckpoint
 from deepdigits.training.callbacks.run_folder import RunFolder, run_of
 
-LAST = "last.ckpt"
-
 
 class CheckpointPaths(Callback):
     """Keeps checkpoints.json of a run up to date.
 
-    The record is written after a checkpoint is saved and before one is removed, so at any moment it
-    names a file that is there. A checkpoint IO of the user's own does not call it: then the record
-    is written when an epoch starts and at the end.
+    The record is written after a checkpoint is saved and before one is removed, so at any moment
+    the best one that it names is there. A checkpoint IO of the user's own does not call it: then
+    the record is written when an epoch starts and at the end.
 
     Args:
         folder: Holds the run.

@@ -16,6 +16,8 @@ from deepdigits.runs.evaluation import Pictured
 from deepdigits.runs.report import MAX_NAME
 from deepdigits.training.classifier import LitClassifier
 
+_STEPS = {"val": "validation_step", "test": "test_step"}
+
 
 def left_out(module: LightningModule, data: LightningDataModule | None) -> str | None:
     """What the files of a run lack because of its classes; None if they lack nothing."""
@@ -44,9 +46,8 @@ def why_no_report(
         return f"{name} is not a LitClassifier"
     if data is None:
         return "the images of a split are known to a data module only"
-    step = "validation_step" if stage == "val" else "test_step"
     if not module.has_measured(stage):
-        return f"{step} of {name} adds nothing to its {stage}_metrics"
+        return f"{_STEPS[stage]} of {name} adds nothing to its {stage}_metrics"
     return None
 
 
@@ -56,10 +57,9 @@ def why_no_pictures(
     """Why a report comes without predictions and pictures; None if it has them."""
     if pictured is not None:
         return None
-    step = "validation_step" if stage == "val" else "test_step"
     return (
-        f"predictions.npz and mistakes.png are left out: {step} of {type(module).__name__} does "
-        "not return the logits (B, C) of each image"
+        f"predictions.npz and mistakes.png are left out: {_STEPS[stage]} of "
+        f"{type(module).__name__} does not return the logits (B, C) of each image"
     )
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from deepdigits.core.files import copy_atomically
-from deepdigits.training.callbacks.checkpoint_paths import LAST, checkpoint_folder
+from deepdigits.runs.checkpoint_record import LAST
+from deepdigits.training.callbacks.checkpoint_paths import checkpoint_folder
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.lightning_compat import mark_updated
 

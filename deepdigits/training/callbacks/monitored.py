@@ -15,6 +15,8 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.training.validation import is_of_validation
 
+COUNTERS = ("epoch", "step")  # ModelCheckpoint knows them besides the metrics
+
 
 class _Monitored(Callback):
     """Calls the hooks of a monitoring callback only when its metric is of this epoch.
@@ -83,7 +85,7 @@ class _Monitored(Callback):
         Raises:
             InputError: The user has named the metric.
         """
-        known = sorted(self.known_metrics(trainer) - {"epoch", "step"})
+        known = sorted(self.known_metrics(trainer) - set(COUNTERS))
         logged = ", ".join(known) or "no metric"
         if not self.is_default:
             raise InputError(
@@ -125,10 +127,7 @@ class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
 
     @override
     def known_metrics(self, trainer: Trainer) -> set[str]:
-        return super().known_metrics(trainer) | {
-            "epoch",
-            "step",
-        }  # ModelCheckpoint counts them itself
+        return super().known_metrics(trainer) | set(COUNTERS)
 
 
 class EarlyStopping(_Monitored, lightning.EarlyStopping):

@@ -9,6 +9,8 @@ from lightning.pytorch import LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepdigits.training.callbacks.hyperparameters import settings
+
 
 class Board:
     """Shows pictures, texts and files of a run; what a tracker does not take is left out.
@@ -36,6 +38,9 @@ class Board:
 
     def start(self, trainer: Trainer, pl_module: LightningModule, config: Path | None) -> None:
         """Show the settings of a training, and its config file."""
+        self.logger.log_hyperparams(settings(trainer, pl_module))
+        if config is not None:
+            self.files([config])
 
     def image(self, tag: str, pixels: NDArray[np.uint8], step: int) -> None:
         """Show an image (H, W, 3)."""

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import MLFlowLogger
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from deepdigits.training.callbacks.hyperparameters import settings
 from deepdigits.training.trackers.board import Board
 
 _MAX_NAME = 250
@@ -38,12 +36,6 @@ class MLflowBoard(Board):
     @override
     def is_unknown(self, error: Exception) -> bool:
         return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
-
-    @override
-    def start(self, trainer: Trainer, pl_module: LightningModule, config: Path | None) -> None:
-        self.logger.log_hyperparams(settings(trainer, pl_module))
-        if config is not None:
-            self.files([config])
 
     @override
     def image(self, tag: str, pixels: NDArray[np.uint8], step: int) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import LightningModule, Trainer
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from deepdigits.core.files import copy_atomically
-from deepdigits.training.callbacks.hyperparameters import settings
 from deepdigits.training.trackers.board import Board
 
 _FOLDER = "run_folder"  # W&B has a config.yaml of its own beside it
@@ -35,12 +33,6 @@ class WandbBoard(Board):
         self._is_own = getattr(wandb, "run", None) is None  # else it goes on in the user's run
         run_id: str = self.logger.experiment.id
         return run_id
-
-    @override
-    def start(self, trainer: Trainer, pl_module: LightningModule, config: Path | None) -> None:
-        self.logger.log_hyperparams(settings(trainer, pl_module))
-        if config is not None:
-            self.files([config])
 
     @override
     def image(self, tag: str, pixels: NDArray[np.uint8], step: int) -> None:
