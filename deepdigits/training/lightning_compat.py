@@ -11,7 +11,8 @@ from operator import or_
 from typing import Any, Union, get_args, get_origin
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from torch import Tensor
 from torchmetrics import Metric
@@ -86,6 +87,18 @@ def begin_next_epoch(trainer: Trainer) -> None:
         loop._restarting = False
         loop.epoch_loop.restarting = False
         loop.update_restart_stage()
+
+
+def watch_at_epoch_end(callback: Callback) -> None:
+    """Let ModelCheckpoint or EarlyStopping look at its metric when an epoch ends only.
+
+    Attributes of lightning 2.6.6 that the constructors set; only during a training it is known
+    whether a metric comes from the validation.
+    """
+    if isinstance(callback, ModelCheckpoint):
+        callback._save_on_train_epoch_end = True
+    if isinstance(callback, EarlyStopping):
+        callback._check_on_train_epoch_end = True
 
 
 def count_batches_anew(trainer: Trainer, epochs: int, batch: int | None) -> None:

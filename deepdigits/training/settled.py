@@ -7,12 +7,19 @@ from typing import Any
 
 import torch
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.runs.trust import is_data_module
+from deepdigits.training.callbacks.monitored import COUNTERS
 from deepdigits.training.options import DEFAULTS, Stage
 from deepdigits.training.run_folder import logger_settings
 from deepdigits.training.strategy import check_strategy
-from deepdigits.training.validation import is_measured, is_of_validation, is_validated
+from deepdigits.training.validation import (
+    is_measured,
+    is_of_training,
+    is_of_validation,
+    is_validated,
+)
 from deepdigits.training.value_limits import is_time
 
 # Lightning's own default: a name for each of several checkpoints.
@@ -39,15 +46,8 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
             group.mode = "min" if str(group.monitor).endswith("loss") else "max"
     if not is_validated(config):
         config.trainer.limit_val_batches = 0
-    _settle_checkpoint(config)
-    if is_time(config.trainer.val_check_interval):
-        # Lightning 2.6.6 compares an interval that such a trainer does not have.
-        config.early_stopping.check_on_train_epoch_end = False
-    # The value of a training metric at a validation within the epoch is of the epoch before.
-    if not is_of_validation(config.checkpoint.monitor):
-        config.checkpoint.save_on_train_epoch_end = True
-    if not is_of_validation(config.early_stopping.monitor):
-        config.early_stopping.check_on_train_epoch_end = True
+    _settle_checkpoint(config.checkpoint, config)
+    _settle_early_stopping(config)
     if stage == "fit":
         _settle_logger(config, resumed)
 
@@ -61,21 +61,36 @@ def _settle_seed(config: Any) -> None:
         config.data.init_args.seed = seed
 
 
-def _settle_checkpoint(config: Any) -> None:
-    group = config.checkpoint
+def _settle_checkpoint(group: Any, config: Any) -> None:
     if not is_measured(group.monitor, config):
         group.monitor = None  # the last checkpoint is kept
     often = next((one for one in _BETWEEN if group.get(one)), None)
+    if group.save_on_train_epoch_end is None:
+        if group.monitor is None or is_of_training(group.monitor) or group.monitor in COUNTERS:
+            group.save_on_train_epoch_end = True
+        elif often is not None:
+            group.save_on_train_epoch_end = False
     if often is not None and is_of_validation(group.monitor):
-        raise InputError(
-            f"checkpoint.{often} saves between two validations, where checkpoint.monitor "
-            f"{group.monitor} is not measured: pass --trainer.val_check_interval N in its place, "
-            "or --checkpoint.monitor null, for which the last checkpoint counts as the best"
+        say(
+            f"note: checkpoint.monitor {group.monitor} is measured in validations: what "
+            f"checkpoint.{often} asks for is saved after the next one; more of them: "
+            "--trainer.val_check_interval N",
+            error=True,
         )
     if group.save_top_k not in (0, 1):  # each of several needs a name of its own
         group.enable_version_counter = True
         if group.filename == DEFAULTS["checkpoint.filename"]:
             group.filename = _OF_SEVERAL
+
+
+def _settle_early_stopping(config: Any) -> None:
+    group = config.early_stopping
+    if group.check_on_train_epoch_end is None:
+        if is_of_training(group.monitor):
+            group.check_on_train_epoch_end = True
+        elif is_time(config.trainer.val_check_interval):
+            # Lightning 2.6.6 compares an interval that such a trainer does not have.
+            group.check_on_train_epoch_end = False
 
 
 def _settle_logger(config: Any, resumed: Path | None) -> None:

@@ -137,9 +137,29 @@ def test_a_second_one_without_a_folder_saves_into_the_run() -> None:
     assert names == {"best.ckpt", "last.ckpt", "epoch"}
 
 
-def test_a_save_between_validations_has_no_score() -> None:
-    with pytest.raises(InputError, match=r"every_n_train_steps saves between two validations"):
-        run(["fit", *TRAIN, "--checkpoint.every_n_train_steps", "5"])
+@pytest.mark.parametrize(
+    "due", [["every_n_train_steps", "3"], ["train_time_interval", "0:00:00.000001"]]
+)
+def test_a_save_within_an_epoch_waits_for_the_score_of_its_weights(
+    due: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lightning scores the weights of step 3, 6 ... by the validation before, or not at all."""
+    scores([0.1, 0.2, 0.9, 0.3, 0.4, 0.5], monkeypatch)
+    flags = ["--trainer.max_epochs", "2", "--trainer.val_check_interval", "2"]
+    run(["fit", *TRAIN, *flags, f"--checkpoint.{due[0]}", due[1]])
+    assert step_of(Run(RUN).checkpoint) == 6  # the third validation
+    assert "is saved after the next one" in capsys.readouterr().err
+
+
+def test_a_save_within_an_epoch_waits_for_the_end_of_the_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores([0.1, 0.9, 0.2], monkeypatch)
+    run(["fit", *TRAIN, "--checkpoint.every_n_train_steps", "5"])
+    assert step_of(Run(RUN).checkpoint) == 14
+
+
+def test_without_a_monitor_it_is_saved_at_once() -> None:
     run(["fit", *TRAIN, "--checkpoint.every_n_train_steps", "5", "--checkpoint.monitor", "null"])
     assert step_of(Run(RUN).checkpoint) == 20
 
@@ -254,37 +274,82 @@ def test_without_checkpoints_the_net_is_tested_as_it_is(capsys: pytest.CaptureFi
     assert "deepdigits report" not in capsys.readouterr().out  # it has nothing to load
 
 
-class Renamed(LightningModule):
-    """Logs a metric under a name of its own."""
+class Names(LightningModule):
+    """Logs metrics under names of its own."""
+
+    quiet_at_first = False
 
     def __init__(self) -> None:
         super().__init__()
         self.layer = torch.nn.Linear(2, 1)
+        self.scores = iter([0.1, 0.9, 0.2, 0.3])
+        self.losses = iter([4.0, 2.0, 3.0, 1.0])
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
         return self.layer(batch).mean()
 
+    def on_train_epoch_end(self) -> None:
+        self.log("my_loss", next(self.losses))
+
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
         self.log("val_loss", self.layer(batch).mean())
+
+    def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking:
+            if not self.quiet_at_first:
+                self.log("score", 0.0)
+        else:
+            self.log("score", next(self.scores))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def test_an_unknown_monitor_is_named_before_an_epoch_is_lost(tmp_path: Path) -> None:
+def fitted(folder: Path, net: LightningModule, epochs: int, monitor: str, **settings: Any) -> Any:
+    """Train a net for eight batches an epoch, and return the callback that keeps the best."""
     from deepdigits.training.callbacks.monitored import BestCheckpoint
 
     loader = torch.utils.data.DataLoader(torch.rand(8, 2))
-    callback = BestCheckpoint(tmp_path, monitor="val/loss", filename="best")
-    trainer = Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        callbacks=[callback],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    callback = BestCheckpoint(folder, monitor=monitor, filename="{step}", mode="max")
     assert isinstance(callback, ModelCheckpoint)
-    with pytest.raises(InputError, match=r"val/loss of BestCheckpoint.*did you mean 'val_loss'"):
-        trainer.fit(Renamed(), loader, loader)
-    assert trainer.global_step == 0
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+    trainer = Trainer(
+        max_epochs=epochs, accelerator="cpu", callbacks=[callback], **(quiet | settings)
+    )
+    trainer.fit(net, loader, loader)
+    return callback
+
+
+def best_step(callback: Any) -> int:
+    return step_of(Path(callback.best_model_path))
+
+
+def test_an_unknown_monitor_is_named_before_the_first_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=r"val/loss.*did you mean 'val_loss'"):
+        fitted(tmp_path, Names(), 1, "val/loss")
+    assert "the sanity check did not log checkpoint.monitor val/loss" in capsys.readouterr().err
+
+
+def test_a_net_may_log_nothing_in_the_sanity_check(tmp_path: Path) -> None:
+    net = Names()
+    net.quiet_at_first = True
+    assert best_step(fitted(tmp_path, net, 4, "score")) == 16
+
+
+def test_an_unknown_monitor_is_named_without_a_validation(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"does not log checkpoint\.monitor my_los.*'my_loss'"):
+        fitted(tmp_path, Names(), 2, "my_los", limit_val_batches=0)
+
+
+def test_a_metric_of_any_name_is_of_its_own_validation(tmp_path: Path) -> None:
+    assert best_step(fitted(tmp_path, Names(), 2, "score", val_check_interval=4)) == 8
+
+
+@pytest.mark.parametrize("interval", [4, 1.0])
+def test_a_training_metric_of_any_name_is_of_its_own_epoch(tmp_path: Path, interval: float) -> None:
+    net = Names()
+    net.scores = iter([0.0] * 8)
+    net.losses = iter([1.0, 3.0, 2.0])
+    assert best_step(fitted(tmp_path, net, 3, "my_loss", val_check_interval=interval)) == 16

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from torchmetrics import MeanMetric, Metric
 
@@ -27,6 +28,7 @@ from deepdigits.training.lightning_compat import (
     nonfinite_flag,
     replace_signal_handlers,
     start_no_processes,
+    watch_at_epoch_end,
     wrap_restore,
 )
 
@@ -323,6 +325,30 @@ def test_with_max_steps_the_next_epoch_begins_after_the_end_of_one(
         third_epoch = ["batch 0", "batch 1", "end of epoch 2"]
         assert events.events == [*second_epoch, "end of epoch 1", *third_epoch]
         assert logged_steps(trainer) == 12
+
+
+def test_a_callback_looks_at_its_metric_when_an_epoch_ends(
+    make_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    """Both have the names of their arguments with an underscore in front."""
+    assert "_save_on_train_epoch_end" in vars(ModelCheckpoint())
+    assert "_check_on_train_epoch_end" in vars(EarlyStopping("loss"))
+    events = []
+
+    class Stops(EarlyStopping):
+        def _run_early_stopping_check(self, trainer: Trainer) -> None:
+            events.append(trainer.validating)
+
+    class Saves(ModelCheckpoint):
+        def _save_topk_checkpoint(self, trainer: Trainer, monitor_candidates: Any) -> None:
+            events.append(trainer.validating)
+
+    callbacks = [Stops("train/loss", check_on_train_epoch_end=False), Saves(tmp_path)]
+    for callback in callbacks:
+        watch_at_epoch_end(callback)
+    trains = {"max_epochs": 1, "val_check_interval": 2, "enable_checkpointing": True}
+    fit(make_trainer(callbacks=callbacks, **trains))
+    assert events == [False, False]
 
 
 def compute(metric: Metric) -> list[str]:

@@ -13,9 +13,11 @@ from typing_extensions import override
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.suggestions import did_you_mean
+from deepdigits.training.lightning_compat import watch_at_epoch_end
 from deepdigits.training.validation import is_of_validation
 
 COUNTERS = ("epoch", "step")  # ModelCheckpoint knows them besides the metrics
+_NOT_YET = ""  # no metric: ModelCheckpoint waits for the next validation
 
 
 class _Monitored(Callback):
@@ -36,6 +38,7 @@ class _Monitored(Callback):
     _given_up: Any = None  # the metric that the net does not log
     _validated_at = -1  # step of the last validation
     _of_validation = False  # whether the metric comes from the validation
+    _of_training = False  # whether it was there before the first validation
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -50,16 +53,21 @@ class _Monitored(Callback):
             self._give_up_validation(trainer)
 
     @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_validation_start(trainer, pl_module)
+        if not trainer.sanity_checking and self._validated_at < 0:
+            self._of_training = self.monitor in self.known_metrics(trainer)
+
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         known = self.known_metrics(trainer)
         if trainer.sanity_checking:
-            # Before an epoch is trained. What several loaders log is not known yet.
-            is_known = self.monitor in known or len(trainer.num_sanity_val_batches) > 1
-            if is_of_validation(self.monitor) and not is_known:
-                self._miss(trainer)
+            self._warn_early(trainer)
             return
-        if self._validated_at < 0:  # metrics of the training are there only when its epoch ends
-            self._of_validation = self.monitor in known
+        if self._validated_at < 0:
+            self._of_validation = self.monitor in known and not self._of_training
+            if self.monitor is not None and not self._of_validation:
+                watch_at_epoch_end(self)  # its value at a validation is of the epoch before
         self._validated_at = trainer.global_step
         if self.monitor in known or (self.monitor is None and not self.needs_metric):
             super().on_validation_end(trainer, pl_module)
@@ -67,7 +75,7 @@ class _Monitored(Callback):
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.monitor is not None and self.monitor not in self.known_metrics(trainer):
-            if self._validated_at < 0:
+            if self._validated_at < 0 and trainer.enable_validation:
                 return  # the first validation is still to come
             self._miss(trainer)
         if self.monitor is None and self.needs_metric:
@@ -79,23 +87,37 @@ class _Monitored(Callback):
         """The metrics that can be monitored now."""
         return set(trainer.callback_metrics)
 
+    def _warn_early(self, trainer: Trainer) -> None:
+        """Name a metric that the sanity check did not log: a net may leave out some of them there.
+
+        What several loaders log is not known yet.
+        """
+        several = len(trainer.num_sanity_val_batches) > 1
+        is_known = self.monitor in self.known_metrics(trainer)
+        if is_of_validation(self.monitor) and not (is_known or several or self.is_default):
+            self._say(trainer, f"the sanity check did not log {self._unknown(trainer)}")
+
     def _miss(self, trainer: Trainer) -> None:
         """Give up a default metric that is not logged.
 
         Raises:
             InputError: The user has named the metric.
         """
-        known = sorted(self.known_metrics(trainer) - set(COUNTERS))
-        logged = ", ".join(known) or "no metric"
         if not self.is_default:
-            raise InputError(
-                f"the monitor {self.monitor} of {type(self).__name__} is not a metric of this net"
-                f"{did_you_mean(str(self.monitor), known) or f', which logs {logged}'}"
-            )
+            raise InputError(f"the net does not log {self._unknown(trainer)}")
         name = type(trainer.lightning_module).__name__
-        self._give_up(
-            trainer, f"{self.option} {self.monitor} is not logged by {name}, which logs {logged}"
-        )
+        logged = ", ".join(self._logged(trainer)) or "nothing"
+        self._give_up(trainer, f"{name} does not log {self.option} {self.monitor}, but {logged}")
+
+    def _unknown(self, trainer: Trainer) -> str:
+        """The metric that is not logged, and what can be named in its place."""
+        logged = self._logged(trainer)
+        meant = did_you_mean(str(self.monitor), logged)
+        logs = ", ".join(logged) or "nothing"
+        return f"{self.option} {self.monitor}{meant or f', but {logs}'}"
+
+    def _logged(self, trainer: Trainer) -> list[str]:
+        return sorted(self.known_metrics(trainer) - set(COUNTERS))
 
     def _give_up_validation(self, trainer: Trainer) -> None:
         if is_of_validation(self.monitor):
@@ -103,8 +125,12 @@ class _Monitored(Callback):
 
     def _give_up(self, trainer: Trainer, why: str) -> None:
         self._given_up, self.monitor, self._of_validation = self.monitor, None, False
+        self._say(trainer, f"{why}: {self.without}; pass --{self.option} NAME")
+
+    @staticmethod
+    def _say(trainer: Trainer, what: str) -> None:
         if trainer.is_global_zero:
-            say(f"note: {why}: {self.without}; pass --{self.option} NAME", error=True)
+            say(f"note: {what}", error=True)
 
 
 class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
@@ -128,6 +154,19 @@ class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
     @override
     def known_metrics(self, trainer: Trainer) -> set[str]:
         return super().known_metrics(trainer) | set(COUNTERS)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save what is due within an epoch; with a metric of the validation, once that is over."""
+        monitor = self.monitor
+        if self._of_validation:
+            self.monitor = _NOT_YET
+        try:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        finally:
+            self.monitor = monitor
 
 
 class EarlyStopping(_Monitored, lightning.EarlyStopping):
