@@ -5,7 +5,7 @@ from time import perf_counter
 import torch
 import torch.nn.functional as F
 
-from deepdigits.data.batches import Batches, IndexSampler
+from deepdigits.data.batches import Batches, EpochDraws, IndexSampler
 from deepdigits.data.module import DigitsDataModule, to_float
 from deepdigits.data.registry import Split
 from deepdigits.training.classifier import LitClassifier
@@ -52,8 +52,9 @@ def train_plain_pytorch(
     for epoch in range(epochs):
         net.train()
         train.sampler.set_epoch(epoch)
-        for images, labels, seed in train:
-            logits = net(data.augment(to_float(images), seed))
+        for images, labels, draws in train:
+            images = to_float(images)
+            logits = net(images if draws is None else data.augment(images, draws))
             loss = F.cross_entropy(logits, labels, label_smoothing=model.label_smoothing)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -71,4 +72,7 @@ def _batches(data: DigitsDataModule, split: Split, device: torch.device) -> Batc
     images, labels = (tensor.to(device) for tensor in data.images_and_labels(split))
     train = split == "train"
     size = data.batch_size if train else data.eval_batch_size
-    return Batches(images, labels, IndexSampler(len(images), size, train, data.seed))
+    sampler = IndexSampler(len(images), size, train, data.seed)
+    is_augmented = train and data.augment.active
+    draws = EpochDraws(data.augment.draw, data.seed, device) if is_augmented else None
+    return Batches(images, labels, sampler, draws)

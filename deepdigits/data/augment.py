@@ -1,15 +1,12 @@
-"""Random distortion of training images, a pure function of a seed.
-
-The random numbers of an image depend on the seed of the batch and on its index in the global batch,
-so the result is the same on any number of processes.
-"""
+"""Random distortion of training images, a pure function of a seed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from deepdigits.data.warp import affine_theta, elastic_field, warp
+from deepdigits.data.warp import affine_theta, elastic_cells, elastic_field, warp
 
 RANGES = {
     "degrees": (0, 180),
@@ -21,19 +18,40 @@ RANGES = {
 }
 
 
-def elastic_noise(n: int, generator: Generator, side: int = 28) -> Tensor:
-    """Uniform int8 noise (n, 2, side, side), on the CPU; row i does not depend on n.
+class Draws(NamedTuple):
+    """The random values that distort some images.
+
+    Attributes:
+        theta: Sampling matrices (n, 2, 3) of `affine_theta`; None: no affine distortion.
+        noise: int8 (n, 2, cells, cells) for `elastic_field`; None: no elastic distortion.
+    """
+
+    theta: Tensor | None
+    noise: Tensor | None
+
+    def rows(self, rows: slice) -> "Draws":
+        """The values of some of the images."""
+        return Draws(*(None if values is None else values[rows] for values in self))
+
+    def to(self, device: torch.device) -> "Draws":
+        """The values on a device."""
+        # non_blocking: do not wait for the device, which still computes the previous step.
+        return Draws(*(None if v is None else v.to(device, non_blocking=True) for v in self))
+
+
+def elastic_noise(n: int, generator: Generator, cells: int) -> Tensor:
+    """Uniform int8 noise (n, 2, cells, cells), on the CPU; row i does not depend on n.
 
     Random bytes take an eighth of the time of random floats, and the smoothing that follows hides
     that there are only 256 levels.
 
-    >>> elastic_noise(3, torch.Generator().manual_seed(0)).shape
-    torch.Size([3, 2, 28, 28])
+    >>> elastic_noise(3, torch.Generator().manual_seed(0), 7).shape
+    torch.Size([3, 2, 7, 7])
     """
-    num_bytes = 2 * side * side
+    num_bytes = 2 * cells * cells
     words = torch.empty(n, (num_bytes + 7) // 8, dtype=torch.int64)
     words.random_(-(2**63), None, generator=generator)
-    return words.view(torch.int8)[:, :num_bytes].view(n, 2, side, side)
+    return words.view(torch.int8)[:, :num_bytes].view(n, 2, cells, cells)
 
 
 @dataclass(frozen=True)
@@ -80,32 +98,31 @@ class Augment:
     def _is_affine(self) -> bool:
         return any((self.degrees, self.translate, self.scale, self.shear))
 
-    def __call__(self, images: Tensor, seed: int, rank: int = 0, world_size: int = 1) -> Tensor:
-        """Distort images.
+    def draw(self, n: int, seed: int, side: int = 28) -> Draws:
+        """Draw the random values of n images of side x side pixels; row i does not depend on n.
 
-        Image i of the global batch gets the i-th random values, on whichever process it is. The
-        values are drawn on the CPU, so they are the same for any device.
-
-        Args:
-            images: Floats in [0, 1], (B, C, side, side): `global_batch[rank::world_size]`.
-            seed: Seed of the random values; different for each batch, also modulo 2**32.
-            rank: Number of this process.
-            world_size: Number of processes.
+        The values are drawn on the CPU, so they are the same for any device.
         """
         generator = torch.Generator().manual_seed(seed)
         # A separate generator: the noise must not depend on the number of affine values.
         elastic = torch.Generator().manual_seed(int(torch.randint(2**32, (), generator=generator)))
-        total, own = len(images) * world_size, slice(rank, None, world_size)
-        theta = displacement = None
-        if self._is_affine:
-            theta = self._affine_draws(total, generator)[own]
-            # non_blocking: do not wait for the device, which still computes the previous step.
-            theta = theta.to(images.device, non_blocking=True)
-        if self.elastic_alpha > 0:
-            noise = elastic_noise(total, elastic, images.shape[-1])[own]
-            noise = noise.to(images.device, non_blocking=True)
-            displacement = elastic_field(noise, self.elastic_alpha, self.elastic_sigma)
-        return warp(images, theta, displacement) if self.active else images
+        theta = self._affine_draws(n, generator) if self._is_affine else None
+        if self.elastic_alpha == 0:
+            return Draws(theta, None)
+        return Draws(theta, elastic_noise(n, elastic, elastic_cells(side, self.elastic_sigma)))
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        """Distort images.
+
+        Args:
+            images: Floats in [0, 1], (B, C, side, side).
+            draws: The random values of each of them, on the same device.
+        """
+        theta, displacement = draws.theta, None
+        if draws.noise is not None:
+            side = images.shape[-1]
+            displacement = elastic_field(draws.noise, side, self.elastic_alpha, self.elastic_sigma)
+        return images if draws == (None, None) else warp(images, theta, displacement)
 
     def _affine_draws(self, n: int, generator: Generator) -> Tensor:
         """Random sampling matrices (n, 2, 3); row i does not depend on n."""

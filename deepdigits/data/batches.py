@@ -3,7 +3,7 @@
 A torchvision dataset with a DataLoader would make a PIL image of each sample and collate them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
+from deepdigits.data.augment import Draws
 
 
 class Batch(NamedTuple):
@@ -19,12 +20,12 @@ class Batch(NamedTuple):
     Attributes:
         images: uint8 (B, 28, 28).
         labels: int64 (B,).
-        seed: Seed of the augmentation of this batch; the same on all ranks.
+        draws: The random values of their augmentation; None: they are not augmented.
     """
 
     images: Tensor
     labels: Tensor
-    seed: int
+    draws: Draws | None
 
 
 def derive_seed(*entropy: int) -> int:
@@ -37,7 +38,7 @@ def derive_seed(*entropy: int) -> int:
 
 
 class IndexSampler:
-    """Yield the sample indices and the augmentation seed of each batch.
+    """Yield the sample indices of each batch, and its positions in the order of the epoch.
 
     The order depends on seed and epoch only. Each global batch of ``world_size * batch_size``
     samples is divided among the ranks, so that together they train on the batches of one process
@@ -69,6 +70,7 @@ class IndexSampler:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.device = torch.device("cpu")  # of the indices: all of an epoch are moved at once
         self.epoch = 0
         self.position = 0  # batches of this epoch that were yielded
         self.images = 0  # images of this epoch that were yielded, over all ranks
@@ -82,22 +84,22 @@ class IndexSampler:
         if epoch != self.epoch:
             self.epoch, self.position, self.images = epoch, 0, 0
 
-    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, range]]:
         if self.shuffle:
             generator = torch.Generator().manual_seed(derive_seed(self.seed, self.epoch))
             order = torch.randperm(self.num_samples, generator=generator)
         else:
             order = torch.arange(self.num_samples)
+        order = order.to(self.device)
         epoch, start, used = self._resume or (self.epoch, 0, 0)
         self._resume = None
         if epoch != self.epoch:
             start, used = 0, 0
         for position in range(start, len(self)):
-            batch = order[used : used + self.global_batch_size]
-            used += len(batch)
+            first, used = used, min(used + self.global_batch_size, self.num_samples)
             self.position, self.images = position + 1, used
-            seed = derive_seed(self.seed, self.epoch, position)
-            yield batch[self.rank :: self.world_size], seed
+            places = range(first + self.rank, used, self.world_size)
+            yield order[places.start : places.stop : places.step], places
 
     def state_dict(self) -> dict[str, int]:
         """Epoch, and the number of its batches and images that were yielded."""
@@ -135,6 +137,53 @@ class IndexSampler:
         return full if self.shuffle else full + (rest > 0)
 
 
+class EpochDraws:
+    """The random values of the images of each epoch, by their position in its order.
+
+    They do not depend on the batch size and the number of processes. Those of many positions are
+    drawn at once, and moved to the device together.
+
+    Args:
+        draw: Draws the values of n images from a seed, such as `Augment.draw`.
+        seed: Seed of all of them.
+        device: Device of the images.
+    """
+
+    CHUNK = 8192
+
+    def __init__(self, draw: Callable[[int, int], Draws], seed: int, device: torch.device) -> None:
+        self._draw = draw
+        self._seed = seed
+        self._device = device
+        self._chunk: tuple[int, int] | None = None
+        self._values = Draws(None, None)
+
+    def at(self, epoch: int, places: range) -> Draws:
+        """The values at some positions of an epoch."""
+        parts: list[Draws] = []
+        while places or not parts:  # a process may have no share of the last batch
+            number = places.start // self.CHUNK
+            first, end = number * self.CHUNK, (number + 1) * self.CHUNK
+            here = range(places.start, min(places.stop, end), places.step)
+            rows = slice(here.start - first, here.stop - first, here.step)
+            parts.append(self._of_chunk(epoch, number).rows(rows))
+            places = places[len(here) :]
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _of_chunk(self, epoch: int, number: int) -> Draws:
+        if self._chunk != (epoch, number):
+            seed = derive_seed(self._seed, epoch, number)
+            self._values = self._draw(self.CHUNK, seed).to(self._device)
+            self._chunk = epoch, number
+        return self._values
+
+
+def _joined(parts: Sequence[Draws]) -> Draws:
+    """The values of several parts, one after the other."""
+    columns = zip(*parts, strict=True)
+    return Draws(*(None if column[0] is None else torch.cat(column) for column in columns))
+
+
 class Batches:
     """An iterable of :class:`Batch` over tensors in memory, on any device.
 
@@ -142,24 +191,33 @@ class Batches:
         images: uint8 (N, 28, 28).
         labels: int64 (N,), on the same device.
         sampler: Selects the samples of each batch.
+        draws: The random values of their augmentation. None: they are not augmented.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, sampler: IndexSampler) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        sampler: IndexSampler,
+        draws: EpochDraws | None = None,
+    ) -> None:
         self.images = images
         self.labels = labels
         # Lightning looks for set_epoch in these two attributes.
         self.sampler = sampler
         self.batch_sampler = None
+        self.draws = draws
+        sampler.device = images.device
 
     def __len__(self) -> int:
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[Batch]:
-        for indices, seed in self.sampler:
-            indices = indices.to(self.images.device)
+        for indices, places in self.sampler:
             # images[indices] is ten times slower on a CPU.
             images, labels = (t.index_select(0, indices) for t in (self.images, self.labels))
-            yield Batch(images, labels, seed)
+            draws = None if self.draws is None else self.draws.at(self.sampler.epoch, places)
+            yield Batch(images, labels, draws)
 
     def state_dict(self) -> dict[str, int]:
         """The state of the sampler; Lightning saves it in the checkpoint."""

@@ -11,7 +11,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.limits import SEED
 from deepdigits.data import sources
 from deepdigits.data.augment import Augment
-from deepdigits.data.batches import Batch, Batches, IndexSampler
+from deepdigits.data.batches import Batch, Batches, EpochDraws, IndexSampler
 from deepdigits.data.registry import DATASETS, DatasetName, Split
 from deepdigits.data.split import stratified_split
 
@@ -125,7 +125,9 @@ class DigitsDataModule(LightningDataModule):
         images, labels = self._tensors["train"]
         self._tensors["train"] = images.repeat(times, 1, 1), labels.repeat(times)
 
-    def batches(self, split: Split, batch_size: int, shuffle: bool = False) -> Batches:
+    def batches(
+        self, split: Split, batch_size: int, shuffle: bool = False, augment: bool = False
+    ) -> Batches:
         """A loader of this process' part of a split."""
         images, labels = self._tensors[split]
         rank, world_size = 0, 1
@@ -135,12 +137,15 @@ class DigitsDataModule(LightningDataModule):
                 device = self.trainer.strategy.root_device
                 images, labels = self._tensors[split] = images.to(device), labels.to(device)
         sampler = IndexSampler(len(images), batch_size, shuffle, self.seed, rank, world_size)
-        return Batches(images, labels, sampler)
+        draws = None
+        if augment and self.augment.active:
+            draws = EpochDraws(self.augment.draw, self.seed, images.device)
+        return Batches(images, labels, sampler, draws)
 
     def train_dataloader(self) -> Batches:
         """Full batches in a new order each epoch; in a fixed order with trainer.overfit_batches."""
         overfit = getattr(self.trainer, "overfit_batches", 0)
-        return self.batches("train", self.batch_size, shuffle=not overfit)
+        return self.batches("train", self.batch_size, shuffle=not overfit, augment=True)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """The validation images in order; an empty list if val_size is 0."""
@@ -157,9 +162,8 @@ class DigitsDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Images as floats (B, 1, 28, 28) in [0, 1], augmented in training, and labels (B,)."""
         images = to_float(batch.images)
-        trainer = self.trainer
-        if self.augment.active and trainer is not None and trainer.training:
-            images = self.augment(images, batch.seed, trainer.global_rank, trainer.world_size)
+        if batch.draws is not None and self.trainer is not None and self.trainer.training:
+            images = self.augment(images, batch.draws)
         return images, batch.labels
 
 

@@ -10,19 +10,32 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deepdigits.core.errors import InputError
-from deepdigits.data.batches import Batches, IndexSampler, derive_seed
+from deepdigits.data.augment import Draws
+from deepdigits.data.batches import Batch, Batches, EpochDraws, IndexSampler, derive_seed
 
 
 def batches(n: int = 103, batch_size: int = 10, **settings: object) -> Batches:
     """Samples that can be identified: the pixels of image i and its label are i."""
     labels = torch.arange(n)
     images = labels.to(torch.uint8).view(-1, 1, 1).expand(n, 28, 28)
-    return Batches(images, labels, IndexSampler(n, batch_size, **settings))  # type: ignore[arg-type]
+    sampler = IndexSampler(n, batch_size, **settings)  # type: ignore[arg-type]
+    return Batches(images, labels, sampler, EpochDraws(draw, sampler.seed, torch.device("cpu")))
 
 
-def epoch(loader: Batches, number: int = 0) -> list[tuple[list[int], int]]:
+def draw(n: int, seed: int) -> Draws:
+    """Random values that can be identified: a number of the seed, and that of the row."""
+    assert n == EpochDraws.CHUNK
+    return Draws(torch.stack([torch.full((n,), seed % 2**53), torch.arange(n)], dim=1), None)
+
+
+def epoch(loader: Batches, number: int = 0) -> list[tuple[list[int], list[tuple[int, int]]]]:
     loader.sampler.set_epoch(number)
-    return [(batch.labels.tolist(), batch.seed) for batch in loader]
+    return [(batch.labels.tolist(), drawn(batch)) for batch in loader]
+
+
+def drawn(batch: Batch) -> list[tuple[int, int]]:
+    assert batch.draws is not None and batch.draws.theta is not None
+    return [(int(seed), int(row)) for seed, row in batch.draws.theta.tolist()]
 
 
 def test_images_and_labels_stay_together_and_uint8() -> None:
@@ -45,11 +58,24 @@ def test_order_depends_on_seed_and_epoch_and_nothing_else() -> None:
     assert epoch(batches(shuffle=True, seed=6), 3) != reference
 
 
-def test_augmentation_seeds_never_repeat_within_a_run() -> None:
+def test_random_values_never_repeat_within_a_run() -> None:
     loader = batches(shuffle=True)
-    seeds = [seed for number in range(30) for _, seed in epoch(loader, number)]
+    values = [one for number in range(30) for _, drawn in epoch(loader, number) for one in drawn]
+    assert len(set(values)) == len(values) == 3000
+    seeds = [derive_seed(0, epoch, chunk) for epoch in range(30) for chunk in range(9)]
     assert len({seed % 2**32 for seed in seeds}) == len(seeds)
     assert derive_seed(0, 1, 2) != derive_seed(0, 2, 1) != derive_seed(1, 0, 2)
+
+
+@pytest.mark.parametrize("batch_size", [100, 256, 3000, 20_000])
+def test_random_values_belong_to_a_position_of_the_epoch(batch_size: int) -> None:
+    """Whatever the batch size, also where a batch needs those of several chunks."""
+    n = 30_000
+    parts = [drawn for _, drawn in epoch(batches(n, batch_size, seed=3), 2)]
+    values = [value for part in parts for value in part]
+    chunks = [(place // EpochDraws.CHUNK, place % EpochDraws.CHUNK) for place in range(n)]
+    seeds = [derive_seed(3, 2, chunk) % 2**53 for chunk in range(4)]
+    assert values == [(seeds[chunk], row) for chunk, row in chunks]
 
 
 def test_shuffled_pass_has_full_batches_of_distinct_samples_and_drops_others_each_epoch() -> None:
@@ -90,11 +116,13 @@ def test_ranks_together_train_on_the_batches_of_one_process(
         epoch(batches(n, batch_size, shuffle=True, seed=1, rank=r, world_size=world_size), 2)
         for r in range(world_size)
     ]
-    for step, (labels, seed) in enumerate(alone):
+    for step, (labels, values) in enumerate(alone):
         assert [ranks[r][step][0] for r in range(world_size)] == [
             labels[r::world_size] for r in range(world_size)
         ]
-        assert {ranks[r][step][1] for r in range(world_size)} == {seed}
+        assert [ranks[r][step][1] for r in range(world_size)] == [
+            values[r::world_size] for r in range(world_size)
+        ]
     assert all(len(steps) == len(alone) for steps in ranks)
 
 

@@ -95,7 +95,7 @@ def test_images_are_uint8_until_they_are_on_the_device() -> None:
 
 def test_extreme_pixels_become_0_and_1() -> None:
     pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1).expand(2, 28, 28)
-    floats, _ = module().on_after_batch_transfer(Batch(pixels, torch.zeros(2), 0), 0)
+    floats, _ = module().on_after_batch_transfer(Batch(pixels, torch.zeros(2), None), 0)
     assert floats.amin(dim=(1, 2, 3)).tolist() == floats.amax(dim=(1, 2, 3)).tolist() == [0, 1]
 
 

@@ -7,7 +7,7 @@ from scipy import ndimage
 from torch import Tensor
 from torchvision.transforms import functional as reference
 
-from deepdigits.data.warp import affine_theta, elastic_field, warp
+from deepdigits.data.warp import affine_theta, elastic_cells, elastic_field, warp
 
 
 def picture(n: int = 3, side: int = 28) -> Tensor:
@@ -102,20 +102,33 @@ def test_matches_scipy_with_all_movements() -> None:
 @pytest.mark.parametrize(("sigma", "side"), [(4.0, 28), (1.5, 28), (8.0, 11)])
 def test_elastic_smoothing_matches_scipy(sigma: float, side: int) -> None:
     noise = smooth_noise(side=side)
-    ours = elastic_field(noise, alpha=34.0, sigma=sigma)
+    ours = elastic_field(noise, side, alpha=34.0, sigma=sigma)
     uniform = (noise.double().numpy() + 0.5) / 127.5
     theirs = 34 * ndimage.gaussian_filter(uniform, (0, 0, sigma, sigma), mode="constant")
     np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize("sigma", [3.0, 4.0, 5.0])
+def test_noise_of_cells_makes_the_field_of_noise_of_pixels(sigma: float) -> None:
+    """The covariances of the displacements of two pixels, which determine a Gaussian field."""
+    cells = elastic_cells(28, sigma)
+    assert cells <= 28 / sigma + 1
+    fields = []
+    for number in (cells, 28):
+        noise = torch.randint(-128, 128, (8000, 2, number, number), dtype=torch.int8)
+        fields.append(elastic_field(noise, 28, alpha=34.0, sigma=sigma)[:, 0, 4::5, 4::5])
+    coarse, fine = (torch.cov(field.flatten(1).T) for field in fields)
+    torch.testing.assert_close(coarse, fine, rtol=0, atol=0.06 * float(fine.max()))
+
+
 def test_elastic_field_is_linear_in_alpha_and_unbiased() -> None:
-    noise = smooth_noise(n=400)
-    field = elastic_field(noise, alpha=34.0, sigma=4.0)
+    noise = torch.randint(-128, 128, (4000, 2, 7, 7), dtype=torch.int8)
+    field = elastic_field(noise, 28, alpha=34.0, sigma=4.0)
     assert field.mean().abs() < 0.03
     assert field[:, :, 13:15, 13:15].std().item() == pytest.approx(34 / (6.1 * 4), rel=0.05)
-    torch.testing.assert_close(elastic_field(noise, 17.0, 4.0), field / 2)
+    torch.testing.assert_close(elastic_field(noise, 28, 17.0, 4.0), field / 2)
     images = picture(400)
-    still = warp(images, displacement=elastic_field(noise, alpha=0.0, sigma=4.0))
+    still = warp(images, displacement=elastic_field(noise[:400], 28, alpha=0.0, sigma=4.0))
     torch.testing.assert_close(still, images, rtol=0, atol=2e-6)
 
 

@@ -76,10 +76,10 @@ def record(monkeypatch: pytest.MonkeyPatch, tiny_digits: Path) -> Record:
         LitClassifier.on_validation_epoch_end,
     )
 
-    def recorded_select(self: IndexSampler) -> Iterator[tuple[Tensor, int]]:
-        for indices, seed in select(self):
+    def recorded_select(self: IndexSampler) -> Iterator[tuple[Tensor, range]]:
+        for indices, places in select(self):
             selected[0] = indices
-            yield indices, seed
+            yield indices, places
 
     def recorded_train(self: LitClassifier, batch: Any, batch_idx: int) -> Tensor:
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
