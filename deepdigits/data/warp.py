@@ -85,8 +85,9 @@ def _smoothing(side: int, cells: int, sigma: float, device: torch.device) -> Ten
     reach = int(4 * sigma + 0.5)
     total = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2).sum()
     # The sum of the squares, and so the variance of the field, is that of single pixels.
-    weights: Tensor = torch.exp(-0.5 * (distances / sigma) ** 2) * (distances.abs() <= reach)
-    return (weights * (width**0.5 / total)).to(device)
+    weights = torch.exp(-0.5 * (distances / sigma) ** 2) * (distances.abs() <= reach)
+    scaled: Tensor = weights * (width**0.5 / total)
+    return scaled.to(device)
 
 
 def warp(images: Tensor, theta: Tensor | None = None, displacement: Tensor | None = None) -> Tensor:

@@ -3,10 +3,12 @@
 import io
 import pickle
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from types import NoneType
 from typing import Any
 
 import torch
@@ -36,14 +38,14 @@ def save(content: dict[str, Any], path: Path) -> None:
         RunFailed: It cannot be written, or holds more than tensors and plain values.
     """
     stamp = {"format": FORMAT, "version": __version__}
-    buffer = io.BytesIO()
-    torch.save(content | {_STAMP: stamp}, buffer)
+    content = content | {_STAMP: stamp}
+    torch.save(content, buffer := io.BytesIO())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
             with part.open("wb") as file:
                 file.write(buffer.getbuffer())
-            _read(part)
+            _check_written(part, content, buffer)
     except (OSError, InputError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RunFailed(f"checkpoint {path} cannot be saved: {reason}; {_former(path)}") from error
@@ -112,6 +114,32 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, path: Path) -> No
                 f"checkpoint {path} is broken: {int(bad.sum())} values of {name} are not finite; "
                 "name an earlier checkpoint"
             )
+
+
+def _check_written(path: Path, content: dict[str, Any], buffer: io.BytesIO) -> None:
+    """Check that a checkpoint can be read back, and is what was to be written.
+
+    Reading takes longer than writing. Of plain values, which can be read, the bytes are compared.
+
+    Raises:
+        InputError: It holds more than tensors and plain values, or is damaged.
+        OSError: It cannot be read.
+    """
+    if not _is_plain(content):
+        _read(path)
+    elif path.read_bytes() != buffer.getbuffer():
+        raise InputError(f"checkpoint {path} is damaged: it is not what was written")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is made of tensors, numbers, texts and the containers of Python alone."""
+    if type(value) in (dict, OrderedDict):
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if type(value) in (list, tuple):
+        return all(map(_is_plain, value))
+    if type(value) in (Tensor, nn.Parameter):
+        return value.layout == torch.strided
+    return type(value) in (str, float, int, bool, NoneType)
 
 
 def _same_kind(stored: Tensor, wanted: Tensor) -> bool:

@@ -17,6 +17,7 @@ from deepdigits.training.callbacks.report_writer import ReportWriter
 from deepdigits.training.callbacks.resume_position import ResumePosition
 from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.callbacks.run_folder import RunFolder
+from deepdigits.training.callbacks.skip_hooks import SkipUnusedHooks
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO
 from deepdigits.training.options import DEFAULTS, Stage
@@ -55,7 +56,7 @@ def callbacks(parts: Parts, settings: Settings) -> list[Callback]:
     """
     own = as_list(settings["callbacks"])
     further = [callback for callback in own if isinstance(callback, Checkpoint)]
-    found: list[Callback] = [parts.folder]
+    found: list[Callback] = [parts.folder, SkipUnusedHooks()]
     found += [callback for callback in own if callback not in further]
     found += [PeerTimeout(parts.config.peer_timeout), ReportWriter()]
     has_bar = any(isinstance(callback, ProgressBar) for callback in own)

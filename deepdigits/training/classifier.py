@@ -98,6 +98,7 @@ class LitClassifier(LightningModule):
         self.warmup = warmup
         self.compile_net = compile
         self.schedule_shift = 0
+        self._schedule_length: float | None = None
         self.train_metrics = TrainingMetrics()
         metrics = evaluation_metrics(num_classes)
         self.val_metrics = metrics.clone(prefix="val/")
@@ -130,6 +131,10 @@ class LitClassifier(LightningModule):
             check_logits(self, self.net, shape, len(images))
         if stage == "fit" and self.compile_net:
             self.net.compile()  # in place: torch.compile would wrap it, and rename its weights
+
+    @override
+    def on_train_start(self) -> None:
+        self._schedule_length = None  # of an earlier training
 
     @override
     def on_train_epoch_start(self) -> None:
@@ -266,7 +271,8 @@ class LitClassifier(LightningModule):
         # from which a checkpoint resumes. Step 0 does not need the length.
         if not step:
             return one_cycle(0.0, self.warmup)
-        length = schedule_length(self.trainer, self.schedule_shift)
+        if (length := self._schedule_length) is None:  # reading it takes as long as a layer
+            length = self._schedule_length = schedule_length(self.trainer, self.schedule_shift)
         done = (step + self.schedule_shift) / length
         return 1.0 if math.isinf(length) or length <= 0 else one_cycle(done, self.warmup)
 

@@ -101,6 +101,16 @@ def watch_at_epoch_end(callback: Callback) -> None:
         callback._check_on_train_epoch_end = True
 
 
+def saves_within_epochs(callback: object) -> bool | None:
+    """Whether a ModelCheckpoint saves every so many steps or seconds; None for another object.
+
+    Attributes of lightning 2.6.6 that the constructor sets from its arguments.
+    """
+    if not isinstance(callback, ModelCheckpoint):
+        return None
+    return callback._every_n_train_steps > 0 or callback._train_time_interval is not None
+
+
 def count_batches_anew(trainer: Trainer, epochs: int, batch: int | None) -> None:
     """Set the counts of batches that a checkpoint had, where an epoch now has other batches.
 

@@ -70,7 +70,7 @@ def test_failed_save_raises_and_keeps_the_former_file(
         "open": (Path, "open"),
         "fsync": (os, "fsync"),
         "replace": (Path, "replace"),
-        "read back": (checkpoint, "_read"),
+        "read back": (Path, "read_bytes"),
     }[stage]
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, full)
@@ -79,6 +79,25 @@ def test_failed_save_raises_and_keeps_the_former_file(
     assert "the former checkpoint is kept" in line
     assert load(PATH)["state_dict"]["weight"][0, 0] == 1.0
     assert [path.name for path in PATH.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_a_later_save_with_more_than_plain_values_is_refused() -> None:
+    """Only a checkpoint that may hold more is read; it is, whatever came before."""
+    save(content(1.0), PATH)
+    save(content(2.0), PATH)
+    for more in (Path("x"), [{"a": (1, Path("x"))}], {Path("x"): 1}, {Path("x")}, Path):
+        line = refusal(save, content(3.0) | {"more": more}, PATH)
+        assert "it holds more than tensors and plain values" in line
+        assert load(PATH)["state_dict"]["weight"][0, 0] == 2.0
+
+
+def test_a_save_that_the_disk_has_changed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    save(content(1.0), PATH)
+    read = Path.read_bytes
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda path: read(path)[:-1] + b"?")
+        assert "it is not what was written" in refusal(save, content(2.0), PATH)
+    assert load(PATH)["state_dict"]["weight"][0, 0] == 1.0
 
 
 def test_lightning_itself_loses_the_former_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,14 +33,16 @@ class Dashboard(Callback):
     PR curves, the embedding of test digits, and hyperparameters with their final metrics.
 
     Args:
-        every_n_epochs: Draw the figures of the validation every so many epochs and after the last
-            one. 0: only after the last one.
+        every_n_epochs: Draw the figures of the validation every so many epochs and after the
+            training. 0: only after the training.
     """
 
     def __init__(self, every_n_epochs: int = 10) -> None:
         self.every_n_epochs = every_n_epochs
         self._throughput = Throughput()
         self._outputs = ProbabilityCollector()
+        self._first_batch: Any = None  # of the epoch
+        self._validated = False  # whether there is a validation that is not drawn yet
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -68,8 +70,8 @@ class Dashboard(Callback):
         batch_idx: int,
     ) -> None:
         self._throughput.count(num_samples(batch) * trainer.world_size)
-        if batch_idx == 0 and self._due(trainer) and boards(trainer):
-            _show(trainer, dashboard_images.training_digits(batch))
+        if batch_idx == 0 and has_boards(trainer):
+            self._first_batch = batch
         period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if trainer.logger is None or not period or trainer.global_step % period:
             return
@@ -85,20 +87,33 @@ class Dashboard(Callback):
             logger.log_metrics(scalars, step=trainer.global_step - 1)
 
     @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._outputs = ProbabilityCollector()
+
+    @override
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        if self._due(trainer):
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and has_boards(trainer):
             self._outputs.add(outputs)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._throughput.resume()
-        if self._due(trainer):
-            self._draw(trainer, pl_module, "val", "val")
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and has_boards(trainer):
+            self._validated = True
+            done = trainer.current_epoch + 1
+            # The last epoch is drawn after the training.
+            if (
+                self.every_n_epochs
+                and not done % self.every_n_epochs
+                and done != trainer.max_epochs
+            ):
+                self._draw_training(trainer, pl_module)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._draw_training(trainer, pl_module)
         _hand_over(trainer, _OF_TRAINING)
 
     @override
@@ -115,12 +130,13 @@ class Dashboard(Callback):
             self._draw(trainer, pl_module, "test", split)
             _hand_over(trainer, _OF_TEST)
 
-    def _due(self, trainer: Trainer) -> bool:
-        if trainer.sanity_checking or not has_boards(trainer) or trainer.state.fn != "fit":
-            return False
-        done = trainer.current_epoch + 1
-        last = done == trainer.max_epochs or trainer.should_stop
-        return last or (self.every_n_epochs > 0 and done % self.every_n_epochs == 0)
+    def _draw_training(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw what was trained on and validated since the last figures."""
+        if self._first_batch is not None:
+            _show(trainer, dashboard_images.training_digits(self._first_batch))
+        if self._validated:
+            self._draw(trainer, pl_module, "val", "val")
+        self._first_batch, self._validated = None, False
 
     def _draw(
         self,
