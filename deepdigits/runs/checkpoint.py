@@ -138,7 +138,7 @@ def _is_plain(value: Any) -> bool:
     if type(value) in (list, tuple):
         return all(map(_is_plain, value))
     if type(value) in (Tensor, nn.Parameter):
-        return value.layout == torch.strided
+        return bool(value.layout == torch.strided)
     return type(value) in (str, float, int, bool, NoneType)
 
 
