@@ -159,6 +159,16 @@ class DigitsDataModule(LightningDataModule):
         """The images of ``test_split`` in order."""
         return self.batches(self.test_split, self.eval_batch_size)
 
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Move a batch, if it is not on the device yet."""
+        # Lightning looks at each part of a batch in each step.
+        if isinstance(batch, Batch) and batch.images.device == device:
+            return batch
+        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Images as floats (B, 1, 28, 28) in [0, 1], augmented in training, and labels (B,)."""
         images = to_float(batch.images)
