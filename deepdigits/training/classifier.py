@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from lightning.fabric.utilities.data import AttributeDict
 from lightning.pytorch import LightningModule
@@ -171,8 +172,12 @@ class LitClassifier(LightningModule):
     def test_step(
         self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0
     ) -> Tensor:
-        """The logits (B, C) of a batch, for callbacks; the metrics are over all loaders."""
-        _, logits = self._step(batch, self.test_metrics)
+        """The logits (B, C) of a batch, for callbacks; the metrics are over all loaders.
+
+        In the precision of the weights: `report`, which has no trainer, finds the same.
+        """
+        with torch.autocast(self.device.type, enabled=False):
+            _, logits = self._step(batch, self.test_metrics)
         return logits
 
     @override

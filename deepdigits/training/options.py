@@ -95,6 +95,13 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         help="CPU threads of each process. Small nets train best with 1. null: all cores.",
     )
     parser.add_argument(
+        "--mixed_precision",
+        type=Literal["auto"] | None,
+        default=None,
+        help="auto: train in bf16-mixed where the processor computes bfloat16, else in 32-true, if "
+        "trainer.precision is not set. null: trainer.precision decides.",
+    )
+    parser.add_argument(
         "--peer_timeout",
         type=PositiveFloat,
         default=60.0,

@@ -9,6 +9,7 @@ import torch
 
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
+from deepdigits.core.precision import native_bf16
 from deepdigits.runs.trust import is_data_module
 from deepdigits.training.callbacks.monitored import COUNTERS
 from deepdigits.training.options import DEFAULTS, Stage
@@ -49,6 +50,7 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
     _settle_checkpoint(config.checkpoint, config)
     _settle_early_stopping(config)
     if stage == "fit":
+        _settle_precision(config)
         _settle_logger(config, resumed)
 
 
@@ -59,6 +61,19 @@ def _settle_seed(config: Any) -> None:
         config.data.seed = seed
     elif is_data_module(own):
         config.data.init_args.seed = seed
+
+
+def _settle_precision(config: Any) -> None:
+    """Choose the precision for the processor, and say it in one line."""
+    if config.mixed_precision is None or config.trainer.precision is not None:
+        return
+    on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
+    if native_bf16(torch.device("cpu" if on_cpu else "cuda")):
+        config.trainer.precision = "bf16-mixed"
+        say("precision   bf16-mixed: the processor computes bfloat16; --trainer.precision 32-true")
+    else:
+        config.trainer.precision = "32-true"
+        say("precision   32-true: the processor does not compute bfloat16 itself")
 
 
 def _settle_checkpoint(group: Any, config: Any) -> None:

@@ -193,6 +193,7 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
         "parameters": sum(p.numel() for p in pl_module.parameters()),
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
+        "precision": str(trainer.precision),
         "training_seconds": round(seconds, 3),
         "seed": seed_of(trainer.datamodule),  # type: ignore[attr-defined]
         "hardware": environment.hardware(),
