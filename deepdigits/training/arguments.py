@@ -7,8 +7,9 @@ from pathlib import Path
 
 from deepdigits.core.errors import InputError
 from deepdigits.runs.found_config import names_class
-from deepdigits.runs.resolve import RUN_HELP, resolve_run
+from deepdigits.runs.resolve import LOGS, RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
+from deepdigits.runs.search import run_of_file
 from deepdigits.runs.trust import is_data_module
 from deepdigits.training.config_flags import typed_data
 from deepdigits.training.found_config import for_evaluation, for_resume
@@ -70,10 +71,10 @@ def split_arguments(run: Run, split: str, args: Sequence[str]) -> tuple[str, lis
 
 
 def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
-    """The run that `--ckpt_path` is in; None if a logger is typed.
+    """The run that `--ckpt_path` is in; None if a logger is typed, or there is no such run.
 
     Raises:
-        InputError: There is no such checkpoint.
+        InputError: There is no such checkpoint, or several runs have it.
     """
     name, _ = _pop_option(args, "--ckpt_path")
     if name in (None, "", "null"):
@@ -84,9 +85,9 @@ def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
             f"checkpoint {name} does not exist: train and fit take a file after --ckpt_path, and "
             "a run after --resume"
         )
-    run = Run.of_checkpoint(Path(name))
-    typed = any(word.startswith("--logger") for word in args)
-    return None if typed or not run.has_chosen else run
+    if any(word.startswith("--logger") for word in args):
+        return None
+    return run_of_file(Path(name), Path(LOGS))
 
 
 def _pop_option(args: Sequence[str], option: str) -> tuple[str | None, list[str]]:

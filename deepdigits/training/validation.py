@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from deepdigits.core.errors import InputError
+
+_WITHOUT_MONITOR = (-1, 0, 1)  # all checkpoints, none, the last one
+
 
 def is_validated(config: Any) -> bool:
     """Whether a training with this config has a validation."""
@@ -29,3 +33,36 @@ def is_of_training(metric: Any) -> bool:
 def is_measured(metric: Any, config: Any) -> bool:
     """Whether a metric that is monitored, if any, is measured in a training with this config."""
     return not is_of_validation(metric) or is_validated(config)
+
+
+def check_top_k(config: Any) -> None:
+    """Check that there is a metric to choose the best of several checkpoints by.
+
+    Raises:
+        InputError: There is none.
+    """
+    monitor, kept = config.checkpoint.monitor, config.checkpoint.save_top_k
+    if kept in _WITHOUT_MONITOR or (monitor is not None and is_measured(monitor, config)):
+        return
+    if monitor is None:
+        why = "checkpoint.monitor is null"
+    else:
+        no_images = getattr(config.data, "val_size", None) == 0
+        setting = "data.val_size" if no_images else "trainer.limit_val_batches"
+        why = f"{setting} is 0, so no validation measures {monitor}"
+    raise InputError(
+        f"checkpoint.save_top_k is {kept}, and {why}: pass --checkpoint.save_top_k 1 for the last "
+        "epoch, or another metric such as --checkpoint.monitor train/loss"
+    )
+
+
+def why_never_validated(config: Any) -> str | None:
+    """Why no epoch of a training that has a validation is validated; None if one is."""
+    every, epochs = config.trainer.check_val_every_n_epoch, config.trainer.max_epochs
+    if not is_validated(config) or every is None or epochs in (None, -1) or every <= epochs:
+        return None
+    why = f"trainer.check_val_every_n_epoch is {every}, more than trainer.max_epochs, {epochs}"
+    by_metric = is_of_validation(config.checkpoint.monitor)
+    return f"{why}: no epoch is validated" + (
+        ", and the last one counts as the best" if by_metric else ""
+    )

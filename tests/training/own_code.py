@@ -50,6 +50,32 @@ class Plain(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
 
 
+class Wordless(Plain):
+    """Logs nothing."""
+
+    def log(self, *args, **settings):
+        pass
+
+
+class Talking(LitMLP):
+    """Logs metrics besides those of LitClassifier: by step, after the epoch, in the validation."""
+
+    def __init__(self, **kwargs):
+        super().__init__(hidden_sizes=[8], **kwargs)
+
+    def training_step(self, batch, batch_idx):
+        self.log("largest", batch[0].max(), on_step=True, on_epoch=True)
+        return super().training_step(batch, batch_idx)
+
+    def on_train_epoch_end(self):
+        super().on_train_epoch_end()
+        self.log("distance", float(self.current_epoch + 1))
+
+    def on_validation_epoch_end(self):
+        super().on_validation_epoch_end()
+        self.log("val/doubt", 3.0 * (self.current_epoch + 1))
+
+
 class OnlyTraining(Plain):
     """Neither validated nor tested."""
 
