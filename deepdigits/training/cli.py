@@ -122,7 +122,7 @@ class DigitsCLI(LightningCLI):
         use_machine(self.config.num_threads)
         leave_out_objects(self.parser, self.config)
         self.parser.add_instantiator(loggers.build, Logger)
-        settle(self.config, self.stage, self._resumed)
+        settle(self.config, self.stage, self._resumed, self.args)
 
     def instantiate_classes(self) -> None:
         """Build data, net and Trainer; report a refused value as InputError."""

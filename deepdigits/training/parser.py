@@ -96,7 +96,8 @@ class Parser(LightningArgumentParser):
         name = unknown[1] if unknown else f"--{setting[1]}.{setting[2]}"  # type: ignore[index]
         if new := config.renamed(name.removeprefix("--")):
             return f": this option is now --{new}"
-        return did_you_mean(name, [*self.option_names(), *class_options()])
+        others = {*self.option_names(), *class_options()} - {name}  # of another class
+        return did_you_mean(name, sorted(others))
 
 
 def leave_out_objects(parser: LightningArgumentParser, config: Namespace) -> None:

@@ -1,15 +1,30 @@
 """Whether a training is validated, and so has the metrics of a validation."""
 
+from pathlib import Path
 from typing import Any
 
 from deepdigits.core.errors import InputError
+from deepdigits.runs.data_module import digits_settings, names_class
 
 _WITHOUT_MONITOR = (-1, 0, 1)  # all checkpoints, none, the last one
 
 
 def is_validated(config: Any) -> bool:
-    """Whether a training with this config has a validation."""
-    return getattr(config.data, "val_size", None) != 0 and config.trainer.limit_val_batches != 0
+    """Whether a training with this config has a validation, as far as its settings tell."""
+    settings = settings_of_digits(config, "val_dataloader") or {}
+    return settings.get("val_size") != 0 and config.trainer.limit_val_batches != 0
+
+
+def settings_of_digits(config: Any, *using: str) -> dict[str, Any] | None:
+    """The settings of the data module in a parsed config; None: it is no DigitsDataModule.
+
+    Args:
+        config: The parsed config; its classes were typed by the user.
+        using: Members that a subclass must not override, as for `digits_settings`.
+    """
+    data = config.data.as_dict()
+    typed = {data["class_path"]} if names_class(data) else ()
+    return digits_settings(data, Path(), typed, using)
 
 
 def is_of_validation(metric: Any) -> bool:
@@ -47,8 +62,8 @@ def check_top_k(config: Any) -> None:
     if monitor is None:
         why = "checkpoint.monitor is null"
     else:
-        no_images = getattr(config.data, "val_size", None) == 0
-        setting = "data.val_size" if no_images else "trainer.limit_val_batches"
+        is_limited = config.trainer.limit_val_batches == 0
+        setting = "trainer.limit_val_batches" if is_limited else "data.val_size"
         why = f"{setting} is 0, so no validation measures {monitor}"
     raise InputError(
         f"checkpoint.save_top_k is {kept}, and {why}: pass --checkpoint.save_top_k 1 for the last "

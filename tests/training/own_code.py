@@ -387,6 +387,32 @@ class Shifted(DigitsDataModule):
         return images.roll(1, dims=3), labels
 
 
+class Parity(DigitsDataModule):
+    """The digits with other classes."""
+
+    num_classes = 2
+    class_names = ("even", "odd")
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
+        return images, labels % 2
+
+
+class Fixed(DigitsDataModule):
+    """Takes nothing but the seed."""
+
+    def __init__(self, seed: int = 0):
+        super().__init__(batch_size=80, val_size=60, seed=seed)
+
+
+class Small(LitClassifier):
+    """One layer, for any number of classes."""
+
+    def __init__(self, num_classes: int = 10, **kwargs: Any):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(784, num_classes))
+        super().__init__(net=net, num_classes=num_classes, **kwargs)
+
+
 class OfMappings(Plain):
     """Takes mappings."""
 

@@ -77,7 +77,7 @@ class PredictionWriter(Callback):
         self, path: Path, data: LightningDataModule, split: Split, probabilities: Tensor
     ) -> None:
         numbers = [str(number) for number in range(probabilities.shape[1])]
-        labels = labels_of(data, split, len(probabilities))
+        labels = labels_of(data, split, *probabilities.shape)
         names = class_names(data, numbers)
         write_probabilities(path, probabilities.numpy(), labels, names)
         images = f"{len(probabilities):,} images of {dataset_name(data)}, split {split}"
