@@ -15,11 +15,15 @@ from typing_extensions import override
 
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 from deepdigits.benchmarks.timing import Result, compared, measure
+from deepdigits.core.errors import InputError
+from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.bundled_configs import config_path
 from deepdigits.runs.report import TRAINING
+from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import execute
 
+_OTHER_CONFIG = "benchmarks take a config of a LitClassifier and the data module of the package"
 OURS, BAREBONES, PLAIN = "deepdigits fit, everything on", "Lightning barebones", "plain PyTorch"
 
 
@@ -133,6 +137,15 @@ def build(args: Sequence[str], folder: str | None = None) -> DigitsCLI:
     Args:
         args: Config and flags.
         folder: Folder of the run, if the caller trains it.
+
+    Raises:
+        InputError: Its net is no LitClassifier, or its data module no DigitsDataModule.
     """
     with TemporaryDirectory() as unused, quiet():
-        return DigitsCLI("fit", [*args, "--logger.save_dir", folder or unused])
+        built = DigitsCLI("fit", [*args, "--logger.save_dir", folder or unused])
+    if not isinstance(built.model, LitClassifier):
+        raise InputError(f"{type(built.model).__name__} is not a LitClassifier: {_OTHER_CONFIG}")
+    if not isinstance(built.datamodule, DigitsDataModule):
+        name = type(built.datamodule).__name__
+        raise InputError(f"{name} is not a DigitsDataModule: {_OTHER_CONFIG}")
+    return built

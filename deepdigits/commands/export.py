@@ -149,7 +149,7 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
     state, info = read_model(run)
     net = build_model(state, info, run.checkpoint)
     check_report(run.folder, run.checkpoint, read_report(run.folder) or {})  # the card passes it on
-    images, labels = verify.test_digits(info.data.get("dataset", "mnist"))
+    images, labels = verify.test_digits(info)
     expected = runtimes.logits(net, images)
     path = folder / f"{run.name}{SUFFIXES[to]}"
     if to == "safetensors":
@@ -165,7 +165,9 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
         formats.write_int8(path, small)
         quantised = runtimes.open_onnx(small)
         found = verify.compare(runtimes.logits(quantised, images), expected, labels)
-        accuracy = f"{found}; the net has {100 * found.net_accuracy:.2f} %"
+        accuracy = str(found)
+        if found.net_accuracy is not None:
+            accuracy += f"; the net has {100 * found.net_accuracy:.2f} %"
         checks[small.name] = (accuracy, *measure_quantization({path: exported, small: quantised}))
     for name, sentences in checks.items():
         text = card.to_markdown(name, to, info, sentences)

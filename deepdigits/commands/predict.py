@@ -12,9 +12,10 @@ from deepdigits.commands.overrides import Overrides, override_arguments
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
+from deepdigits.runs.data_module import has_test_split
 from deepdigits.runs.resolve import resolve_run, run_argument
 from deepdigits.runs.run import Run
-from deepdigits.training.arguments import split_arguments
+from deepdigits.training.arguments import evaluated_data, split_arguments
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import call, execute
 
@@ -64,22 +65,24 @@ def predict(
         InputError: There is no such run, a flag is wrong, or the file cannot be written.
     """
     more = override_arguments(overrides)
+    _check_data(resolve_run(run), split, more)
     _, flags = split_arguments(resolve_run(run), split, more)
     flags += [f"--ckpt_path={run_argument(run)}"]
     flags += [f"--output={'null' if output is None else output}"]
     cli = call("predict", [*flags, *more])
     data: Any = cli.datamodule
-    if not isinstance(data, DigitsDataModule):
-        raise InputError(
-            f"the images of {type(data).__name__} are not known: `deepdigits predict --ckpt_path "
-            "RUN` writes the probabilities"
-        )
     data.setup("predict")  # reads nothing again; the prediction may be of other processes
     probabilities = cli.probabilities.numpy()
     images, labels = (
         tensor[: len(probabilities)].cpu().numpy()
         for tensor in data.images_and_labels(data.test_split)
     )
+    if (labels >= probabilities.shape[1]).any():
+        raise InputError(
+            f"{type(data).__name__} has other labels than its dataset, which has "
+            f"{len(data.dataset.classes)} classes: `deepdigits report RUN` counts those of its "
+            "batches, and `deepdigits predict --ckpt_path RUN` writes the probabilities"
+        )
     return Prediction(
         probabilities,
         labels,
@@ -88,6 +91,27 @@ def predict(
         data.dataset_name,
         data.test_split,
     )
+
+
+def _check_data(run: Run, split: str, args: Sequence[str]) -> None:
+    """Check that the data module gives images and labels of a split.
+
+    Raises:
+        InputError: It does not, or its class is not trusted.
+    """
+    data = evaluated_data(run, args)
+    if data is None or has_test_split(data):
+        return
+    if not issubclass(data, DigitsDataModule):
+        raise InputError(
+            f"the images of {data.__name__} are not known, as it is not a DigitsDataModule: "
+            "`deepdigits predict --ckpt_path RUN` writes the probabilities"
+        )
+    if split != "test":
+        raise InputError(
+            f"{data.__name__} has no argument test_split, so only its test images are predicted: "
+            "give it that argument, or leave the split out"
+        )
 
 
 def main(args: Sequence[str]) -> DigitsCLI:

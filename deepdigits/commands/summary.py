@@ -7,8 +7,8 @@ from typing import SupportsFloat
 from deepdigits.core import tables
 from deepdigits.core.console import say
 from deepdigits.core.files import display_path
-from deepdigits.data.module import DigitsDataModule
 from deepdigits.metrics.report import Report
+from deepdigits.runs.data_module import has_test_split
 from deepdigits.runs.run import Run
 from deepdigits.runs.trust import command_prefix
 from deepdigits.training.cli import DigitsCLI
@@ -64,7 +64,7 @@ def print_next_steps(cli: DigitsCLI) -> None:
     say("")
     if any(folder.rglob("events.out.tfevents*")):
         say(f"dashboard   tensorboard --logdir {display_path(folder.parent.parent)}")
-    has_splits = writer.report is not None and isinstance(data, DigitsDataModule)
+    has_splits = writer.report is not None and has_test_split(type(data))
     if has_splits and Run(folder).found_checkpoint is not None:
         command = f"{command_prefix(type(cli.model), type(data))}deepdigits"
         say(f"more        {command} report {display_path(folder)} --split train")

@@ -12,8 +12,9 @@ from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.finished import check_finished, check_report
 from deepdigits.runs.predictions import of_split
 from deepdigits.runs.report import read_report
-from deepdigits.runs.resolve import LOGS, resolve_run, runs_below
+from deepdigits.runs.resolve import LOGS, check_no_checkpoints, resolve_run
 from deepdigits.runs.run import Run
+from deepdigits.runs.search import runs_below
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list
         try:
             below = runs_below(Path(name))
             if not below and Path(name).is_dir():
+                check_no_checkpoints(Path(name), logs)
                 raise InputError(f"there is no run in {name}: train one, or name another folder")
             below = below or [resolve_run(name, logs)]
         except InputError as error:

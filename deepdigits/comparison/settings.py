@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from deepdigits.runs.data_module import short_form
+
 # Keys that may differ between runs of one config: seed, folders, display.
 _IGNORED = re.compile(
     r"(seed_everything|ckpt_path|weights_only|peer_timeout|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
-    r"|data\.(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
+    r"|data\.(init_args\.)?(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
 
 
@@ -17,10 +19,13 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
     >>> settings({"seed_everything": 3, "data": {"batch_size": 64, "data_dir": None}})
     {'data.batch_size': 64}
+    >>> settings({"data": {"class_path": "my.Data", "init_args": {"seed": 3, "size": 9}}})
+    {'data.class_path': 'my.Data', 'data.init_args.size': 9}
     """
     flat: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
+        value = short_form(value) if name == "data" else value
         if _IGNORED.fullmatch(name):
             continue
         flat.update(settings(value, f"{name}.") if isinstance(value, dict) else {name: value})

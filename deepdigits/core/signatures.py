@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, get_type_hints
 
@@ -48,6 +48,15 @@ def is_default(value: Any, default: Any) -> bool:
         return True
     plain = isinstance(value, bool | int | float | str | list | None)
     return plain and type(value) is type(default) and bool(value == default)
+
+
+def inherits(found: type, base: type, names: Iterable[str]) -> bool:
+    """Whether a class has the members of these names from its base, unchanged.
+
+    >>> inherits(bool, int, ["real"]), inherits(bool, int, ["real", "__and__"])
+    (True, False)
+    """
+    return all(getattr(found, name) is getattr(base, name) for name in names)
 
 
 def loaded(path: str) -> Any:

@@ -55,10 +55,11 @@ def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) ->
     """
     names = ", ".join(info.class_names)
     classes = len(info.class_names)
+    kind = "handwritten characters" if "dataset" in info.data else "images"
     return "\n\n".join(
         [
             f"# {markdown_text(file)}",
-            f"{_title(info)}: handwritten characters of 28x28 pixels as one of {classes} classes: "
+            f"{_title(info)}: {kind} of 28x28 pixels as one of {classes} classes: "
             f"{markdown_text(names)}.",
             "**In**: `images`, float32 (batch, 1, 28, 28), 0 for the page and 1 for full ink; no "
             f"further normalising. **Out**: `logits`, float32 (batch, {classes}); their softmax "
@@ -70,7 +71,7 @@ def to_markdown(file: str, form: str, info: ModelInfo, checks: Sequence[str]) ->
             "## How good the net is",
             _figures(info.report),
             "## Limits",
-            f"{_limits(info.report)}\n",
+            f"{_limits(info)}\n",
         ]
     )
 
@@ -140,10 +141,17 @@ def _figures(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n\n" + measured.to_markdown()
 
 
-def _limits(report: Mapping[str, Any]) -> str:
+def _limits(info: ModelInfo) -> str:
+    report = info.report
     confused = Report.from_dict(dict(report)).most_confused(3) if report else []
     pairs = ", ".join(f"{true} taken for {wrong} ({n})" for true, wrong, n in confused)
     common = f" Its most common mistakes: {pairs}." if pairs else ""
+    if "dataset" not in info.data:
+        return (
+            "The net predicts one of its classes for every image, also for one of none of them, "
+            "and often with high confidence. It expects images like those it was trained on."
+            f"{markdown_text(common)}"
+        )
     return (
         "The net predicts one of its classes for every image, also for a letter or a blot, and "
         "often with high confidence. It expects images like those it was trained on: one "

@@ -9,7 +9,9 @@ from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
 from deepdigits.inference.reader import to_images
+from deepdigits.runs.model_info import ModelInfo
 
+STAND_IN = "mnist"  # whose images take the place of images that are not known
 TOLERANCE = 1e-4  # of logits: float32 in another order of summation
 
 
@@ -21,15 +23,15 @@ class Verification:
         digits: Number of digits compared.
         difference: The largest difference of a logit.
         changed: Number of digits whose prediction differs.
-        accuracy: Of the file, in [0, 1].
-        net_accuracy: Of the net, in [0, 1].
+        accuracy: Of the file, in [0, 1]; None if the labels are not known.
+        net_accuracy: Of the net, in [0, 1]; None if the labels are not known.
     """
 
     digits: int
     difference: float
     changed: int
-    accuracy: float
-    net_accuracy: float
+    accuracy: float | None
+    net_accuracy: float | None
 
     def __str__(self) -> str:
         """One line.
@@ -39,37 +41,48 @@ class Verification:
         """
         same = f"all {self.digits:,} predictions equal the net's"
         other = f"{self.changed} of {self.digits:,} predictions differ from the net's"
-        return (
-            f"{other if self.changed else same}, logits differ by up to {self.difference:.1e}; "
+        measured = (
             f"accuracy {100 * self.accuracy:.2f} %"
+            if self.accuracy is not None
+            else "accuracy is not measured, as the labels of its own data are not known"
         )
+        line = other if self.changed else same
+        return f"{line}, logits differ by up to {self.difference:.1e}; {measured}"
 
 
-def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
-    """All test images of a dataset, float32 (N, 1, 28, 28) in [0, 1], and their labels (N,).
+def test_digits(info: ModelInfo) -> tuple[Tensor, Tensor | None]:
+    """All test images of the dataset of a net, float32 (N, 1, 28, 28) in [0, 1], and labels (N,).
+
+    Of a data module of the user's own the images are not known: those of MNIST take their place.
+    Labels are None there, and where the net has other classes than the dataset.
+
+    Args:
+        info: Description of the net.
 
     Raises:
         InputError: There is no such dataset, or it cannot be loaded.
     """
+    dataset = info.data.get("dataset", STAND_IN)
     if dataset not in DATASETS:
         raise InputError(
             f"the run names the unknown dataset {dataset!r}, expected one of {', '.join(DATASETS)}"
         )
     folder = sources.default_data_dir()
-    sources.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
-    images, labels = sources.load(dataset, folder, train=False)  # type: ignore[arg-type]
-    return to_images(images), labels
+    sources.prepare(dataset, folder)
+    images, labels = sources.load(dataset, folder, train=False)
+    is_known = "dataset" in info.data and info.class_names == tuple(DATASETS[dataset].classes)
+    return to_images(images), labels if is_known else None
 
 
-def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Verification:
+def compare(of_file: Tensor, of_net: Tensor, labels: Tensor | None) -> Verification:
     """Compare the logits (N, C) of a file with those of the net, digit by digit."""
     ours, theirs = of_net.argmax(1), of_file.argmax(1)
     return Verification(
-        digits=len(labels),
+        digits=len(ours),
         difference=float((of_file - of_net).abs().max()),
         changed=int((ours != theirs).sum()),
-        accuracy=float((theirs == labels).double().mean()),
-        net_accuracy=float((ours == labels).double().mean()),
+        accuracy=None if labels is None else float((theirs == labels).double().mean()),
+        net_accuracy=None if labels is None else float((ours == labels).double().mean()),
     )
 
 

@@ -8,6 +8,7 @@ from deepdigits.runs.model import build_model, read_model
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.resolve import LOGS, resolve_run
 from deepdigits.runs.run import Run
+from deepdigits.runs.search import is_run
 
 
 def load(model: str | Path | Run = "cnn", logs: Path = Path(LOGS)) -> DigitReader:
@@ -44,7 +45,7 @@ def load(model: str | Path | Run = "cnn", logs: Path = Path(LOGS)) -> DigitReade
 def _is_exported(path: Path) -> bool:
     """Whether it is a .safetensors file outside of a run folder."""
     is_weights = path.suffix == weights.SUFFIX and path.is_file()
-    return is_weights and not Run.of_checkpoint(path).config_file.is_file()
+    return is_weights and not is_run(path.absolute().parent)
 
 
 def _read_exported(path: Path) -> DigitReader:

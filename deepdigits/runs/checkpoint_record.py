@@ -4,6 +4,7 @@ File names of checkpoints are free, and they may lie outside of the run. So a tr
 paths, relative to the run folder, and all that reads a run follows the record.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -52,6 +53,13 @@ def read_record(folder: Path) -> CheckpointRecord | None:
     if content is None:
         return None
     return CheckpointRecord(_path(content, "best", folder), _path(content, "last", folder))
+
+
+def recorded_paths(folder: Path) -> set[str]:
+    """The real paths of the checkpoints that a run folder records; errors as for `read_record`."""
+    record = read_record(folder)
+    paths = () if record is None else (record.best, record.last)
+    return {os.path.realpath(folder / path) for path in paths if path}
 
 
 def _path(content: Mapping[str, Any], name: str, folder: Path) -> str | None:

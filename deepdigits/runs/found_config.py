@@ -13,7 +13,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.modules import VARIABLE
 from deepdigits.core.plain_values import Refers, fits
 from deepdigits.core.signatures import defaults, is_default, parameters
-from deepdigits.data.registry import DATASETS
+from deepdigits.runs.data_module import names_class
 from deepdigits.runs.references import LAYERS, references
 from deepdigits.runs.trust import bundled_name, trusted_class
 
@@ -66,11 +66,6 @@ def data_settings(
     return {"class_path": class_path, "init_args": _checked(settings, data, folder)}
 
 
-def names_class(data: Any) -> bool:
-    """Whether a section of a config names a class, such as a data module of the user's own."""
-    return isinstance(data, Mapping) and "class_path" in data
-
-
 def _checked(settings: dict[str, Any], data: type, folder: Path) -> dict[str, Any]:
     """The settings of a data module, checked; a DigitsDataModule's without ``data_dir``."""
     from deepdigits.data.augment import Augment
@@ -98,22 +93,6 @@ def _class_and_settings(
     if not isinstance(class_path, str):
         raise refusal(folder, f"{name}.class_path", f"is {str(class_path)[:40]}, expected a class")
     return class_path, section(content, "init_args", folder, f"{name}.")
-
-
-def class_names(config: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
-    """Names of the classes of the dataset that a config in a run folder names.
-
-    Raises:
-        InputError: There is no such dataset.
-    """
-    data = config.get("data")
-    dataset = data.get("dataset") if isinstance(data, Mapping) else None
-    if not isinstance(dataset, str) or dataset not in DATASETS:
-        raise InputError(
-            f"{folder / 'config.yaml'} names the unknown dataset {dataset!r}, expected one of "
-            f"{', '.join(DATASETS)}"
-        )
-    return tuple(DATASETS[dataset].classes)
 
 
 def check_settings(

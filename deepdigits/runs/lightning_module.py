@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs import checkpoint
 from deepdigits.runs.config import check_setting_names
-from deepdigits.runs.found_config import check_settings, class_names, model_settings
+from deepdigits.runs.found_config import check_settings, model_settings
 from deepdigits.runs.own_nets import all_settings, build_module
 from deepdigits.runs.trust import bundled_name, trusted_class
 
@@ -30,14 +30,13 @@ def load_module(config: dict[str, Any], folder: Path, path: Path) -> LightningMo
         InputError: The checkpoint is missing, damaged or of another net, or the config names a
             class that is not trusted, or sets more than plain values.
     """
-    model = model_settings(config, folder)
-    class_path = model["class_path"]
+    class_path: str = model_settings(config, folder)["class_path"]
     model_class = trusted_class(class_path, folder)
     content = checkpoint.load(path)
     if bundled_name(class_path):
         built = _build_bundled(model_class, content, folder, path)
     else:
-        settings = all_settings(model["init_args"], model_class, len(class_names(config, folder)))
+        settings = all_settings(config, model_class, folder, content)
         built = build_module(model_class, settings, f"run {folder}")
     checkpoint.check_fits(content["state_dict"], built, path)
     built.load_state_dict(content["state_dict"])

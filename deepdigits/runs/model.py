@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.models import CNN, MLP
-from deepdigits.runs import checkpoint, config, found_config, weights
+from deepdigits.runs import checkpoint, config, weights
+from deepdigits.runs.class_names import names_in_report, number_of_logits
+from deepdigits.runs.data_module import dataset_classes, digits_settings
 from deepdigits.runs.finished import is_of_other_weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
@@ -30,8 +32,8 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     Raises:
         InputError: The run has no checkpoint, a damaged one, or a net whose class is not trusted.
     """
-    run_config = run.config
-    class_names = found_config.class_names(run_config, run.folder)
+    run_config, path = run.config, run.checkpoint
+    data, class_names = _split(run_config.get("data"), run), dataset_classes(run_config, run.folder)
     model = run_config.get("model")
     name = bundled_name(model.get("class_path") if isinstance(model, dict) else None)
     if name is not None:
@@ -39,16 +41,15 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
     else:
         from deepdigits.runs.own_nets import parts  # imports Lightning, as the class does
 
-        name, state, settings = parts(run_config, run.folder, run.checkpoint)
+        name, state, settings = parts(run_config, run.folder, path)
     report = read_report(run.folder) or {}
-    info = ModelInfo(
-        net=name,
-        settings=settings,
-        data=_split(run_config["data"], run),
-        class_names=class_names,
-        report={} if is_of_other_weights(run.checkpoint, report) else report,
-    )
-    return state, info
+    if class_names is None:
+        number = number_of_logits(
+            build_model(state, ModelInfo(name, settings, data, ()), path), path
+        )
+        class_names = names_in_report(report, number)
+    report = {} if is_of_other_weights(path, report) else report
+    return state, ModelInfo(name, settings, data, class_names, report)
 
 
 def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.Module:
@@ -67,7 +68,14 @@ def build_model(state: Mapping[str, Tensor], info: ModelInfo, path: Path) -> nn.
     if name is None:
         from deepdigits.runs.own_nets import build_net
 
-        return build_net(info.net, info.settings, state, path, _source_folder(path))
+        net = build_net(info.net, info.settings, state, path, _source_folder(path))
+        number = number_of_logits(net, path)
+        if info.class_names and number != len(info.class_names):
+            raise InputError(
+                f"the net {info.net} of {path} gives {number} logits, but its dataset has "
+                f"{len(info.class_names)} classes: train a net with one logit per class"
+            )
+        return net
     try:
         if not state:
             raise InputError(f"{path} is of another net: it has no weights")
@@ -127,9 +135,10 @@ def _bundled_parts(net: str, run: Run) -> tuple[State, dict[str, Any]]:
     return plain, {key: value for key, value in settings.items() if key in known}
 
 
-def _split(data: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    """The settings in a config that decide which digits were trained on."""
-    split = {key: data[key] for key in SPLIT if key in data}
+def _split(data: Any, run: Run) -> dict[str, Any]:
+    """The settings in a config that decide which digits were trained on; none of other data."""
+    settings = digits_settings(data, run.folder) or {}
+    split = {key: settings[key] for key in SPLIT if key in settings}
     for key, value in split.items():
         if type(value) is not (str if key == "dataset" else int):
             raise InputError(f"{run.config_file}: data.{key} is {str(value)[:40]!r}, not plain")

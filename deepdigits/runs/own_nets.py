@@ -18,8 +18,10 @@ from typing_extensions import override
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.signatures import defaults, parameters
 from deepdigits.runs import checkpoint
-from deepdigits.runs.found_config import check_settings, class_names, model_settings
+from deepdigits.runs.data_module import dataset_classes
+from deepdigits.runs.found_config import check_settings, model_settings
 from deepdigits.runs.references import references
+from deepdigits.runs.report import read_report
 from deepdigits.runs.trust import is_classifier, trusted_class
 
 BUILD_ERRORS = (
@@ -62,19 +64,40 @@ def parts(
     Raises:
         InputError: The class is not trusted, a setting is not plain, or a file is damaged.
     """
-    model = model_settings(config, folder)
-    net = trusted_class(model["class_path"], folder)
-    state: State = checkpoint.load(path)["state_dict"]
+    class_path: str = model_settings(config, folder)["class_path"]
+    net = trusted_class(class_path, folder)
+    content = checkpoint.load(path)
+    state: State = content["state_dict"]
     prefix = "net." if _is_only_its_net(net, state) else ""
     weights = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    settings = all_settings(model["init_args"], net, len(class_names(config, folder)))
-    return model["class_path"], weights, settings
+    return class_path, weights, all_settings(config, net, folder, content)
 
 
-def all_settings(settings: Mapping[str, Any], net: type, classes: int) -> dict[str, Any]:
-    """The settings of a config, with the number of classes, which the dataset sets."""
-    takes_classes = "num_classes" in parameters(net)
-    return {**settings, **({"num_classes": classes} if takes_classes else {})}
+def all_settings(
+    config: Mapping[str, Any], net: type, folder: Path, content: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a net: those of a config, with the number of classes, if it takes that.
+
+    It is that of the dataset. Of another data module only the net itself knows it: from its
+    settings, its checkpoint or its report.
+
+    Args:
+        config: The config of the run.
+        net: The class of the net.
+        folder: The run folder.
+        content: What the checkpoint holds.
+    """
+    settings: dict[str, Any] = model_settings(config, folder)["init_args"]
+    if "num_classes" not in parameters(net):
+        return settings
+    if (names := dataset_classes(config, folder)) is not None:
+        return {**settings, "num_classes": len(names)}
+    saved = content.get("hyper_parameters")
+    number = saved.get("num_classes") if isinstance(saved, Mapping) else None
+    if type(number) is not int:  # a checkpoint may hold anything that is plain, also a class path
+        report = read_report(folder)
+        number = None if report is None else len(report["class"])
+    return settings if number is None else {"num_classes": number, **settings}
 
 
 def build_module(net: type, settings: Mapping[str, Any], source: object) -> LightningModule:

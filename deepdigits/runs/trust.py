@@ -139,7 +139,13 @@ def command_prefix(*classes: type) -> str:
 
 def is_classifier(found: type) -> bool:
     """Whether a class is `LitClassifier` itself; without importing Lightning."""
-    return found.__qualname__ == "LitClassifier" and _is_ours(found)
+    return class_of_ours(found, "LitClassifier") is found
+
+
+def class_of_ours(found: type, name: str) -> type | None:
+    """The class of the package with a name, if a class is it or a subclass of it; else None."""
+    bases = (base for base in found.__mro__ if base.__qualname__ == name and _is_ours(base))
+    return next(bases, None)
 
 
 def _import(class_path: str, folder: Path, section: Section) -> type:
@@ -172,7 +178,7 @@ def _imported_class(class_path: str, folder: Path, section: Section) -> type | N
     found = loaded(class_path)
     if not isinstance(found, type):
         return None
-    if any(base.__qualname__ == _OURS[section] and _is_ours(base) for base in found.__mro__):
+    if class_of_ours(found, _OURS[section]) is not None:
         return found
     is_own = _is_of_user(found, folder) and issubclass(found, _base(section))
     return found if is_own else None

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepdigits.core.errors import InputError
-from deepdigits.runs.found_config import names_class
-from deepdigits.runs.resolve import RUN_HELP, resolve_run
+from deepdigits.runs.data_module import has_test_split, names_class
+from deepdigits.runs.resolve import LOGS, RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
-from deepdigits.runs.trust import is_data_module
+from deepdigits.runs.search import run_of_file
+from deepdigits.runs.trust import is_data_module, trusted_class
 from deepdigits.training.config_flags import typed_data
 from deepdigits.training.found_config import for_evaluation, for_resume
 
@@ -56,24 +57,42 @@ def split_arguments(run: Run, split: str, args: Sequence[str]) -> tuple[str, lis
         run: The run.
         split: train, val or test.
         args: The other arguments.
+
+    Raises:
+        InputError: There is no such split, or the class of the data module is not trusted.
     """
-    data = run.config.get("data", {})
-    found = {data["class_path"]} if names_class(data) else set()
-    if all(map(is_data_module, typed_data(args) or found)):
+    found = evaluated_data(run, args)
+    if found is None or has_test_split(found):
         return "test", [f"--data.test_split={split}"]
     if split == "train":
         raise InputError(
-            "only a DigitsDataModule can be evaluated on its training images: choose --split val "
-            "or test"
+            f"{found.__name__} has no test_split, so it cannot be evaluated on its training "
+            "images: choose --split val or test"
         )
     return ("validate" if split == "val" else "test"), []
 
 
-def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
-    """The run that `--ckpt_path` is in; None if a logger is typed.
+def evaluated_data(run: Run, args: Sequence[str]) -> type | None:
+    """The class of the data module that a run is evaluated with; None: that of the package.
+
+    Args:
+        run: The run.
+        args: The other arguments: classes that they name are trusted.
 
     Raises:
-        InputError: There is no such checkpoint.
+        InputError: It is not trusted.
+    """
+    data, typed = run.config.get("data", {}), typed_data(args)
+    names = typed or ({str(data["class_path"])} if names_class(data) else set())
+    other = min((name for name in names if not is_data_module(name)), default=None)
+    return None if other is None else trusted_class(other, run.folder, typed, section="data")
+
+
+def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
+    """The run that `--ckpt_path` is in; None if a logger is typed, or there is no such run.
+
+    Raises:
+        InputError: There is no such checkpoint, or several runs have it.
     """
     name, _ = _pop_option(args, "--ckpt_path")
     if name in (None, "", "null"):
@@ -84,9 +103,9 @@ def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
             f"checkpoint {name} does not exist: train and fit take a file after --ckpt_path, and "
             "a run after --resume"
         )
-    run = Run.of_checkpoint(Path(name))
-    typed = any(word.startswith("--logger") for word in args)
-    return None if typed or not run.has_chosen else run
+    if any(word.startswith("--logger") for word in args):
+        return None
+    return run_of_file(Path(name), Path(LOGS))
 
 
 def _pop_option(args: Sequence[str], option: str) -> tuple[str | None, list[str]]:

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import ReduceLROnPlateau
 
-from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.errors import InputError, OneLine, one_line
 from deepdigits.core.plain_values import fits
 from deepdigits.core.signatures import parameters
 from deepdigits.training.classifier import LitClassifier
@@ -29,19 +29,30 @@ def choose_optimizer(module: LightningModule, optimizer: Any, scheduler: Any) ->
     """
     if optimizer is None and scheduler is None:
         return
-    what = "--optimizer" if scheduler is None else "--lr_scheduler"
+    chosen = {"--optimizer": optimizer, "--lr_scheduler": scheduler}
+    given = [name for name, settings in chosen.items() if settings is not None]
     own = type(module).configure_optimizers
     if not isinstance(module, LitClassifier) or own is not LitClassifier.configure_optimizers:
         raise InputError(
-            f"{what}: {type(module).__name__} chooses its optimizer in its own "
+            f"{' and '.join(given)}: {type(module).__name__} chooses its optimizer in its own "
             "configure_optimizers: change it there, or give it a parameter for it"
         )
-    module.optimizer_settings = None if optimizer is None else _plain(optimizer)
-    module.scheduler_settings = None if scheduler is None else _plain(scheduler)
+    if optimizer is not None:  # alone first: its fault is not that of the schedule
+        module.optimizer_settings = _plain(optimizer)
+        _try("--optimizer", module)
+    if scheduler is not None:
+        module.scheduler_settings = _plain(scheduler)
+        _try("--lr_scheduler", module)
+
+
+def _try(option: str, module: LitClassifier) -> None:
+    """Build the optimizer and the schedule of a net; errors name the option."""
     try:
         module.configure_optimizers()
+    except OneLine:  # about the net
+        raise
     except Exception as error:  # what the classes of others may raise is not known
-        raise InputError(f"{what}: {one_line(error, 200) or type(error).__name__}") from error
+        raise InputError(f"{option}: {one_line(error, 200) or type(error).__name__}") from error
 
 
 def is_plain(option: str, value: Any) -> bool:

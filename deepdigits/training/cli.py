@@ -46,6 +46,7 @@ from deepdigits.training.parser import EPILOGS, Parser, leave_out_objects, short
 from deepdigits.training.refusals import refusal
 from deepdigits.training.run_folder import sole_training
 from deepdigits.training.settled import settle, use_machine
+from deepdigits.training.validation import check_top_k, why_never_validated
 from deepdigits.training.value_limits import check_values
 
 SHORT_NAMES = (LitMLP, LitCNN)  # imported, so that `--model LitCNN` needs no module
@@ -108,6 +109,8 @@ class DigitsCLI(LightningCLI):
         except UnicodeDecodeError as error:
             raise InputError(f"a config is not UTF-8 text ({error.reason})") from error
         check_values(self.config)  # here: LightningCLI seeds the generators next
+        if self.stage == "fit":
+            check_top_k(self.config)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add callbacks, logger and options, with their defaults."""
@@ -119,7 +122,7 @@ class DigitsCLI(LightningCLI):
         use_machine(self.config.num_threads)
         leave_out_objects(self.parser, self.config)
         self.parser.add_instantiator(loggers.build, Logger)
-        settle(self.config, self.stage, self._resumed)
+        settle(self.config, self.stage, self._resumed, self.args)
 
     def instantiate_classes(self) -> None:
         """Build data, net and Trainer; report a refused value as InputError."""
@@ -184,6 +187,9 @@ class DigitsCLI(LightningCLI):
         """Run the stage, from the checkpoint that the config names."""
         if (what := lacks(self.stage, self.model, self.datamodule)) is not None:
             raise InputError(f"{what}, which `{self.stage}` needs")
+        why = why_never_validated(self.config) if self.stage == "fit" and self.leaves_run else None
+        if why is not None and self.trainer.is_global_zero:
+            say(f"note: {why}", error=True)
         path = self.config.ckpt_path
         common = {"datamodule": self.datamodule, "ckpt_path": path, "weights_only": True}
         if self.stage in ("validate", "test"):
@@ -223,7 +229,7 @@ class DigitsCLI(LightningCLI):
         own = Path(checkpoint.dirpath) if checkpoint.dirpath else None
         is_new = self._resumed is None
         with (
-            sole_training(parent, where.version, self._resumed, own) as folder,
+            sole_training(parent, where.version, self._resumed, own, checkpoint.filename) as folder,
             loggers.closing(self._loggers),
         ):
             self.holder.run = Run(folder)

@@ -11,11 +11,13 @@ import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import Logger
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.signatures import defaults
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.runs import config
-from deepdigits.runs.resolve import RUN_HELP
+from deepdigits.runs.resolve import LOGS, RUN_HELP
 from deepdigits.runs.trust import bundled_name
 from deepdigits.training import strategy
 from deepdigits.training.config_flags import config_values, is_text
@@ -40,6 +42,16 @@ class Parser(LightningArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # An abbreviated option would match the first that begins so.
         super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def add_class_arguments(
+        self, class_type: type, nested_key: str | None = None, *others: Any, **settings: Any
+    ) -> list[str]:
+        """Add the arguments of a class; a logger that needs a `save_dir` gets that of all runs."""
+        added: list[str] = super().add_class_arguments(class_type, nested_key, *others, **settings)
+        is_logger = isinstance(class_type, type) and issubclass(class_type, Logger)
+        if is_logger and "save_dir" in added and "save_dir" not in defaults(class_type):
+            self.set_defaults({"save_dir": LOGS})
+        return added
 
     def parse_args(self, args: Any = None, *others: Any, **settings: Any) -> Any:
         """Parse `args`; the configs among them are checked first, and read from this disk only."""
@@ -84,7 +96,8 @@ class Parser(LightningArgumentParser):
         name = unknown[1] if unknown else f"--{setting[1]}.{setting[2]}"  # type: ignore[index]
         if new := config.renamed(name.removeprefix("--")):
             return f": this option is now --{new}"
-        return did_you_mean(name, [*self.option_names(), *class_options()])
+        others = {*self.option_names(), *class_options()} - {name}  # of another class
+        return did_you_mean(name, sorted(others))
 
 
 def leave_out_objects(parser: LightningArgumentParser, config: Namespace) -> None:

@@ -9,17 +9,21 @@ from pathlib import Path
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import display_path, is_inside, make_version_folder
 from deepdigits.core.locks import LOCK, sole_lock
-from deepdigits.runs.checkpoint_record import CHECKPOINTS, RECORD, SUFFIX, read_record
+from deepdigits.runs.checkpoint_record import CHECKPOINTS, RECORD, SUFFIX, recorded_paths
 from deepdigits.runs.links import check_links
-from deepdigits.runs.resolve import RUN_FILES
+from deepdigits.runs.search import RUN_FILES, is_run
 
 # What a training leaves in its folder.
-_LEFT = (*RUN_FILES, RECORD, CHECKPOINTS)
+_LEFT = (*RUN_FILES, CHECKPOINTS)
 
 
 @contextmanager
 def sole_training(
-    parent: Path, version: str | None, resumed: Path | None = None, checkpoints: Path | None = None
+    parent: Path,
+    version: str | None,
+    resumed: Path | None = None,
+    checkpoints: Path | None = None,
+    filename: str | None = None,
 ) -> Iterator[Path]:
     """Make the run folder of a training, and hold it within the block.
 
@@ -32,6 +36,7 @@ def sole_training(
         version: Name of the run folder in it. None: the next ``version_N``.
         resumed: The folder of the run that is continued, in place of a new one.
         checkpoints: A folder of the user's own for its checkpoints.
+        filename: The name of a checkpoint, which may begin with folders.
 
     Yields:
         The run folder.
@@ -57,7 +62,7 @@ def sole_training(
             if resumed is None:
                 _check_unused(folder)
             if checkpoints is not None and not is_inside(checkpoints, folder):
-                _check_checkpoints(checkpoints, folder)
+                _check_checkpoints(checkpoints, filename or "", folder)
                 made += _make(checkpoints)
                 locks.enter_context(sole_lock(checkpoints))
             yield folder
@@ -102,13 +107,17 @@ def _check_unused(folder: Path) -> None:
         )
 
 
-def _check_checkpoints(checkpoints: Path, folder: Path) -> None:
-    """Check that a folder outside of a run has no checkpoints but those of this run."""
-    record = read_record(folder)
-    recorded = () if record is None else (record.best, record.last)
-    own = {os.path.realpath(folder / path) for path in recorded if path}
-    found = {os.path.realpath(path) for path in checkpoints.glob(f"**/*{SUFFIX}")}
-    if found and own.isdisjoint(found):
+def _check_checkpoints(checkpoints: Path, filename: str, folder: Path) -> None:
+    """Check that a folder outside of a run has no checkpoints but those of this run.
+
+    Those of other folders below it stay as they are, unless the file names lead there.
+    """
+    if not checkpoints.is_dir():
+        return
+    below = checkpoints.glob("*/" * filename.count("/") + f"*{SUFFIX}")
+    found = {os.path.realpath(path) for path in (*checkpoints.glob(f"*{SUFFIX}"), *below)}
+    own = recorded_paths(folder)
+    if is_run(checkpoints) or (found and own.isdisjoint(found)):
         raise InputError(
             f"checkpoint.dirpath {display_path(checkpoints)} holds the checkpoints of another run, "
             "which would be overwritten: choose another folder"

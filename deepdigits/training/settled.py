@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.precision import native_bf16
-from deepdigits.runs.trust import is_data_module
+from deepdigits.runs.data_module import names_class
 from deepdigits.training.callbacks.monitored import COUNTERS
+from deepdigits.training.config_flags import has_flag, typed_keys
 from deepdigits.training.options import DEFAULTS, Stage
 from deepdigits.training.run_folder import logger_settings
 from deepdigits.training.strategy import check_strategy
@@ -20,6 +22,7 @@ from deepdigits.training.validation import (
     is_of_training,
     is_of_validation,
     is_validated,
+    settings_of_digits,
 )
 from deepdigits.training.value_limits import is_time
 
@@ -28,18 +31,19 @@ _OF_SEVERAL = "{epoch}-{step}"
 _BETWEEN = ("every_n_train_steps", "train_time_interval")
 
 
-def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
+def settle(config: Any, stage: Stage, resumed: Path | None, args: Sequence[str]) -> None:
     """Set the values that depend on others, and refuse missing devices.
 
     Args:
         config: The parsed config, which is changed.
         stage: The Trainer method.
         resumed: The folder of the run that a training continues; None: it is new.
+        args: The arguments that were parsed.
 
     Raises:
         InputError: The config asks for a device that is missing, or for a wrong strategy.
     """
-    _settle_seed(config)
+    _settle_seed(config, args)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
     check_strategy(config.trainer.strategy)
     for group in (config.checkpoint, config.early_stopping):
@@ -54,12 +58,20 @@ def settle(config: Any, stage: Stage, resumed: Path | None) -> None:
         _settle_logger(config, resumed)
 
 
-def _settle_seed(config: Any) -> None:
-    """Hand the seed, now a number also where it was `true`, to the data module of the package."""
-    seed, own = int(config.seed_everything), getattr(config.data, "class_path", None)
-    if own is None:
+def _settle_seed(config: Any, args: Sequence[str]) -> None:
+    """Hand the seed, now a number also where it was `true`, to the data module.
+
+    A DigitsDataModule takes it unless its own is a flag; a data module of another kind takes it
+    unless its own is a flag or in a config.
+    """
+    seed = int(config.seed_everything)
+    if not names_class(config.data.as_dict()):
         config.data.seed = seed
-    elif is_data_module(own):
+        return
+    names = {"data.seed", "data.init_args.seed"}
+    is_digits = settings_of_digits(config) is not None
+    typed = any(has_flag(args, one) for one in names) if is_digits else names & typed_keys(args)
+    if not typed and "seed" in config.data.get("init_args", {}):
         config.data.init_args.seed = seed
 
 

@@ -10,6 +10,7 @@ import yaml
 from deepdigits.core.errors import InputError
 from deepdigits.runs.json_files import read_json, write_json
 from deepdigits.runs.resolve import latest_run, resolve_run
+from deepdigits.runs.search import runs_below
 
 CONFIG = {"model": {"class_path": "LitCNN"}, "seed_everything": 3}
 
@@ -75,8 +76,23 @@ def test_latest_looks_into_the_folder_of_runs_that_is_given() -> None:
     assert resolve_run("latest", Path("other_logs")).folder == other
 
 
+def test_a_config_of_the_user_hides_no_runs() -> None:
+    first, second = make("logs/cnn/version_0", age=9), make("logs/cnn/version_1")
+    started = make("logs/mlp/version_0", age=5)
+    (second / "report.json").write_text('{"overall": {}}')
+    for name in ("config.yaml", "cnn/config.yaml", "notes/config.yaml"):
+        Path("logs", name).parent.mkdir(exist_ok=True)
+        Path("logs", name).write_text("of: the user")
+    Path("logs/report.json").write_text('{"of": "the user"}')
+    Path("logs/checkpoints").mkdir()
+    assert {run.folder for run in runs_below(Path("logs"))} == {first, second, started}
+    assert resolve_run("logs/latest").folder == second
+    assert runs_below(Path("logs/notes")) == []
+    assert resolve_run("logs/notes").folder == Path("logs/notes")  # typed: it may be one
+
+
 def test_no_run_at_all_is_refused_with_a_way_out() -> None:
-    assert "make train-cnn" in refusal(resolve_run, "latest")
+    assert "`deepdigits train -c cnn`" in refusal(resolve_run, "latest")
     make("lightning_logs/reference/cnn")
     assert "no run in lightning_logs" in refusal(resolve_run, "latest")
 

@@ -50,6 +50,32 @@ class Plain(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
 
 
+class Wordless(Plain):
+    """Logs nothing."""
+
+    def log(self, *args, **settings):
+        pass
+
+
+class Talking(LitMLP):
+    """Logs metrics besides those of LitClassifier: by step, after the epoch, in the validation."""
+
+    def __init__(self, **kwargs):
+        super().__init__(hidden_sizes=[8], **kwargs)
+
+    def training_step(self, batch, batch_idx):
+        self.log("largest", batch[0].max(), on_step=True, on_epoch=True)
+        return super().training_step(batch, batch_idx)
+
+    def on_train_epoch_end(self):
+        super().on_train_epoch_end()
+        self.log("distance", float(self.current_epoch + 1))
+
+    def on_validation_epoch_end(self):
+        super().on_validation_epoch_end()
+        self.log("val/doubt", 3.0 * (self.current_epoch + 1))
+
+
 class OnlyTraining(Plain):
     """Neither validated nor tested."""
 
@@ -359,6 +385,32 @@ class Shifted(DigitsDataModule):
     def on_after_batch_transfer(self, batch, dataloader_idx):
         images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
         return images.roll(1, dims=3), labels
+
+
+class Parity(DigitsDataModule):
+    """The digits with other classes."""
+
+    num_classes = 2
+    class_names = ("even", "odd")
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
+        return images, labels % 2
+
+
+class Fixed(DigitsDataModule):
+    """Takes nothing but the seed."""
+
+    def __init__(self, seed: int = 0):
+        super().__init__(batch_size=80, val_size=60, seed=seed)
+
+
+class Small(LitClassifier):
+    """One layer, for any number of classes."""
+
+    def __init__(self, num_classes: int = 10, **kwargs: Any):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(784, num_classes))
+        super().__init__(net=net, num_classes=num_classes, **kwargs)
 
 
 class OfMappings(Plain):

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+import deepdigits
 from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError
 from deepdigits.runs.checkpoint_record import CheckpointRecord, read_record, write_record
@@ -238,16 +239,98 @@ def test_two_runs_do_not_share_a_checkpoint_folder() -> None:
     assert step_of(Path("mine/last.ckpt")) == 28
 
 
-def test_a_checkpoint_outside_of_its_run_is_no_run() -> None:
-    """Its report would land in the folder of the user, who may have a config.yaml there."""
-    run(["fit", *TRAIN, "--checkpoint.dirpath", "mine"])
+@pytest.mark.parametrize("filename", ["best", "{val/accuracy}"])
+def test_a_run_below_a_checkpoint_folder_stays_as_it_is(filename: str) -> None:
+    run(["fit", *TRAIN])
+    run(["fit", *TRAIN, "--checkpoint.dirpath", "mine/more"])
+    kept = [RUN / "checkpoints" / "best.ckpt", Path("mine/more/best.ckpt")]
+    before = [path.read_bytes() for path in kept]
+    here = ["--checkpoint.dirpath", ".", "--checkpoint.filename", filename]
+    run(["fit", *TRAIN, *here, "--trainer.max_epochs", "1"])
+    run(["fit", "--resume", "latest", *here, "--trainer.max_epochs", "2"])
+    assert step_of(Path("last.ckpt")) == 14
+    assert [path.read_bytes() for path in kept] == before
+    with pytest.raises(InputError, match=r"dirpath \. holds the checkpoints of another run"):
+        run(["fit", *TRAIN, *here])
+    for folder in (RUN, RUN / "checkpoints", "mine/more"):
+        with pytest.raises(InputError, match="holds the checkpoints of another run"):
+            run(["fit", *TRAIN, "--checkpoint.dirpath", str(folder)])
+
+
+@pytest.mark.parametrize("folder", ["mine", "checkpoints"])
+def test_a_checkpoint_outside_of_its_run_is_told_by_the_record(folder: str) -> None:
+    """The user's own config.yaml there is neither read nor joined by a report."""
+    run(["fit", *TRAIN, "--checkpoint.dirpath", folder])
     Path("config.yaml").write_text("mine")
-    with pytest.raises(InputError, match=r"mine/best\.ckpt is not in a run folder"):
+    best, last = Path(folder, "best.ckpt"), Path(folder, "last.ckpt")
+    run(["report", str(best)])
+    assert not Path("report.json").exists()
+    report = json.loads((RUN / "report.json").read_text())
+    assert (RUN / report["checkpoint"]).samefile(best)
+    assert deepdigits.load(best)(torch.zeros(1, 28, 28)).shape == (1, 10)
+    run(["fit", *TRAIN, "--ckpt_path", str(last), "--trainer.max_epochs", "3"])
+    assert [path.name for path in RUN.parent.iterdir()] == ["version_0"]
+
+
+def test_a_checkpoint_that_no_run_records_is_refused_with_the_way_out() -> None:
+    run(["fit", *TRAIN, "--checkpoint.dirpath", "mine"])
+    shutil.copy("mine/best.ckpt", "mine/other.ckpt")
+    Path("config.yaml").write_text("mine")
+    there = f"{RUN} saves others there: type the run folder in its place, or copy it into {RUN}/ch"
+    with pytest.raises(InputError, match=rf"mine/other\.ckpt is not in a run folder, and {there}"):
+        run(["report", "mine/other.ckpt"])
+    for name in ("mine", "mine/latest"):
+        with pytest.raises(
+            InputError, match=f"mine is not a .*: it holds the checkpoints of {RUN}"
+        ):
+            run(["report", name])
+    (RUN / "checkpoints").mkdir()
+    shutil.copy("mine/other.ckpt", RUN / "checkpoints" / "other.ckpt")  # as the line says
+    run(["report", str(RUN / "checkpoints" / "other.ckpt")])
+    shutil.copytree(RUN, "lightning_logs/mlp/version_1")
+    with pytest.raises(
+        InputError, match=r"belongs to .*version_\d and .*version_\d: type the folder"
+    ):
+        run(["report", "mine/best.ckpt"])
+    Path("lightning_logs").rename("moved")
+    with pytest.raises(InputError, match=r"mine/best\.ckpt is not in .* no run in lightning_logs"):
         run(["report", "mine/best.ckpt"])
     assert not Path("report.json").exists()
 
 
 # ---------------------------------------------------------------- nothing to choose by
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--trainer.limit_val_batches", "0"], "trainer.limit_val_batches is 0, so no validation"),
+        (["--trainer.limit_val_batches", "0.0"], "trainer.limit_val_batches is 0, so no validatio"),
+        (["--data.val_size", "0"], "data.val_size is 0, so no validation measures val/accuracy"),
+        (["--checkpoint.monitor", "null"], "checkpoint.monitor is null"),
+    ],
+)
+def test_several_best_checkpoints_need_a_metric(flags: list[str], why: str) -> None:
+    several = [*flags, "--checkpoint.save_top_k", "3"]
+    with pytest.raises(InputError, match=rf"^checkpoint\.save_top_k is 3, and {why}.*: pass --che"):
+        run(["fit", *TRAIN, *several])
+    assert not Path("lightning_logs").exists()
+    run(["fit", *TRAIN, *several, "--checkpoint.monitor", "train/loss"])  # as the line says
+    assert len(list((RUN / "checkpoints").glob("epoch*.ckpt"))) == 3
+
+
+def test_a_training_whose_epochs_are_too_few_to_be_validated_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(["train", *TRAIN, "--trainer.check_val_every_n_epoch", "4"])
+    assert capsys.readouterr().err.splitlines() == [
+        "note: trainer.check_val_every_n_epoch is 4, more than trainer.max_epochs, 3: no epoch is "
+        "validated, and the last one counts as the best"
+    ]
+    assert json.loads((RUN / "report.json").read_text())["checkpoint"] == "checkpoints/last.ckpt"
+    run(["fit", "--resume", str(RUN), "--trainer.max_epochs", "4"])
+    assert capsys.readouterr().err == ""
+    assert step_of(RUN / "checkpoints" / "best.ckpt") == 28
 
 
 @pytest.mark.parametrize(

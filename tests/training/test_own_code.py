@@ -166,10 +166,41 @@ def test_metrics_of_an_own_net_are_printed_and_its_report_is_refused(capsys: Lin
         deepdigits.evaluate("latest")
 
 
-def test_the_table_of_epochs_shows_metrics_with_other_names(capsys: Line) -> None:
-    train("Plain")
-    rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.strip()[:2] == "2/"]
-    assert float(rows[0][1]) > 0 and float(rows[0][3]) > 0  # train_loss and val_loss
+def test_the_table_of_epochs_shows_the_metrics_of_the_net(capsys: Line) -> None:
+    cli = train(
+        "Plain", None, "--trainer.check_val_every_n_epoch", "2", "--trainer.max_epochs", "3"
+    )
+    curves = read_curves(cli.run_folder)
+    table = [line.split() for line in capsys.readouterr().out.split("class")[0].splitlines()]
+    table = [row for row in table if row[-1:] == ["left"] or (row and row[0][1:] == "/3")]
+    shown = [row[1:-2] if row[-1] != "left" else row[1:-3] for row in table]
+    assert shown[0] == ["train_loss", "epochs_done"]
+    assert shown[2] == ["train_loss", "val_loss", "epochs_done"]  # now it is validated
+    assert shown[1][1] == "1" and shown[3][2] == "2"
+    assert (shown[4][1], shown[4][2]) == ("-", "3")
+    assert float(shown[3][1]) == pytest.approx(curves["val_loss"][1], rel=1e-3)
+
+
+def test_a_net_without_metrics_has_a_table_without_columns(capsys: Line) -> None:
+    train("Wordless")
+    lines = capsys.readouterr().out.splitlines()
+    rows = [" ".join(line.split()) for line in lines if "images/s" in line or "/2 " in line]
+    assert rows[0] == "epoch images/s time left"
+    assert [row.split()[0] for row in rows[1:]] == ["1/2", "2/2"]
+
+
+def test_the_curves_have_what_a_classifier_logs_besides(capsys: Line) -> None:
+    curves = read_curves(train("Talking").run_folder)
+    assert curves.keys() >= {"train/loss", "val/accuracy", "val/f1/7"}
+    assert curves["distance"].tolist() == [1, 2]
+    assert curves["val/doubt"].tolist() == [3, 6]
+    assert np.isfinite(curves["largest"]).all()
+    assert not [tag for tag in curves if tag.endswith(("_step", "_epoch"))]
+    plain = read_curves(train("LitMLP").run_folder)
+    assert curves.keys() - plain.keys() == {"distance", "val/doubt", "largest"}
+    assert all(np.array_equal(curves[tag], plain[tag]) for tag in plain)
+    run(["train", "--resume", "lightning_logs/talking/version_0", "--trainer.max_epochs", "3"])
+    assert read_curves(Path("lightning_logs/talking/version_0"))["val/doubt"].tolist() == [3, 6, 9]
 
 
 def test_predictions_of_an_own_net(capsys: Line) -> None:

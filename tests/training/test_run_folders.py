@@ -170,6 +170,22 @@ def test_a_logger_that_could_send_must_be_typed_again() -> None:
         run(["fit", "--resume", str(RUN)])
 
 
+@pytest.mark.parametrize("name", ["CSVLogger", "TensorBoardLogger", "my_logger.Folder"])
+def test_a_logger_that_needs_a_folder_takes_that_of_all_runs(name: str) -> None:
+    Path("my_logger.py").write_text(FOLDER)
+    run(["fit", *TRAIN, "--trainer.logger", name])
+    run(["fit", *TRAIN, "-c", json.dumps({"trainer": {"logger": [{"class_path": name}]}})])
+    assert runs() == [str(RUN), str(RUN.with_name("version_1"))]
+    assert (RUN / "metrics.csv").is_file() == (name == "CSVLogger")
+    assert bool(list(RUN.glob("events*"))) == (name == "TensorBoardLogger")
+    config = yaml.safe_load((RUN / "config.yaml").read_text())
+    assert config["trainer"]["logger"]["init_args"]["save_dir"] == "lightning_logs"
+    run(["fit", *TRAIN, "--trainer.logger", name, "--logger.save_dir", "out"])
+    assert runs()[-1] == "out/mlp/version_0"
+    with pytest.raises(InputError, match=r"required: tag$"):
+        run(["fit", *TRAIN, "--trainer.logger", "my_logger.Tagged"])
+
+
 SILENT = """
 from lightning.pytorch.loggers import Logger
 
@@ -181,6 +197,19 @@ class Silent(Logger):
         pass
 
     def log_hyperparams(self, *args, **settings):
+        pass
+"""
+
+
+FOLDER = f"""{SILENT}
+
+class Folder(Silent):
+    def __init__(self, save_dir: str):
+        assert save_dir == "lightning_logs"
+
+
+class Tagged(Silent):
+    def __init__(self, save_dir: str, tag: str):
         pass
 """
 

@@ -20,6 +20,8 @@ SMALL = ["--data.batch_size", "32", "--data.val_size", "60", "--model.hidden_siz
 TRAIN = ["-c", "mlp", *SMALL, "--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "2"]
 RUN = Path("lightning_logs/mlp/version_0")
 SGD = ["--optimizer", "SGD", "--optimizer.lr", "0.1", "--optimizer.momentum", "0.5"]
+COSINE = ["--lr_scheduler", "CosineAnnealingLR", "--lr_scheduler.T_max", "10"]
+ONE_CYCLE = ["--lr_scheduler", "OneCycleLR", "--lr_scheduler.max_lr", "0.1"]
 
 
 def saved() -> dict[str, Any]:
@@ -74,6 +76,11 @@ from deepdigits import LitMLP
 class Own(LitMLP):
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), 0.1)
+
+class Frozen(LitMLP):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.requires_grad_(False)
 """
 
 
@@ -81,10 +88,17 @@ class Own(LitMLP):
     ("flags", "line"),
     [
         ([*SGD, "--optimizer.lr", "-1"], "--optimizer: Invalid learning rate: -1.0"),
+        ([*SGD, "--optimizer.lr", "-1", *COSINE], "--optimizer: Invalid learning rate: -1.0"),
+        ([*SGD, *ONE_CYCLE], "--lr_scheduler: You must define either total_steps"),
         (["--optimizer", "Muon"], "--optimizer: Muon only supports 2D parameters"),
         (["--optimizer", "Sgd"], "optimizer: "),
         (["--lr_scheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau"], "which has a monitor"),
-        (["--model", "own.Own", *SGD], "Own chooses its optimizer in its own configure_optimizers"),
+        (["--model", "own.Own", *SGD, *COSINE], "^--optimizer and --lr_scheduler: Own chooses"),
+        (["--model", "own.Frozen", *COSINE], "^Frozen has no parameters to train"),
+        (
+            ["--model", "own.Own", *SGD],
+            "^--optimizer: Own chooses its optimizer in its own configure_optimizers",
+        ),
     ],
 )
 def test_an_optimizer_that_cannot_be_built_ends_in_one_line(flags: list[str], line: str) -> None:
@@ -95,9 +109,8 @@ def test_an_optimizer_that_cannot_be_built_ends_in_one_line(flags: list[str], li
 
 
 def test_a_schedule_that_is_too_short_ends_in_one_line() -> None:
-    short = ["--lr_scheduler", "OneCycleLR", "--lr_scheduler.max_lr", "0.1"]
     with pytest.raises(InputError, match="schedule stopped: Tried to step 6 times"):
-        run(["fit", *TRAIN, *short, "--lr_scheduler.total_steps", "5"])
+        run(["fit", *TRAIN, *ONE_CYCLE, "--lr_scheduler.total_steps", "5"])
 
 
 @pytest.mark.parametrize(

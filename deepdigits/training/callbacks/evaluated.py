@@ -59,7 +59,8 @@ def why_no_pictures(
         return None
     return (
         f"predictions.npz and mistakes.png are left out: {_STEPS[stage]} of "
-        f"{type(module).__name__} does not return the logits (B, C) of each image"
+        f"{type(module).__name__} does not return the logits (B, C) of each image, or the data "
+        "module changes the labels of its batches"
     )
 
 
@@ -70,17 +71,31 @@ def pictured_images(
     found = None if probabilities is None else _images_and_labels(data, split, len(probabilities))
     if found is None or probabilities is None:
         return None
-    if probabilities.shape != (len(found[1]), len(report.class_names)):
+    classes = len(report.class_names)
+    if probabilities.shape != (len(found[1]), classes):
+        return None
+    # A subclass may change the labels of its batches: the report counts those.
+    counts = found[1].bincount(minlength=classes).numpy()
+    if not np.array_equal(counts, np.asarray(report.confusion).sum(axis=1)):
         return None
     return Pictured(*found, probabilities)
 
 
 def labels_of(
-    data: LightningDataModule | None, split: Split, number: int
+    data: LightningDataModule | None, split: Split, number: int, classes: int
 ) -> NDArray[np.int64] | None:
-    """The labels of the first images of a split; None if they are not known."""
+    """The labels of the first images of a split; None if they are not known.
+
+    Args:
+        data: The data module.
+        split: The split.
+        number: Number of images.
+        classes: Number of classes of the net.
+    """
     found = _images_and_labels(data, split, number)
-    return None if found is None or len(found[1]) != number else found[1].numpy()
+    if found is None or len(found[1]) != number or (found[1] >= classes).any():
+        return None
+    return found[1].numpy()
 
 
 def _images_and_labels(

@@ -108,9 +108,9 @@ class LastCheckpoint(Checkpoint):
         writer = trainer.strategy.checkpoint_io
         if isinstance(writer, AsyncCheckpointIO):
             writer.teardown()  # waits for the files
+        path = checkpoint_folder(trainer) / FINISHED  # on all processes
         if not trainer.is_global_zero:
             return
-        path = checkpoint_folder(trainer) / FINISHED
         if path.is_file():
             path.replace(path.with_name(LAST))
         elif trainer.ckpt_path and not self.saved and not path.with_name(LAST).exists():

@@ -54,7 +54,8 @@ class PredictionWriter(Callback):
 
     @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.probabilities = self._collector.take(trainer)  # on all processes
+        # On all processes: both may wait for the others.
+        self.probabilities, run = self._collector.take(trainer), run_of(trainer)
         data = trainer.datamodule  # type: ignore[attr-defined]
         if data is None or not trainer.is_global_zero:
             return  # the user's own dataloaders: their labels are unknown
@@ -66,7 +67,7 @@ class PredictionWriter(Callback):
             )
             return
         split = data.test_split if isinstance(data, DigitsDataModule) else "test"
-        path = self._path(run_of(trainer), split)
+        path = self._path(run, split)
         if path is not None:
             self._write(path, data, split, self.probabilities)
             if trainer.ckpt_path:
@@ -76,7 +77,7 @@ class PredictionWriter(Callback):
         self, path: Path, data: LightningDataModule, split: Split, probabilities: Tensor
     ) -> None:
         numbers = [str(number) for number in range(probabilities.shape[1])]
-        labels = labels_of(data, split, len(probabilities))
+        labels = labels_of(data, split, *probabilities.shape)
         names = class_names(data, numbers)
         write_probabilities(path, probabilities.numpy(), labels, names)
         images = f"{len(probabilities):,} images of {dataset_name(data)}, split {split}"

@@ -14,9 +14,11 @@ from typing_extensions import override
 
 from deepdigits.core.timing import Throughput
 from deepdigits.training.callbacks.bar import Bar, has_terminal
-from deepdigits.training.callbacks.epoch_table import HEADER, epoch_line
+from deepdigits.training.callbacks.epoch_table import CLASSIFIER, EpochTable, header
+from deepdigits.training.callbacks.history import without_forks
 from deepdigits.training.callbacks.step_outputs import loss_of, num_samples
 from deepdigits.training.callbacks.time_left import TimeLeft, batches_left, clock, total_batches
+from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.validation import is_of_validation
 
 REFRESH = 0.5  # seconds between two drawings of the bar; a drawing takes under 1 ms
@@ -41,6 +43,7 @@ class Progress(ProgressBar):
         self._time_left = TimeLeft()
         self._last_drawn = -math.inf  # in seconds
         self._validated = False  # whether this epoch was validated
+        self._table = EpochTable()
 
     @property
     def images_per_second(self) -> float:
@@ -65,7 +68,11 @@ class Progress(ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._time_left.start()
         self._start_epoch(trainer)
-        self.print(HEADER)
+        if isinstance(pl_module, LitClassifier):
+            self._table = EpochTable(CLASSIFIER)
+            self.print(header(CLASSIFIER))
+        else:  # what it logs is known at the end of an epoch
+            self._table = EpochTable()
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -146,11 +153,12 @@ class Progress(ProgressBar):
             return  # before the first epoch, or when an epoch was complete before the resume
         metrics = {
             name: float(value)
-            for name, value in trainer.callback_metrics.items()
+            for name, value in without_forks(trainer.callback_metrics).items()
             if self._validated or not is_of_validation(name)  # else those of an earlier validation
         }
         epoch, left = self._epoch_name(trainer), self._time_left.seconds(trainer)
-        self.print(epoch_line(epoch, metrics, self.images_per_second, left))
+        for line in self._table.lines(epoch, metrics, self.images_per_second, left):
+            self.print(line)
 
     def _epoch_name(self, trainer: Trainer) -> str:
         batches = trainer.num_training_batches

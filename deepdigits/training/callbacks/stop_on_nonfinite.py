@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from typing_extensions import override
 
 from deepdigits.core.errors import RunFailed
+from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.run_folder import run_of
 from deepdigits.training.lightning_compat import nonfinite_flag
 
@@ -24,6 +25,11 @@ class StopOnNonFinite(Callback):
     def __init__(self) -> None:
         self._loss: Tensor | None = None
         self._batch = 0  # number of the batch in the epoch, from 1
+        self._run: Run | None = None
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._run = run_of(trainer)  # here: a single process may find the loss that is not finite
 
     @override
     def on_train_batch_start(
@@ -79,8 +85,7 @@ class StopOnNonFinite(Callback):
 
     def _message(self, trainer: Trainer, cause: str) -> str:
         epoch, step = trainer.current_epoch + 1, trainer.global_step + 1
-        run = run_of(trainer)
-        saved = run is not None and run.found_checkpoint is not None
+        saved = self._run is not None and self._run.found_checkpoint is not None
         checkpoints = "earlier checkpoints are kept" if saved else "there is no checkpoint yet"
         return (
             f"{cause} at step {step} (epoch {epoch}, batch {self._batch}); stopped before the "

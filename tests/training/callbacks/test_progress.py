@@ -20,12 +20,13 @@ from deepdigits.core.timing import Throughput
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.training.callbacks import progress, time_left
 from deepdigits.training.callbacks.bar import Bar, has_terminal
-from deepdigits.training.callbacks.epoch_table import HEADER
+from deepdigits.training.callbacks.epoch_table import CLASSIFIER, header
 from deepdigits.training.callbacks.progress import Progress
 from deepdigits.training.classifier import LitMLP
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
 MakeTrainer = Callable[..., Trainer]
+HEADER = header(CLASSIFIER)
 
 
 def digits() -> DigitsDataModule:
@@ -43,8 +44,8 @@ def fit(make: MakeTrainer, checkpoint: str | None = None, **settings: Any) -> Tr
 
 def rows(text: str) -> list[list[str]]:
     """The cells of the lines after the header, which is printed once, first."""
-    header, *lines = text.splitlines()
-    assert header == HEADER
+    first, *lines = text.splitlines()
+    assert first == HEADER
     assert all(len(line) == len(HEADER) for line in lines)
     return [line.split() for line in lines]
 
