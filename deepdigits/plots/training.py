@@ -34,13 +34,22 @@ def learning_curves(history: Mapping[str, Curve], best: float | None = None) -> 
     accuracies = dict(history.get("val/accuracy", ()))
     if best is None and accuracies:
         best = max(accuracies, key=lambda epoch: accuracies[epoch])
-    figure = new_figure(7.2, 3.2)
+    figure = new_figure(7.2, 3.4)
     for axes, name, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
         axes.set(xlabel="epoch", ylabel=name if unit == 1 else f"{name} (%)")
         _draw_curves(axes, history, name, unit, best)
+    _add_legend(figure)
     if best in accuracies:
         figure.suptitle(f"best epoch {best:g}: validation accuracy {accuracies[best]:.2%}")
     return figure
+
+
+def _add_legend(figure: Figure) -> None:
+    """One legend for both panels below them, where it covers no curve."""
+    lines = {str(line.get_label()): line for axes in figure.axes for line in axes.lines}
+    figure.legend(
+        list(lines.values()), list(lines), loc="outside lower center", ncols=len(lines), fontsize=9
+    )
 
 
 def _draw_curves(
@@ -69,5 +78,3 @@ def _draw_curves(
     if len(epochs) == 1:
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
     add_grid(axes)
-    if axes.lines:
-        axes.legend(loc="upper right" if name == "loss" else "lower right", fontsize=9)

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.failures import explain
 from deepdigits.core.files import atomic_path
 from deepdigits.core.version import __version__
 from deepdigits.runs import weights
+from deepdigits.runs.foreign_objects import foreign_object
 
 FORMAT = 1  # of the content; raised by a change that earlier versions would misread
 _STAMP = "deepdigits"
@@ -38,8 +40,13 @@ def save(content: dict[str, Any], path: Path) -> None:
         RunFailed: It cannot be written, or holds more than tensors and plain values.
     """
     stamp = {"format": FORMAT, "version": __version__}
-    content = content | {_STAMP: stamp}
-    torch.save(content, buffer := io.BytesIO())
+    content, buffer = content | {_STAMP: stamp}, io.BytesIO()
+    try:
+        torch.save(content, buffer)
+    except Exception as error:  # what the classes of others may raise is not known
+        if explain("", error) is not None or (line := refused_content(content)) is None:
+            raise
+        raise RunFailed(f"checkpoint {path} cannot be saved: {line}; {_former(path)}") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
@@ -47,8 +54,20 @@ def save(content: dict[str, Any], path: Path) -> None:
                 file.write(buffer.getbuffer())
             _check_written(part, content, buffer)
     except (OSError, InputError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else refused_content(content) or error
         raise RunFailed(f"checkpoint {path} cannot be saved: {reason}; {_former(path)}") from error
+
+
+def refused_content(content: dict[str, Any]) -> str | None:
+    """One line about the first object in a checkpoint that is not read for safety; None: none."""
+    with _no_further_classes():
+        found = foreign_object(content)
+    if found is None:
+        return None
+    return (
+        f"its content{found}, and a checkpoint holds only tensors and plain values, which can be "
+        "read safely: store it as such in on_save_checkpoint or state_dict"
+    )
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import Checkpoint, EMAWeightAveraging, ProgressBar
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
 
+from deepdigits.training.callbacks.checkpoint_content import CheckCheckpointContent
 from deepdigits.training.callbacks.checkpoint_paths import CheckpointPaths
 from deepdigits.training.callbacks.graceful_shutdown import GracefulShutdown
 from deepdigits.training.callbacks.prediction_writer import PredictionWriter
@@ -22,6 +23,7 @@ from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO
 from deepdigits.training.options import DEFAULTS, Stage
 from deepdigits.training.processes import PeerTimeout
+from deepdigits.training.shipped_callbacks import supported
 from deepdigits.training.validation import is_measured
 
 Settings = Mapping[str, Any]  # arguments of the Trainer
@@ -54,7 +56,7 @@ def callbacks(parts: Parts, settings: Settings) -> list[Callback]:
     The named checkpoint comes before those of the user, and the last checkpoint, which holds the
     states of all of them, after.
     """
-    own = as_list(settings["callbacks"])
+    own = supported(as_list(settings["callbacks"]), parts.config, parts.stage)
     further = [callback for callback in own if isinstance(callback, Checkpoint)]
     found: list[Callback] = [parts.folder, SkipUnusedHooks()]
     found += [callback for callback in own if callback not in further]
@@ -129,8 +131,8 @@ def _of_training(parts: Parts, settings: Settings) -> list[Callback]:
 def _checkpoints(parts: Parts, further: list[Checkpoint]) -> list[Callback]:
     """The callbacks that save checkpoints, and those that belong to them."""
     groups = parts.groups
-    found: list[Callback] = [RelocateCheckpoints(), ResumePosition(), parts.paths]
-    found += [groups.checkpoint, *further]
+    found: list[Callback] = [CheckCheckpointContent(), RelocateCheckpoints(), ResumePosition()]
+    found += [parts.paths, groups.checkpoint, *further]
     return found + (_last(parts) if parts.config.checkpoint.save_last else [])
 
 

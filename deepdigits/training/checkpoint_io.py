@@ -46,7 +46,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        save(_with_plain_settings(checkpoint), Path(path))
+        save(with_plain_settings(checkpoint), Path(path))
         if self._on_change is not None:
             self._on_change()
 
@@ -67,7 +67,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return content
 
 
-def _with_plain_settings(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+def with_plain_settings(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """The content with the arguments of net and data module as plain values."""
     content = dict(checkpoint)
     for owner in (LightningModule, LightningDataModule):

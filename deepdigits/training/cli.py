@@ -42,7 +42,7 @@ from deepdigits.training.hooks import lacks
 from deepdigits.training.lightning_compat import take_whole_numbers
 from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
-from deepdigits.training.parser import EPILOGS, Parser, leave_out_objects, shorten
+from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.refusals import refusal
 from deepdigits.training.run_folder import sole_training
 from deepdigits.training.settled import settle, use_machine
@@ -120,7 +120,6 @@ class DigitsCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Set the values that depend on other settings, and refuse missing devices."""
         use_machine(self.config.num_threads)
-        leave_out_objects(self.parser, self.config)
         self.parser.add_instantiator(loggers.build, Logger)
         settle(self.config, self.stage, self._resumed, self.args)
 

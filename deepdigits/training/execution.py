@@ -27,7 +27,7 @@ from deepdigits.training.options import Stage
 from deepdigits.training.outcome import Outcome, outcome_of, take_over
 from deepdigits.training.parser import Parser
 from deepdigits.training.processes import is_peer_lost, peer_lost
-from deepdigits.training.refusals import is_refusal, refusal
+from deepdigits.training.refusals import refusal_of_lightning
 from deepdigits.training.started_process import Launch, Starter
 
 STAGES: Mapping[str, Stage] = {
@@ -183,8 +183,7 @@ def _one_line_errors() -> Iterator[None]:
             ) from error
         if is_peer_lost(error):
             raise peer_lost() from error
-        if (line := explain("the run", error)) is None:
-            if is_refusal(error):
-                raise refusal("trainer", error) from error
+        line = explain("the run", error) or refusal_of_lightning(error)
+        if line is None:
             raise
         raise line from error

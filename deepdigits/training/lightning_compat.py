@@ -39,6 +39,15 @@ def loaded_checkpoint(trainer: Trainer) -> dict[str, Any]:
     return trainer._checkpoint_connector._loaded_checkpoint
 
 
+def checkpoint_content(trainer: Trainer) -> dict[str, Any]:
+    """What a trainer would save in a checkpoint now; call it on all processes.
+
+    ``_CheckpointConnector.dump_checkpoint`` of lightning 2.6.6; ``Trainer.save_checkpoint`` writes
+    a file.
+    """
+    return trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+
+
 def replace_signal_handlers(trainer: Trainer, install: Callable[[], None]) -> None:
     """Call ``install`` where the trainer would install its own signal handlers.
 

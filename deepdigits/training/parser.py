@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
@@ -18,11 +17,10 @@ from deepdigits.core.signatures import defaults
 from deepdigits.core.suggestions import did_you_mean
 from deepdigits.runs import config
 from deepdigits.runs.resolve import LOGS, RUN_HELP
-from deepdigits.runs.trust import bundled_name
 from deepdigits.training import strategy
 from deepdigits.training.config_flags import config_values, is_text
+from deepdigits.training.config_text import loadable_text
 
-_OBJECT = "Unable to serialize instance"  # jsonargparse 4.53 writes this in place of an object
 _EVALUATE = (
     f"--ckpt_path RUN: the trained net; {RUN_HELP}. Its config is used, and flags override it; "
     "--data.test_split chooses the images"
@@ -66,6 +64,11 @@ class Parser(LightningArgumentParser):
         finally:
             set_parsing_settings(config_read_mode_fsspec_enabled=True)  # as Lightning has set it
 
+    def dump(self, namespace: Namespace, *args: Any, **settings: Any) -> str:
+        """The text of a config, which can be loaded again."""
+        dump = super().dump
+        return loadable_text(lambda config: dump(config, *args, **settings), namespace)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the message as one line, with the way out where it is known."""
         line = shorten(message)
@@ -100,25 +103,6 @@ class Parser(LightningArgumentParser):
         return did_you_mean(name, sorted(others))
 
 
-def leave_out_objects(parser: LightningArgumentParser, config: Namespace) -> None:
-    """Leave arguments of a user's net out of a config that are objects, which no file can hold.
-
-    They are the defaults of the class, such as ``act: nn.Module = nn.ReLU()``.
-    """
-    if bundled_name(config.model.class_path):
-        return
-
-    def clean(settings: Namespace, text: Any) -> None:
-        for key, value in list(vars(settings).items()):
-            one = text.get(key) if isinstance(text, dict) else None
-            if isinstance(value, Namespace):
-                clean(value, one)
-            elif isinstance(one, str) and one.startswith(_OBJECT) and not isinstance(value, str):
-                del settings[key]
-
-    clean(config.model, yaml.safe_load(parser.dump(config, skip_link_targets=False))["model"])
-
-
 def class_options() -> list[str]:
     """The options of all nets and data modules that are imported."""
     names = set()
@@ -148,6 +132,7 @@ def shorten(message: str) -> str:
         r"\1",
         message,
     )
+    message = message.partition(" - Not a valid subclass of ")[0]  # what a class path looks like
     # Of a union's branches the first is what was meant; the other is null.
     if (errors := message.partition("Errors: - "))[1]:
         key = message.partition(":")[0] + ": " if message.startswith("Parser key") else ""

@@ -1,13 +1,18 @@
 """What Lightning refuses, as a one-line error."""
 
-from collections.abc import Iterator
+import sys
+from types import TracebackType
 
-from deepdigits.core.errors import InputError, OneLine
+from lightning.fabric.utilities.spike import TrainingSpikeException
+
+from deepdigits.core.errors import InputError, OneLine, RunFailed, one_line
 from deepdigits.core.failures import explain
 from deepdigits.training.parser import shorten
 
 _LIMIT = 400  # characters: some messages list all metrics
 _KINDS = (ValueError, RuntimeError, ImportError)
+_PLUGGED_IN = ("lightning.pytorch.callbacks.", "lightning.pytorch.profilers.")
+_LIBRARIES = {*sys.stdlib_module_names, "lightning", "rich", "torch", "torchmetrics", "tqdm"}
 
 
 def refusal(what: str, error: Exception) -> OneLine:
@@ -23,22 +28,40 @@ def refusal(what: str, error: Exception) -> OneLine:
     return explain(what, error) or InputError(f"{what}: {reason}")
 
 
-def is_refusal(error: Exception) -> bool:
-    """Whether Lightning itself has raised an error, not the code that it calls.
+def refusal_of_lightning(error: Exception) -> OneLine | None:
+    """The one-line error for what Lightning itself has raised, not code that it calls; else None.
 
-    Then it is about a setting that Lightning checks late, such as a metric that nobody logs.
+    It is about a setting that Lightning checks late, such as a metric that nobody logs. From its
+    callbacks and profilers an error of any kind is taken: they do not fit this net or this machine.
     """
-    return isinstance(error, _KINDS) and _raised_in(error).partition(".")[0] == "lightning"
+    if isinstance(error, TrainingSpikeException):
+        return RunFailed(f"the run stopped: {one_line(error)}")
+    frames = _frames(error)
+    is_stub = isinstance(error, NotImplementedError)  # of a base class; it says nothing itself
+    if (
+        isinstance(error, _KINDS)
+        and not is_stub
+        and frames
+        and frames[-1][0].partition(".")[0] == "lightning"
+    ):
+        return refusal("trainer", error)
+    while frames and frames[-1][0].partition(".")[0] in _LIBRARIES:
+        module, owner = frames.pop()
+        if module.startswith(_PLUGGED_IN) and type(owner).__module__.startswith("lightning."):
+            option = "callbacks" if "callbacks" in module else "profiler"
+            reason = one_line(error, 200) or type(error).__name__
+            name = type(owner).__name__
+            line = f"trainer.{option}: {name} does not work here: {reason}"
+            return explain(name, error) or InputError(line)
+    return None
 
 
-def _raised_in(error: Exception) -> str:
-    """Name of the module in which an error was raised."""
-    names = list(_modules(error))
-    return names[-1] if names else ""
-
-
-def _modules(error: Exception) -> Iterator[str]:
-    trace = error.__traceback__
+def _frames(error: Exception) -> list[tuple[str, object]]:
+    """The module of each frame of a traceback, and the object whose method was called."""
+    found: list[tuple[str, object]] = []
+    trace: TracebackType | None = error.__traceback__
     while trace is not None:
-        yield trace.tb_frame.f_globals.get("__name__", "")
+        frame = trace.tb_frame
+        found.append((frame.f_globals.get("__name__", ""), frame.f_locals.get("self")))
         trace = trace.tb_next
+    return found

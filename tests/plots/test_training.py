@@ -37,8 +37,20 @@ def test_curves_show_the_history_and_mark_the_first_of_equal_best_epochs() -> No
     assert heading(figure) == "best epoch 2: validation accuracy 95.00%"
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy (%)"]
-    legend = figure.axes[0].get_legend()
-    assert legend and [text.get_text() for text in legend.get_texts()] == list(loss)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(loss)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 200])
+def test_the_legend_covers_no_panel(epochs: int) -> None:
+    flat = [(float(epoch), 0.5) for epoch in range(1, epochs + 1)]
+    figure = learning_curves({tag: flat for tag in HISTORY})
+    pixels(figure)
+    box = figure.legends[0].get_window_extent()
+    for axes in figure.axes:
+        assert axes.get_legend() is None
+        assert not box.overlaps(axes.get_tightbbox())
+    assert figure.bbox.padded(1).containsx(box.x0) and box.y0 >= 0
 
 
 def test_best_epoch_can_be_given() -> None:

@@ -21,6 +21,7 @@ from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
     batches_trained,
     begin_next_epoch,
+    checkpoint_content,
     copying_method,
     count_batches_anew,
     loaded_checkpoint,
@@ -91,6 +92,17 @@ def test_wrap_restore_encloses_all_that_a_resume_reads(
     assert first.startswith("_restore_modules_and_callbacks (0") and end == "end 0"
     assert second.startswith("restore_training_state (0") and last == "end 1"
     assert trainer.current_epoch == 2
+
+
+def test_content_of_a_checkpoint_is_what_the_trainer_saves(
+    make_trainer: MakeTrainer, tiny_digits: Path, tmp_path: Path
+) -> None:
+    trainer = fit(make_trainer(callbacks=[Stateful()]))
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    saved = torch.load(tmp_path / "one.ckpt", weights_only=True)
+    content = checkpoint_content(trainer)
+    assert content.keys() == saved.keys()
+    assert content["callbacks"] == saved["callbacks"] == {"Stateful": {"epochs": 1}}
 
 
 def test_loaded_checkpoint_is_there_while_the_training_state_is_restored(
