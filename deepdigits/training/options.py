@@ -15,6 +15,7 @@ from deepdigits.training.callbacks.monitored import BestCheckpoint, EarlyStoppin
 from deepdigits.training.callbacks.prediction_writer import AUTO
 
 Stage = Literal["fit", "validate", "test", "predict"]
+MatmulPrecision = Literal["highest", "high", "medium"]
 
 DEFAULTS = {
     "trainer.devices": 1,
@@ -93,6 +94,13 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         type=PositiveInt | None,
         default=None,
         help="CPU threads of each process. Small nets train best with 1. null: all cores.",
+    )
+    parser.add_argument(
+        "--matmul_precision",
+        type=MatmulPrecision | None,
+        default=None,
+        help="Precision of products of float32 matrices: on a GPU, high takes TensorFloat-32. "
+        "null: that of torch, which is highest.",
     )
     parser.add_argument(
         "--peer_timeout",
