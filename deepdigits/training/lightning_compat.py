@@ -6,16 +6,18 @@ The same tests check that no other module uses a private name of another package
 """
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
+from itertools import chain
 from operator import or_
 from typing import Any, Union, get_args, get_origin
 
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 from torchmetrics import Metric
 
 Restore = Callable[..., None]
@@ -146,6 +148,29 @@ def mark_updated(metric: Metric) -> None:
     read-only, and ``merge_state`` does not change it.
     """
     metric._update_count += 1
+
+
+def average_without_waiting(callback: WeightAveraging) -> None:
+    """Update the average of the weights without waiting for a GPU.
+
+    ``WeightAveraging._average_model`` of lightning 2.6.6: ``AveragedModel.update_parameters`` of
+    torch 2.14.1 reads the number of updates twice in each step; here it stays on the CPU.
+    """
+    average = callback._average_model
+    assert average is not None
+    average.n_averaged = average.n_averaged.cpu()
+    average.update_parameters = partial(_update_average, average)  # type: ignore[method-assign]
+
+
+def _update_average(average: AveragedModel, net: nn.Module) -> None:
+    means = chain(average.module.parameters(), average.module.buffers())
+    values = chain(net.parameters(), net.buffers())
+    average_of, is_first = average.avg_fn, not average.n_averaged
+    assert average_of is not None
+    with torch.no_grad():
+        for mean, value in zip(means, values, strict=True):
+            mean.copy_(value if is_first else average_of(mean, value, average.n_averaged))
+    average.n_averaged += 1
 
 
 def mark_nonfinite(flag: Tensor, tensors: list[Tensor]) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from torchmetrics import MeanMetric, Metric
 
 import deepdigits
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
+    average_without_waiting,
     batches_trained,
     begin_next_epoch,
     copying_method,
@@ -423,6 +424,28 @@ def test_a_fused_optimizer_leaves_out_flagged_steps(optimizer_class: Any) -> Non
     skip_flagged_steps(optimizer, None)
     skip_flagged_steps(optimizer, None)
     assert step(2.0) != good
+
+
+# ---------------------------------------------------------------- average of the weights
+
+
+def test_an_average_without_waiting_is_that_of_torch(
+    make_trainer: MakeTrainer, tiny_digits: Path
+) -> None:
+    """Batch normalisation has buffers of whole numbers, too."""
+
+    class Changed(EMAWeightAveraging):
+        def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
+            average_without_waiting(self)
+
+    states = []
+    for callback in (Changed(decay=0.9), EMAWeightAveraging(decay=0.9)):
+        torch.manual_seed(0)
+        trainer = fit(make_trainer(callbacks=[callback]))
+        assert callback._average_model is not None
+        assert int(callback._average_model.n_averaged) == BATCHES
+        states.append(trainer.lightning_module.state_dict())
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
 
 
 # ---------------------------------------------------------------- all of them are in one module

@@ -142,6 +142,8 @@ class CudaIsMeta(TorchFunctionMode):
     """Names the fake GPU ``meta`` where code asks for ``cuda``, before torch looks for a driver."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if func is torch.device:
+            return func(*args, **(kwargs or {}))
         args, kwargs = [_named(x) for x in args], {k: _named(x) for k, x in (kwargs or {}).items()}
         if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") == _META:
             del kwargs["device"]  # else torch leaves out the values

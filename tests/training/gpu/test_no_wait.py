@@ -40,14 +40,28 @@ def resident(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Watch(Callback):
-    """Notes what the device was waited for from the end of a batch to the end of the next one."""
+    """Notes what the device was waited for from the end of a batch to the end of the next one.
+
+    Attributes:
+        steps: Batches after which nothing is logged, and that are not the first or last of an
+            epoch.
+        logs: The others after which something is logged.
+        number: Number of all batches.
+    """
 
     def __init__(self, gpu: FakeGPU) -> None:
         self.gpu = gpu
-        self.waits: dict[int, list[str]] = {}  # by the number of the batch in the training
+        self.steps: list[list[str]] = []
+        self.logs: list[list[str]] = []
+        self.number = 0
 
-    def on_train_batch_end(self, trainer: Any, *others: Any) -> None:
-        self.waits[trainer.global_step] = list(self.gpu.waits)
+    def on_train_batch_end(
+        self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.number += 1
+        if 0 < batch_idx < BATCHES - 1:
+            logs = trainer.global_step % LOG_EVERY == 0
+            (self.logs if logs else self.steps).append(list(self.gpu.waits))
         self.gpu.waits.clear()
 
 
@@ -72,21 +86,27 @@ def train(
     return watch
 
 
-def within_a_block(step: int) -> bool:
-    """Whether nothing is shown or logged after a step, and no epoch begins or ends with it."""
-    return step % LOG_EVERY != 0 and step % BATCHES not in (0, 1)
-
-
-@pytest.mark.parametrize("config", ["mlp", "cnn"])
-def test_a_step_does_not_wait(config: str, gpu: FakeGPU, resident: None) -> None:
-    waits = train(gpu, config).waits
-    assert len(waits) == 2 * BATCHES
-    assert {step: found for step, found in waits.items() if within_a_block(step) and found} == {}
+@pytest.mark.parametrize(
+    ("config", "flags"),
+    [
+        ("mlp", ()),
+        ("cnn", ()),
+        ("mlp", ("--ema_decay", "0.9", "--model.dropout", "0.1")),
+        ("mlp", ("--trainer.accumulate_grad_batches", "2", "--trainer.gradient_clip_val", "1")),
+    ],
+)
+def test_a_step_does_not_wait(
+    config: str, flags: tuple[str, ...], gpu: FakeGPU, resident: None
+) -> None:
+    watch = train(gpu, config, *flags)
+    assert watch.number == 2 * BATCHES
+    assert len(watch.steps) > BATCHES
+    assert watch.steps == [[]] * len(watch.steps)
 
 
 def test_a_log_reads_once_what_it_shows(gpu: FakeGPU, resident: None) -> None:
     """The flag of steps that are not finite, the learning rate and the loss."""
-    assert train(gpu, "mlp", epochs=1).waits[LOG_EVERY] == ["_local_scalar_dense"] * 3
+    assert train(gpu, "mlp", epochs=1).logs == [["_local_scalar_dense"] * 3]
 
 
 def fetch(images: torch.Tensor) -> object:
@@ -144,5 +164,5 @@ class Inserted(Callback):
 def test_a_wait_that_is_put_in_is_found(
     action: Callable[[torch.Tensor], object], gpu: FakeGPU, resident: None
 ) -> None:
-    waits = train(gpu, "mlp", epochs=1, inserted=Inserted(action)).waits
-    assert all(waits[step] for step in waits if within_a_block(step))
+    watch = train(gpu, "mlp", epochs=1, inserted=Inserted(action))
+    assert watch.steps and all(watch.steps)
