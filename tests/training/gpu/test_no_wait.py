@@ -166,3 +166,25 @@ def test_a_wait_that_is_put_in_is_found(
 ) -> None:
     watch = train(gpu, "mlp", epochs=1, inserted=Inserted(action))
     assert watch.steps and all(watch.steps)
+
+
+class WatchValidation(Callback):
+    """Notes what the device was waited for in each batch of a validation."""
+
+    def __init__(self, gpu: FakeGPU) -> None:
+        self.gpu = gpu
+        self.waits: list[list[str]] = []
+
+    def on_validation_batch_start(self, *args: Any) -> None:
+        self.gpu.waits.clear()
+
+    def on_validation_batch_end(self, *args: Any) -> None:
+        self.waits.append(list(self.gpu.waits))
+
+
+def test_a_batch_of_a_validation_does_not_wait(gpu: FakeGPU, resident: None) -> None:
+    """torchmetrics would count with bincount."""
+    watch = WatchValidation(gpu)
+    train(gpu, "mlp", "--data.eval_batch_size", "10", epochs=1, inserted=watch)
+    assert watch.waits == [[]] * len(watch.waits) != []
+    assert not torch.are_deterministic_algorithms_enabled()
