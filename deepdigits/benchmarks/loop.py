@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
@@ -16,6 +15,7 @@ from typing_extensions import override
 from deepdigits.benchmarks.plain_pytorch import plain_pytorch_seconds
 from deepdigits.benchmarks.timing import Result, compared, measure
 from deepdigits.core.errors import InputError
+from deepdigits.core.timing import clock
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.bundled_configs import config_path
 from deepdigits.runs.report import TRAINING
@@ -50,6 +50,7 @@ def bench_loop(config: str = "mlp", epochs: int | None = None, repeats: int = 3)
     ]
     epochs = build(args).trainer.max_epochs
     assert epochs is not None
+    warm_up(args)
     seconds = measure(
         {
             OURS: lambda: fit_seconds(args) / epochs,
@@ -78,6 +79,12 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
+def warm_up(args: Sequence[str]) -> None:
+    """Train a few batches, unmeasured: the first training of a process also loads its libraries."""
+    few = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "5"]
+    fit_seconds([*args, *few, "--trainer.limit_val_batches", "2"])
+
+
 class _Clock(Callback):
     """Measures the time from the first batch to the end of the training."""
 
@@ -85,11 +92,11 @@ class _Clock(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start = perf_counter()
+        self._start = clock(trainer.strategy.root_device)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.seconds = perf_counter() - self._start
+        self.seconds = clock(trainer.strategy.root_device) - self._start
 
 
 def fit(args: Sequence[str], folder: str) -> tuple[DigitsCLI, float]:
@@ -125,6 +132,7 @@ def barebones_seconds(args: Sequence[str]) -> float:
             accelerator=settings.accelerator,
             devices=settings.devices,
             precision=settings.precision,
+            benchmark=settings.benchmark,
             limit_val_batches=settings.limit_val_batches,
         )
         trainer.fit(built.model, built.datamodule)

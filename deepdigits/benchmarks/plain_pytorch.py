@@ -1,10 +1,9 @@
 """The training of a config as a loop of plain PyTorch, without Lightning."""
 
-from time import perf_counter
-
 import torch
 import torch.nn.functional as F
 
+from deepdigits.core.timing import clock
 from deepdigits.data.batches import Batches, EpochDraws, IndexSampler
 from deepdigits.data.module import DigitsDataModule, to_float
 from deepdigits.data.registry import Split
@@ -28,11 +27,9 @@ def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
     train = _batches(data, "train", device)
     val = _batches(data, "val", device) if data.val_size else None
     model.to(device)
-    start = perf_counter()
+    start = clock(device)
     train_plain_pytorch(model, data, train, val, epochs)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return perf_counter() - start
+    return clock(device) - start
 
 
 def train_plain_pytorch(

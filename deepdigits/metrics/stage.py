@@ -16,6 +16,7 @@ from torchmetrics.classification import (
     MulticlassPrecision,
     MulticlassRecall,
 )
+from typing_extensions import override
 
 # The order of the scalars in the log and in curves.csv.
 _SCALARS = ("loss", "accuracy", "f1_macro", "precision", "recall", "f1")
@@ -66,6 +67,27 @@ class TrainingMetrics(Metric):
         return {"loss": self.loss_sum / self.total, "accuracy": self.correct / self.total}
 
 
+class EvaluationMetrics(MetricCollection):
+    """Metrics that are updated on a GPU without waiting for it.
+
+    torchmetrics 1.9 counts with ``torch.bincount``, which waits to know the highest value. In the
+    deterministic mode of torch it compares with each class instead, which is slower on a CPU.
+    """
+
+    @override
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs["target"].device.type == "cpu":
+            super().update(*args, **kwargs)
+            return
+        before = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            super().update(*args, **kwargs)
+        finally:
+            torch.use_deterministic_algorithms(before, warn_only=warn_only)
+
+
 def evaluation_metrics(num_classes: int) -> MetricCollection:
     """The metrics of a validation or test; a figure that would be 0/0 is 0.
 
@@ -75,7 +97,7 @@ def evaluation_metrics(num_classes: int) -> MetricCollection:
     are true classes, columns predicted ones.
     """
     each: dict[str, Any] = {"num_classes": num_classes, "average": "none", "validate_args": False}
-    return MetricCollection(
+    return EvaluationMetrics(
         {
             "loss": MeanLoss(),
             "accuracy": MulticlassAccuracy(**each | {"average": "micro"}),

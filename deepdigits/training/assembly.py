@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule
-from lightning.pytorch.callbacks import Checkpoint, EMAWeightAveraging, ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, CheckpointIO
 
 from deepdigits.training.callbacks.checkpoint_content import CheckCheckpointContent
@@ -20,6 +20,7 @@ from deepdigits.training.callbacks.rng_state import RNGStateCheckpoint
 from deepdigits.training.callbacks.run_folder import RunFolder
 from deepdigits.training.callbacks.skip_hooks import SkipUnusedHooks
 from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
+from deepdigits.training.callbacks.weight_average import EMAWeightAveraging
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO
 from deepdigits.training.options import DEFAULTS, Stage
 from deepdigits.training.processes import PeerTimeout

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.runs.checkpoint import check_fits, load, save
+from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.lightning_compat import loaded_checkpoint, wrap_restore
 from deepdigits.training.processes import from_first_process
 from deepdigits.training.restored_state import check_optimizers, check_progress
@@ -46,6 +47,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
+        for callback in self.module.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, StopOnNonFinite):  # its hook is not called for weights alone
+                callback.check(self.module.trainer)
         save(with_plain_settings(checkpoint), Path(path))
         if self._on_change is not None:
             self._on_change()

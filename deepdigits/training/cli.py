@@ -119,7 +119,7 @@ class DigitsCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Set the values that depend on other settings, and refuse missing devices."""
-        use_machine(self.config.num_threads)
+        use_machine(self.config.num_threads, self.config.matmul_precision)
         self.parser.add_instantiator(loggers.build, Logger)
         settle(self.config, self.stage, self._resumed, self.args)
 

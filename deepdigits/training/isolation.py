@@ -19,9 +19,10 @@ def isolated(args: Sequence[str]) -> Iterator[None]:
     """Restore the state of the process when the block ends.
 
     Restored are the working directory, sys.path, the environment, the number of torch threads,
-    the random generators and torch's deterministic mode. A training sets all of them: Lightning
-    seeds the generators and writes variables, and a user's module may change the directory. A
-    second thread waits until the block ends: two blocks at once would restore each other's state.
+    the precision of matrix products, the random generators and torch's deterministic mode. A
+    training sets all of them: Lightning seeds the generators and writes variables, and a user's
+    module may change the directory. A second thread waits until the block ends: two blocks at once
+    would restore each other's state.
 
     Inside the block, modules in the working directory that the arguments name can be imported.
 
@@ -33,7 +34,7 @@ def isolated(args: Sequence[str]) -> Iterator[None]:
         threads, generators = torch.get_num_threads(), random_state()
         deterministic = torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-        benchmark = torch.backends.cudnn.benchmark
+        benchmark, precision = torch.backends.cudnn.benchmark, _matmul_precision()
         try:
             with importable_working_directory(typed_modules(args)):
                 yield
@@ -46,4 +47,14 @@ def isolated(args: Sequence[str]) -> Iterator[None]:
                 torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
             torch.backends.cudnn.benchmark = benchmark
+            if precision is not None and _matmul_precision() != precision:
+                torch.set_float32_matmul_precision(precision)
             set_random_state(generators)
+
+
+def _matmul_precision() -> str | None:
+    """The precision of float32 matrix products; None if it was set for each backend."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # torch 2.14, after torch.backends.cuda.matmul.fp32_precision was set
+        return None

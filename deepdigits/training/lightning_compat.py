@@ -6,15 +6,18 @@ The same tests check that no other module uses a private name of another package
 """
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
+from itertools import chain
 from operator import or_
 from typing import Any, Union, get_args, get_origin
 
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 from torchmetrics import Metric
 
 Restore = Callable[..., None]
@@ -166,20 +169,62 @@ def mark_updated(metric: Metric) -> None:
     metric._update_count += 1
 
 
-def nonfinite_flag(tensors: list[Tensor]) -> Tensor:
-    """Check all values of tensors on one CPU or CUDA device, without waiting for the device.
+def average_without_waiting(callback: WeightAveraging) -> None:
+    """Update the average of the weights without waiting for a GPU.
+
+    ``WeightAveraging._average_model`` of lightning 2.6.6: ``AveragedModel.update_parameters`` of
+    torch 2.14.1 reads the number of updates twice in each step; here it stays on the CPU.
+    """
+    average = callback._average_model
+    assert average is not None
+    average.n_averaged = average.n_averaged.cpu()
+    average.update_parameters = partial(_update_average, average)  # type: ignore[method-assign]
+
+
+def _update_average(average: AveragedModel, net: nn.Module) -> None:
+    means = chain(average.module.parameters(), average.module.buffers())
+    values = chain(net.parameters(), net.buffers())
+    average_of, is_first = average.avg_fn, not average.n_averaged
+    assert average_of is not None
+    with torch.no_grad():
+        for mean, value in zip(means, values, strict=True):
+            mean.copy_(value if is_first else average_of(mean, value, average.n_averaged))
+    average.n_averaged += 1
+
+
+def mark_nonfinite(flag: Tensor, tensors: list[Tensor]) -> None:
+    """Set a flag to 1 if a value of tensors is nan or infinite, without waiting for the device.
 
     The call of ``torch.amp.GradScaler`` in torch 2.14.1, scaled by 1, which changes no finite
     value. For the gradients of LitMLP it takes 17 microseconds on a CPU; the public
     ``torch.nn.utils.get_total_norm`` takes 320.
 
-    Returns:
-        A scalar on the device: 1.0 if any value is nan or infinite, else 0.0.
+    Args:
+        flag: A float32 scalar; it stays as it is if all values are finite.
+        tensors: Tensors of one floating type, on the device of the flag: a CPU or a GPU.
     """
-    device = tensors[0].device
-    flag, scale = torch.zeros((), device=device), torch.ones((), device=device)
-    torch._amp_foreach_non_finite_check_and_unscale_(tensors, flag, scale)
-    return flag
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, flag, torch.ones_like(flag))
+
+
+def skips_flagged_steps(optimizer: Optimizer) -> bool:
+    """Whether an optimizer leaves out a step on the device if ``found_inf`` is 1.
+
+    ``Optimizer._step_supports_amp_scaling`` of torch 2.14.1, with which ``torch.amp.GradScaler``
+    finds such optimizers: those with ``fused=True``.
+    """
+    return bool(getattr(optimizer, "_step_supports_amp_scaling", False))
+
+
+def skip_flagged_steps(optimizer: Optimizer, flag: Tensor | None) -> None:
+    """Let an optimizer leave out its steps while a flag on the device is 1; None: none any more.
+
+    The attributes ``found_inf`` and ``grad_scale`` of torch 2.14.1, which ``GradScaler.step`` sets.
+    The weights, their moments and the count of steps stay as they are.
+    """
+    if flag is not None:
+        optimizer.found_inf = flag  # type: ignore[attr-defined]
+    elif hasattr(optimizer, "found_inf"):
+        del optimizer.found_inf
 
 
 def take_whole_numbers() -> None:

@@ -15,6 +15,7 @@ from deepdigits.training.callbacks.monitored import BestCheckpoint, EarlyStoppin
 from deepdigits.training.callbacks.prediction_writer import AUTO
 
 Stage = Literal["fit", "validate", "test", "predict"]
+MatmulPrecision = Literal["highest", "high", "medium"]
 
 DEFAULTS = {
     "trainer.devices": 1,
@@ -100,6 +101,13 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         default=None,
         help="auto: train in bf16-mixed where the processor computes bfloat16, else in 32-true, if "
         "trainer.precision is not set. null: trainer.precision decides.",
+    )
+    parser.add_argument(
+        "--matmul_precision",
+        type=MatmulPrecision | None,
+        default=None,
+        help="Precision of products of float32 matrices: on a GPU, high takes TensorFloat-32. "
+        "null: that of torch, which is highest.",
     )
     parser.add_argument(
         "--peer_timeout",

@@ -15,7 +15,7 @@ from deepdigits.core.plain_values import fits
 from deepdigits.core.signatures import parameters
 from deepdigits.training.callbacks.dashboard import Dashboard
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
-from deepdigits.training.options import DEFAULTS
+from deepdigits.training.options import DEFAULTS, MatmulPrecision
 
 # Besides net and data: plain values that name no class and no file.
 SECTIONS: Mapping[str, tuple[type, tuple[str, ...]]] = {
@@ -63,6 +63,7 @@ OPTIONS: Mapping[str, Any] = {  # of no section
     "seed_everything": bool | int,
     "ema_decay": float | None,
     "num_threads": int | None,
+    "matmul_precision": MatmulPrecision | None,
     "peer_timeout": int | float,
 }
 # Set by --resume itself, or of another command.

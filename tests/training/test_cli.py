@@ -287,6 +287,20 @@ def test_run_that_does_not_exist_is_refused():
         run(["report", "nowhere"])
 
 
+def test_precision_of_matrix_products_is_a_setting_and_restored(in_trained, monkeypatch):
+    asked, before = [], torch.get_float32_matmul_precision()
+    set_precision = torch.set_float32_matmul_precision
+
+    def set_and_note(precision):
+        asked.append(precision)
+        set_precision(precision)
+
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", set_and_note)
+    run(["validate", "--ckpt_path", str(in_trained), "--matmul_precision", "high"])
+    assert asked == ["high", before]
+    assert torch.get_float32_matmul_precision() == before == "highest"
+
+
 def test_number_of_threads_is_a_setting(in_trained, monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)

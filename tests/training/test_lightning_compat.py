@@ -12,22 +12,25 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.strategies import DDPStrategy
 from torchmetrics import MeanMetric, Metric
 
 import deepdigits
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
+    average_without_waiting,
     batches_trained,
     begin_next_epoch,
     checkpoint_content,
     copying_method,
     count_batches_anew,
     loaded_checkpoint,
+    mark_nonfinite,
     mark_updated,
-    nonfinite_flag,
     replace_signal_handlers,
+    skip_flagged_steps,
+    skips_flagged_steps,
     start_no_processes,
     watch_at_epoch_end,
     wrap_restore,
@@ -391,30 +394,70 @@ def test_torchmetrics_offers_no_public_way_to_mark_it() -> None:
     assert not metric.update_called
 
 
-# ---------------------------------------------------------------- nonfinite_flag
+# ---------------------------------------------------------------- steps that are not finite
 
 
+@pytest.mark.parametrize("before", [0.0, 1.0])
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 3e38, 1e-45, -0.0])
-def test_flag_is_set_by_any_value_that_is_not_finite(value: float, place: int) -> None:
+def test_flag_is_set_by_any_value_that_is_not_finite(
+    value: float, place: int, before: float
+) -> None:
     tensors = [torch.randn(50), torch.randn(3, 4), torch.zeros(())]
     tensors[place].view(-1)[-1] = value
-    before = [tensor.clone() for tensor in tensors]
-    flag = nonfinite_flag(tensors)
-    assert (flag.item(), flag.shape) == (float(not torch.tensor(value).isfinite()), ())
-    if flag.item() == 0:
-        assert all(torch.equal(a, b) for a, b in zip(tensors, before, strict=True))
+    copies = [tensor.clone() for tensor in tensors]
+    flag = torch.tensor(before)
+    mark_nonfinite(flag, tensors)
+    assert flag.item() == max(before, float(not torch.tensor(value).isfinite()))
+    if torch.tensor(value).isfinite():
+        assert all(torch.equal(a, b) for a, b in zip(tensors, copies, strict=True))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_flag_stays_on_the_gpu() -> None:
-    tensors = [torch.ones(3, device="cuda"), torch.tensor(torch.nan, device="cuda")]
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        flag = nonfinite_flag(tensors)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    assert flag.is_cuda and flag.item() == 1
+FUSED = [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD, torch.optim.Adagrad]
+
+
+@pytest.mark.parametrize("optimizer_class", FUSED)
+def test_a_fused_optimizer_leaves_out_flagged_steps(optimizer_class: Any) -> None:
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = optimizer_class([weight], lr=0.1, fused=True)
+    assert skips_flagged_steps(optimizer)
+    assert not skips_flagged_steps(optimizer_class([weight], lr=0.1, foreach=False))
+    flag = torch.zeros(())
+    skip_flagged_steps(optimizer, flag)
+
+    def step(gradient: float) -> str:
+        weight.grad = torch.full((3,), gradient)
+        optimizer.step()
+        return f"{weight.tolist()} {optimizer.state_dict()['state']}"
+
+    good = step(1.0)
+    flag.fill_(1)
+    assert step(torch.nan) == step(2.0) == good
+    skip_flagged_steps(optimizer, None)
+    skip_flagged_steps(optimizer, None)
+    assert step(2.0) != good
+
+
+# ---------------------------------------------------------------- average of the weights
+
+
+def test_an_average_without_waiting_is_that_of_torch(
+    make_trainer: MakeTrainer, tiny_digits: Path
+) -> None:
+    """Batch normalisation has buffers of whole numbers, too."""
+
+    class Changed(EMAWeightAveraging):
+        def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
+            average_without_waiting(self)
+
+    states = []
+    for callback in (Changed(decay=0.9), EMAWeightAveraging(decay=0.9)):
+        torch.manual_seed(0)
+        trainer = fit(make_trainer(callbacks=[callback]))
+        assert callback._average_model is not None
+        assert int(callback._average_model.n_averaged) == BATCHES
+        states.append(trainer.lightning_module.state_dict())
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
 
 
 # ---------------------------------------------------------------- all of them are in one module

@@ -69,18 +69,20 @@ class Dashboard(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        logs = trainer.logger is not None and period and trainer.global_step % period == 0
+        loss = loss_of(outputs) if logs else None  # waits for a GPU: before the clock is read
         self._throughput.count(num_samples(batch) * trainer.world_size)
         if batch_idx == 0 and has_boards(trainer):
             self._first_batch = batch
-        period: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if trainer.logger is None or not period or trainer.global_step % period:
+        if not logs:
             return
         scalars = {
             **learning_rates(trainer.optimizers),
             "images_per_second": self._throughput.images_per_second,
             "epoch": trainer.current_epoch,
         }
-        if (loss := loss_of(outputs)) is not None:
+        if loss is not None:
             # Lightning has divided the loss by the number of accumulated batches.
             scalars["train/loss_step"] = loss * trainer.accumulate_grad_batches
         for logger in trainer.loggers:

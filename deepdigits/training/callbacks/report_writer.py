@@ -3,9 +3,9 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import Any, Literal
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from typing_extensions import override
@@ -13,6 +13,7 @@ from typing_extensions import override
 import deepdigits
 from deepdigits.core import environment
 from deepdigits.core.console import say
+from deepdigits.core.timing import clock
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
@@ -61,6 +62,7 @@ class ReportWriter(Callback):
         self._said: str | None = None
         self._seconds = 0.0
         self._started: float | None = None
+        self._device = torch.device("cpu")
         self._outputs = ProbabilityCollector()
 
     @override
@@ -88,8 +90,9 @@ class ReportWriter(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # The training time excludes the loading of the data.
-        self._started = monotonic()
+        # The training time excludes the loading of the data and the compilation of the net.
+        self._device = trainer.strategy.root_device
+        self._started = clock(self._device)
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -183,7 +186,7 @@ class ReportWriter(Callback):
         self._said = what or self._said
 
     def _seconds_so_far(self) -> float:
-        running = 0.0 if self._started is None else monotonic() - self._started
+        running = 0.0 if self._started is None else clock(self._device) - self._started
         return self._seconds + running
 
 
