@@ -12,7 +12,7 @@ from deepdigits.runs.run import Run
 from deepdigits.runs.search import run_of_file
 from deepdigits.runs.trust import is_data_module, trusted_class
 from deepdigits.training.config_flags import typed_data
-from deepdigits.training.found_config import for_evaluation, for_resume
+from deepdigits.training.run_arguments import for_evaluation, for_resume
 
 
 def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None]:

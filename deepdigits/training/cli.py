@@ -38,13 +38,13 @@ from deepdigits.training.config_flags import (
     typed_keys,
     with_data_help,
 )
+from deepdigits.training.folder_lock import sole_training
 from deepdigits.training.hooks import lacks
 from deepdigits.training.lightning_compat import take_whole_numbers
 from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.refusals import refusal
-from deepdigits.training.run_folder import sole_training
 from deepdigits.training.settled import settle, use_machine
 from deepdigits.training.validation import check_top_k, why_never_validated
 from deepdigits.training.value_limits import check_values

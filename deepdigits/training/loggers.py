@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import LOGS
 from deepdigits.training.csv_logger import METRICS, ContinuedCSVLogger
-from deepdigits.training.run_folder import place_of
+from deepdigits.training.folder_lock import place_of
 from deepdigits.training.trackers.kinds import require_package
 from deepdigits.training.trackers.record import forget_ids
 from deepdigits.training.trackers.tracker import Tracker

@@ -8,8 +8,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from deepdigits.core.plain_values import fits
 from deepdigits.core.signatures import parameters
+from deepdigits.training.folder_lock import place_of
 from deepdigits.training.resume_settings import OF_WRITER
-from deepdigits.training.run_folder import place_of
 
 _KINDS: Mapping[str, type] = {
     f"{module}.{kind.__name__}": kind

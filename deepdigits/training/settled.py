@@ -14,8 +14,8 @@ from deepdigits.core.precision import native_bf16
 from deepdigits.runs.data_module import names_class
 from deepdigits.training.callbacks.monitored import COUNTERS
 from deepdigits.training.config_flags import has_flag, typed_keys
+from deepdigits.training.folder_lock import logger_settings
 from deepdigits.training.options import DEFAULTS, MatmulPrecision, Stage
-from deepdigits.training.run_folder import logger_settings
 from deepdigits.training.strategy import check_strategy
 from deepdigits.training.validation import (
     is_measured,

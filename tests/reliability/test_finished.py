@@ -19,7 +19,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.locks import sole_lock
 from deepdigits.runs.finished import check_finished
 from deepdigits.runs.run import Run
-from deepdigits.training.run_folder import sole_training
+from deepdigits.training.folder_lock import sole_training
 
 ONE_EPOCH = [*TRAIN, "--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "4"]
 SAME_INSTANT = "trainings started at the same instant: each has a folder, or one gets one line"

@@ -31,7 +31,7 @@ from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.runs.trust import VARIABLE
-from deepdigits.training import arguments, found_config
+from deepdigits.training import arguments, run_arguments
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "downloaded", "photo", "served")
 PROOF = "hostile config.yaml at an entry point: one line, or not read; nothing is imported"
@@ -405,7 +405,7 @@ def test_the_data_folder_of_the_config_is_not_used(
 
 def test_plain_settings_of_a_resumed_run_are_kept() -> None:
     before = resolve_run(RUN).config
-    kept = yaml.safe_load(found_config.for_resume(resolve_run(RUN), []).partition("=")[2])
+    kept = yaml.safe_load(run_arguments.for_resume(resolve_run(RUN), []).partition("=")[2])
     for name, settings in kept.items():
         given = before[name]
         assert settings == (
