@@ -5,10 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.data import sources
-from deepdigits.data.registry import DATASETS
-from deepdigits.inference.reader import to_images
+from deepdigits.core.errors import RunFailed
 
 TOLERANCE = 1e-4  # of logits: float32 in another order of summation
 
@@ -43,22 +40,6 @@ class Verification:
             f"{other if self.changed else same}, logits differ by up to {self.difference:.1e}; "
             f"accuracy {100 * self.accuracy:.2f} %"
         )
-
-
-def test_digits(dataset: str) -> tuple[Tensor, Tensor]:
-    """All test images of a dataset, float32 (N, 1, 28, 28) in [0, 1], and their labels (N,).
-
-    Raises:
-        InputError: There is no such dataset, or it cannot be loaded.
-    """
-    if dataset not in DATASETS:
-        raise InputError(
-            f"the run names the unknown dataset {dataset!r}, expected one of {', '.join(DATASETS)}"
-        )
-    folder = sources.default_data_dir()
-    sources.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
-    images, labels = sources.load(dataset, folder, train=False)  # type: ignore[arg-type]
-    return to_images(images), labels
 
 
 def compare(of_file: Tensor, of_net: Tensor, labels: Tensor) -> Verification:
