@@ -46,6 +46,7 @@ demo: $(READY) ## draw digits in the browser and see the predictions (ARGS: the 
 pretrained: $(READY) ## retrain the nets that come with the package (seed 0 of configs/cnn.yaml and mlp.yaml)
 	$(BIN)/deepdigits repeat -c configs/cnn.yaml --seeds 1
 	$(BIN)/python -m deepdigits.runs.bundled lightning_logs/cnn/seed_0 cnn
+	$(BIN)/deepdigits bench cascade --model deepdigits/pretrained/cnn --save
 	$(BIN)/deepdigits repeat -c configs/mlp.yaml --seeds 1
 	$(BIN)/python -m deepdigits.runs.bundled lightning_logs/mlp/seed_0 mlp
 

@@ -18,6 +18,7 @@ BENCHMARKS = {
     "loop": "time of an epoch: deepdigits fit, Lightning barebones, and plain PyTorch",
     "speedrun": "training time to 99 % test accuracy: deepdigits, and published recipes",
     "infer": "images per second, and latency of one image",
+    "cascade": "forward passes and errors of shift TTA: none, only for unclear digits, all",
     "photos": "accuracy on photos: rotated, noisy, ruled, in rows, without digits",
     "memory": "peak memory of a training, and of the import of torch and lightning alone",
     "scale": "time and memory of an epoch for several dataset sizes and batch sizes",
@@ -90,7 +91,13 @@ def build_parser() -> ArgumentParser:
         "comes with the package (default: mlp, speedrun, cnn, mlp)",
     )
     config.complete = CONFIG  # type: ignore[attr-defined]
-    add("--model", help="photos: the net (default: cnn)")
+    add("--model", help="cascade, photos: the net (default: cnn)")
+    add(
+        "--save",
+        action="store_true",
+        default=None,
+        help="cascade: use it for this run from now on: write shift_tta.json into its folder",
+    )
     add("--plot", help="scale: also draw a figure into this file")
     add("--epochs", type=_count, help="loop: epochs of each training (default: as in the config)")
     add("--seeds", type=_count, help="speedrun: number of trainings of each recipe (default: 5)")

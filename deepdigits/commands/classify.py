@@ -15,6 +15,7 @@ from deepdigits.core import tables
 from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import check_output_path
+from deepdigits.images.detection import Detection, detect_digits
 from deepdigits.images.sources import expand, expand_all, from_array, open_source
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader
@@ -78,23 +79,31 @@ def main(args: Sequence[str]) -> list[dict[str, Any]]:
     if options.show is not None:
         _check_figure_path(options.show)
     reader = load(options.model)
-    readings, shown, errors = [], [], []
-    for path in expand_all(options.images):
-        try:
-            if isinstance(path, InputError):
-                raise path
-            image = open_source(path, colour=options.show is not None)
-            (reading,) = classify(image, reader)
-        except InputError as error:
-            errors.append(error)
-            continue
-        readings.append(replace(reading, name=path))
-        if options.show is not None:
-            shown.append((image, readings[-1]))
+    names: list[str] = []
+    images: list[Image.Image] = []  # to be shown
+    errors: list[InputError] = []
+
+    def detected() -> Iterator[list[Detection]]:
+        for path in expand_all(options.images):
+            try:
+                if isinstance(path, InputError):
+                    raise path
+                image = open_source(path, colour=options.show is not None)
+                digits = detect_digits(image)
+            except InputError as error:
+                errors.append(error)
+                continue
+            names.append(path)
+            if options.show is not None:
+                images.append(image)
+            yield digits
+
+    found = list(reader.read_detected(detected()))
+    readings = [replace(one, name=name) for one, name in zip(found, names, strict=True)]
     rows = [to_row(reading) for reading in readings]
     _print_rows(rows, options.format)
-    if shown:
-        _save_figure(shown, reader, options.show)
+    if images:
+        _save_figure(list(zip(images, readings, strict=True)), reader, options.show)
     _raise_errors(errors, len(rows))
     return rows
 

@@ -50,7 +50,7 @@ def export(
         to: onnx; torch, a .pt2 of torch.export; or safetensors, weights and settings.
         folder: Where to write. None: export/ in the run folder, or in the working directory for a
             bundled net.
-        int8: Also write a second ONNX file whose linear layers have weights of 8 bits.
+        int8: Also write a second ONNX file with layers in 8 bits.
 
     Raises:
         InputError: The net cannot be loaded, such as one of a class that is not trusted, a package
@@ -125,7 +125,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="also write a second ONNX file with linear layers in 8 bits, and measure its "
+        help="also write a second ONNX file with layers in 8 bits, and measure its "
         "accuracy, size and speed",
     )
     parser.add_argument(
@@ -140,8 +140,10 @@ def build_parser() -> ArgumentParser:
 
 def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str, ...]]:
     """Write the file and its model card, verified; returns the checks of each file."""
+    from deepdigits.data.digits import load_split
     from deepdigits.exporters import card, formats, runtimes, verify  # here, as they load torch
-    from deepdigits.exporters.quantization import measure_quantization
+    from deepdigits.exporters.quantization import CALIBRATION, measure_quantization
+    from deepdigits.inference.reader import to_images
     from deepdigits.runs.finished import check_report
     from deepdigits.runs.model import build_model, read_model, write_weights
     from deepdigits.runs.report import read_report
@@ -162,13 +164,17 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
     checks: dict[str, tuple[str, ...]] = {path.name: (str(found),)}
     if int8:
         small = path.with_name(f"{run.name}-int8.onnx")
-        formats.write_int8(path, small)
+        training, _ = load_split(verify.dataset(info), "train")
+        formats.write_int8(path, small, to_images(training[:CALIBRATION]))
         quantised = runtimes.open_onnx(small)
         found = verify.compare(runtimes.logits(quantised, images), expected, labels)
         accuracy = str(found)
         if found.net_accuracy is not None:
             accuracy += f"; the net has {100 * found.net_accuracy:.2f} %"
-        checks[small.name] = (accuracy, *measure_quantization({path: exported, small: quantised}))
+        checks[small.name] = (
+            accuracy,
+            *measure_quantization({path: exported, small: quantised}, images),
+        )
     for name, sentences in checks.items():
         text = card.to_markdown(name, to, info, sentences)
         (folder / f"{name}.md").write_text(text, encoding="utf-8")

@@ -1,6 +1,7 @@
 """Measure speed: images per second of training and inference, latency of one image."""
 
 from collections.abc import Callable
+from itertools import cycle, islice
 from statistics import median, quantiles
 from time import monotonic, perf_counter
 
@@ -51,29 +52,44 @@ def clock(device: torch.device) -> float:
     return perf_counter()
 
 
-def throughput(infer: Infer, batch: Tensor, images: int) -> Callable[[], float]:
-    """A function that measures images per second, over about so many images."""
-    calls = max(1, images // len(batch))
+def throughput(infer: Infer, pixels: Tensor, size: int, images: int) -> Callable[[], float]:
+    """A function that measures images per second, over about so many images.
+
+    Args:
+        infer: A function of a batch (size, 1, 28, 28).
+        pixels: Images (N, 1, 28, 28): the batches are taken from them in turn.
+        size: Images of a batch, at most N.
+        images: Images of a measurement.
+    """
+    batches = [batch for batch in torch.split(pixels, size) if len(batch) == size]
+    calls = max(1, images // size)
 
     def measure() -> float:
         for _ in range(WARM_UP):
+            infer(batches[0])
+        start = clock(pixels.device)
+        for batch in islice(cycle(batches), calls):
             infer(batch)
-        start = clock(batch.device)
-        for _ in range(calls):
-            infer(batch)
-        return calls * len(batch) / (clock(batch.device) - start)
+        return calls * size / (clock(pixels.device) - start)
 
     return measure
 
 
-def latency(infer: Infer, image: Tensor, calls: int) -> dict[str, float]:
-    """Milliseconds from an image (1, 1, 28, 28) to its logits: median and 99th percentile."""
-    for _ in range(WARM_UP):
+def latency(infer: Infer, pixels: Tensor, calls: int) -> dict[str, float]:
+    """Milliseconds from an image (1, 1, 28, 28) to its logits: median and 99th percentile.
+
+    Args:
+        infer: A function of a batch of one.
+        pixels: Images (N, 1, 28, 28), taken in turn.
+        calls: Number of images.
+    """
+    images = cycle(torch.split(pixels, 1))
+    for image in islice(images, WARM_UP):
         infer(image)
     milliseconds = []
-    for _ in range(max(2, calls)):
+    for image in islice(images, max(2, calls)):
         start = perf_counter()
         infer(image)
-        milliseconds.append(1000 * (clock(image.device) - start))
+        milliseconds.append(1000 * (clock(pixels.device) - start))
     p99 = quantiles(milliseconds, n=100, method="inclusive")[98]
     return {"median": round(median(milliseconds), 4), "p99": round(p99, 4)}

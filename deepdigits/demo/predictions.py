@@ -1,13 +1,12 @@
 """What the page shows of an image: its digits, and each net's prediction of one of them."""
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepdigits.images.detection import Detection, detect_digits
 from deepdigits.images.io import open_image
@@ -15,6 +14,7 @@ from deepdigits.images.normalization import SIDE, Crop
 from deepdigits.inference.reader import DigitReader
 from deepdigits.inference.reading import REJECTED
 from deepdigits.inference.saliency import occlusion
+from deepdigits.models.shift_tta import with_shift_tta
 
 Json = dict[str, Any]
 Drawing = tuple[bytes, int]  # a PNG file, and the index of the digit that is selected
@@ -115,7 +115,8 @@ def _number(detections: Sequence[Detection], probs: Tensor, reader: DigitReader)
 def _prediction(crop: Crop, probs: Tensor, reader: DigitReader) -> Json:
     """Probabilities, the best class, and its saliency map: 784 values from -1 to 1."""
     best = int(probs.argmax())
-    saliency = occlusion(unshifted(reader.net), torch.from_numpy(crop / np.float32(255)), best)
+    net = with_shift_tta(reader.net, False)  # a fifth of the time, nearly the same map
+    saliency = occlusion(net, torch.from_numpy(crop / np.float32(255)), best)
     saliency = saliency / saliency.abs().max().clamp(min=1e-6)
     return {
         "name": reader.name,
@@ -124,18 +125,6 @@ def _prediction(crop: Crop, probs: Tensor, reader: DigitReader) -> Json:
         "best": best,
         "saliency": [round(value, 3) for value in saliency.flatten().tolist()],
     }
-
-
-def unshifted(net: nn.Module) -> nn.Module:
-    """The net without test-time augmentation by shifts: a fifth of the time, nearly the same map.
-
-    The copy shares the weights.
-    """
-    if not getattr(net, "shift_tta", False):
-        return net
-    single = copy(net)
-    single.shift_tta = False  # type: ignore[assignment]  # nn.Module's attributes have any type
-    return single
 
 
 def square_of(crop: Crop, box: tuple[int, int, int, int]) -> tuple[float, float, float]:

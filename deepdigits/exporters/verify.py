@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.data import sources
+from deepdigits.core.errors import RunFailed
+from deepdigits.data.digits import load_split
 from deepdigits.data.registry import DATASETS
 from deepdigits.inference.reader import to_images
 from deepdigits.runs.model_info import ModelInfo
@@ -50,11 +50,15 @@ class Verification:
         return f"{line}, logits differ by up to {self.difference:.1e}; {measured}"
 
 
+def dataset(info: ModelInfo) -> str:
+    """The dataset of a net; of a data module of the user's own it is not known: MNIST."""
+    return str(info.data.get("dataset", STAND_IN))
+
+
 def test_digits(info: ModelInfo) -> tuple[Tensor, Tensor | None]:
     """All test images of the dataset of a net, float32 (N, 1, 28, 28) in [0, 1], and labels (N,).
 
-    Of a data module of the user's own the images are not known: those of MNIST take their place.
-    Labels are None there, and where the net has other classes than the dataset.
+    Labels are None if the dataset is not known, or the net has other classes.
 
     Args:
         info: Description of the net.
@@ -62,15 +66,9 @@ def test_digits(info: ModelInfo) -> tuple[Tensor, Tensor | None]:
     Raises:
         InputError: There is no such dataset, or it cannot be loaded.
     """
-    dataset = info.data.get("dataset", STAND_IN)
-    if dataset not in DATASETS:
-        raise InputError(
-            f"the run names the unknown dataset {dataset!r}, expected one of {', '.join(DATASETS)}"
-        )
-    folder = sources.default_data_dir()
-    sources.prepare(dataset, folder)
-    images, labels = sources.load(dataset, folder, train=False)
-    is_known = "dataset" in info.data and info.class_names == tuple(DATASETS[dataset].classes)
+    name = dataset(info)
+    images, labels = load_split(name, "test")
+    is_known = "dataset" in info.data and info.class_names == tuple(DATASETS[name].classes)
     return to_images(images), labels if is_known else None
 
 

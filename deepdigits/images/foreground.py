@@ -35,12 +35,13 @@ def extract_foreground(grey: Grey) -> Grey | None:
     True
     """
     light = estimate_illumination(grey)
+    usual = np.median(light[::4, ::4])  # of a smooth surface a sixteenth is enough
     pen_is_dark = is_dark_on_light(grey - light)
     if pen_is_dark:  # black does not depend on the light, and is kept
-        share = (np.median(light) + 16) / (light.clip(0) + 16)
+        share = (usual + 16) / (light.clip(0) + 16)
         dark = grey * share.clip(1 / MAX_SHADE, MAX_SHADE)
     else:
-        dark = 255 - (grey - light + np.median(light))
+        dark = 255 - (grey - light + usual)
     noise = noise_level(dark)
     if noise > 4:
         dark = ndimage.gaussian_filter(dark, min(2.0, noise / 8))
@@ -79,11 +80,24 @@ def estimate_illumination(grey: Grey) -> Grey:
     values = small.ravel()
     terms = _second_degree(*small.shape)
     light = np.full_like(values, np.median(values))
+    page = np.zeros(values.shape, dtype=bool)
     for _ in range(8):
         deviation = np.abs(values - light)
-        page = deviation <= 3 * max(float(np.median(deviation)), 8 / 3)
-        light = terms @ np.linalg.lstsq(terms[page], values[page], rcond=None)[0]
+        before, page = page, deviation <= 3 * max(float(np.median(deviation)), 8 / 3)
+        if np.array_equal(page, before):
+            break  # the fit stays as it is
+        light = terms @ _least_squares(terms[page], values[page])
     return _resized(light.reshape(small.shape), (grey.shape[1], grey.shape[0]))
+
+
+def _least_squares(terms: Grey, values: Grey) -> Grey:
+    """Coefficients (K,) of terms (N, K) that fit values (N,) best.
+
+    By the normal equations, in float64: ten times as fast as of all N, for the few terms here.
+    """
+    wide = terms.astype(np.float64)
+    fit = np.linalg.lstsq(wide.T @ wide, wide.T @ values, rcond=None)[0]
+    return fit.astype(np.float32)
 
 
 def _second_degree(height: int, width: int) -> Grey:
@@ -133,7 +147,7 @@ def _plane(grey: Grey) -> Grey:
     """The plane that fits an image best."""
     rows, columns = np.indices(grey.shape, dtype=np.float32).reshape(2, -1)
     terms = np.stack([np.ones_like(rows), rows, columns], axis=1)
-    fit: Grey = terms @ np.linalg.lstsq(terms, grey.ravel(), rcond=None)[0]
+    fit: Grey = terms @ _least_squares(terms, grey.ravel())
     return fit.reshape(grey.shape)
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from deepdigits.inference.reader import DigitReader
 from deepdigits.inference.reading import REJECTED, Digit, Reading
 from deepdigits.inference.saliency import occlusion
+from deepdigits.models.shift_tta import with_shift_tta
 from deepdigits.plots.recognition import MAX_IMAGES, DigitPanel, ImagePanel
 from deepdigits.plots.recognition_layout import MAX_DIGITS_SHOWN
 
@@ -44,7 +45,8 @@ def _panel(digit: Digit, reader: DigitReader, is_shown: bool) -> DigitPanel:
     saliency = np.zeros(digit.crop.shape, np.float32)
     if is_shown:
         pixels = torch.from_numpy(digit.crop / np.float32(255))
-        saliency = occlusion(reader.net, pixels, digit.best).numpy()
+        net = with_shift_tta(reader.net, False)  # a fifth of the time, nearly the same map
+        saliency = occlusion(net, pixels, digit.best).numpy()
     return DigitPanel(
         box=digit.box,
         label=REJECTED if digit.label is None else reader.class_names[digit.label],

@@ -1,9 +1,8 @@
 """Layers and functions for all nets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 IMAGE_SIZE = 28
@@ -46,25 +45,6 @@ class Normalize(nn.Module):
             )
         # In the precision of the net: half precision with Trainer(precision="bf16-true").
         return ((images - self.mean) / self.std).to(self.mean.dtype)
-
-
-def mean_over_shifts(net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Average the logits of images and of four copies, shifted by one pixel in each direction.
-
-    Args:
-        net: Images (B, 1, H, W) -> logits (B, C).
-        images: (B, 1, H, W); the gap at the border of a copy is filled with 0.
-
-    >>> corner = torch.tensor([[[[0.0, 5.0], [0.0, 0.0]]]])
-    >>> mean_over_shifts(nn.Flatten(), corner)  # two shifts move it out of the image
-    tensor([[1., 1., 0., 1.]])
-    """
-    height, width = images.shape[-2:]
-    padded = F.pad(images, (1, 1, 1, 1))
-    total = net(images)
-    for top, left in ((0, 1), (1, 0), (1, 2), (2, 1)):
-        total = total + net(padded[..., top : top + height, left : left + width])
-    return total / 5
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:

@@ -9,8 +9,8 @@ from deepdigits.models.layers import (
     Normalize,
     check_dropout,
     check_sizes,
-    mean_over_shifts,
 )
+from deepdigits.models.shift_tta import check_shift_tta, mean_over_shifts
 
 
 class MLP(nn.Module):
@@ -22,7 +22,8 @@ class MLP(nn.Module):
         norm: Use batch normalisation after each hidden linear layer.
         num_classes: Number of logits.
         shift_tta: Test-time augmentation: in evaluation mode, average the logits of the image and
-            of four copies shifted by one pixel. A little more accurate, five times slower.
+            of four copies shifted by one pixel. A little more accurate, five times slower. A number
+            from 0 to 1: only of images with a confidence below it, which is nearly as fast as none.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
@@ -40,11 +41,12 @@ class MLP(nn.Module):
         dropout: float = 0.0,
         norm: bool = True,
         num_classes: int = 10,
-        shift_tta: bool = False,
+        shift_tta: bool | float = False,
     ) -> None:
         super().__init__()
         check_sizes(hidden_sizes=hidden_sizes, num_classes=[num_classes])
         check_dropout(dropout)
+        check_shift_tta(shift_tta)
         layers: list[nn.Module] = []
         width = IMAGE_SIZE * IMAGE_SIZE
         for size in hidden_sizes:
@@ -65,7 +67,8 @@ class MLP(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 1, 28, 28)."""
         if self.shift_tta and not self.training:
-            return mean_over_shifts(self._logits, images)
+            below = None if self.shift_tta is True else self.shift_tta
+            return mean_over_shifts(self._logits, images, below)
         return self._logits(images)
 
     def _logits(self, images: Tensor) -> Tensor:

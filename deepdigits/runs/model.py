@@ -17,6 +17,7 @@ from deepdigits.runs.finished import is_of_other_weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
 from deepdigits.runs.run import Run
+from deepdigits.runs.shift_confidence import read_confidence
 from deepdigits.runs.trust import bundled_name
 
 # The bundled classes. Without their LightningModules, which import Lightning, a net is loaded in
@@ -28,6 +29,9 @@ State = dict[str, Tensor]
 
 def read_model(run: Run) -> tuple[State, ModelInfo]:
     """The weights of a run's checkpoint, under the names of the plain net, and its description.
+
+    The description has ``shift_tta`` as it was chosen on validation digits, if it was: see
+    `deepdigits.runs.shift_confidence`.
 
     Raises:
         InputError: The run has no checkpoint, a damaged one, or a net whose class is not trusted.
@@ -42,6 +46,8 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
         from deepdigits.runs.own_nets import parts  # imports Lightning, as the class does
 
         name, state, settings = parts(run_config, run.folder, path)
+    if settings.get("shift_tta") is True and name in NET_CLASSES:
+        settings["shift_tta"] = read_confidence(run.folder, path) or True
     report = read_report(run.folder) or {}
     if class_names is None:
         number = number_of_logits(

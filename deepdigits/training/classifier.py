@@ -297,7 +297,7 @@ class LitMLP(LitClassifier):
         norm: Batch normalisation after each hidden linear layer.
         num_classes: Number of classes. The command line takes it from the dataset.
         shift_tta: In evaluation, average the logits of the image and of four copies, each shifted
-            by a pixel.
+            by a pixel. A number: only of images with a confidence below it.
     """
 
     def __init__(
@@ -306,7 +306,7 @@ class LitMLP(LitClassifier):
         dropout: float = 0.0,
         norm: bool = True,
         num_classes: int = 10,
-        shift_tta: bool = False,
+        shift_tta: bool | float = False,
         **kwargs: Any,
     ) -> None:
         net = MLP(hidden_sizes, dropout, norm, num_classes, shift_tta)
@@ -325,7 +325,7 @@ class LitCNN(LitClassifier):
         downsample: Downsampling of each stage: pool, stride or keep (none). null: pool in all
             stages but the last.
         shift_tta: In evaluation, average the logits of the image and of four copies, each shifted
-            by a pixel.
+            by a pixel. A number: only of images with a confidence below it.
     """
 
     def __init__(
@@ -336,7 +336,7 @@ class LitCNN(LitClassifier):
         dropout: float = 0.3,
         num_classes: int = 10,
         downsample: Sequence[Downsample] | None = None,
-        shift_tta: bool = False,
+        shift_tta: bool | float = False,
         **kwargs: Any,
     ) -> None:
         net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, downsample, shift_tta)

@@ -11,6 +11,7 @@ from deepdigits.benchmarks.infer import bench_infer, compare_functions
 from deepdigits.benchmarks.memory import bench_memory, peak_mb
 from deepdigits.core.errors import InputError
 from deepdigits.core.packages import installed
+from deepdigits.core.precision import native_bf16
 
 
 def test_data_compares_passes_over_the_same_digits(tiny_digits: Path) -> None:
@@ -24,7 +25,8 @@ def test_inference_of_both_nets_at_all_sizes(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("deepdigits.benchmarks.infer.BATCH_SIZES", (1, 16, 64))
     measurements = bench_infer(repeats=1, images=10, calls=3).to_dict()
     exported = ["ONNX Runtime", "ONNX Runtime, int8"] if installed("export") else []
-    runtimes = ["torch", *exported]
+    bf16 = ["torch, bf16"] if native_bf16(torch.device("cpu")) else []
+    runtimes = ["torch", *bf16, *exported]
     assert len(measurements["latency_ms"]) == 2 * len(runtimes)
     for name in (f"{net}, {runtime}" for net in ("MLP", "CNN") for runtime in runtimes):
         assert set(measurements["images_per_second"][name]) == {"1", "16", "64"}
@@ -41,7 +43,7 @@ def test_any_function_of_images_can_be_compared() -> None:
     def infer(images: torch.Tensor) -> None:
         sizes.add(tuple(images.shape))
 
-    result = compare_functions({"mine": infer}, torch.device("cpu"), 1, images=10, calls=2)
+    result = compare_functions({"mine": infer}, torch.rand(2000, 1, 28, 28), 1, images=10, calls=2)
     assert [row[0] for row in result.rows] == ["mine"]
     assert sizes == {(n, 1, 28, 28) for n in (1, 256, 2000)}
 

@@ -87,25 +87,29 @@ def test_safetensors_are_one_file_with_the_settings_in_its_metadata(make_run) ->
     assert (info.net, info.settings["hidden_sizes"], info.data["val_size"]) == ("LitMLP", [8], 40)
 
 
-def test_int8_measures_accuracy_size_and_speed(make_run, capsys) -> None:
-    name = make_run("cnn")
+@pytest.mark.parametrize(
+    ("net", "quantised"),
+    [("cnn", {"QuantizeLinear", "DequantizeLinear", "Conv"}), ("mlp", {"MatMulInteger"})],
+)
+def test_int8_measures_accuracy_size_and_speed(net, quantised, make_run, capsys) -> None:
+    name = make_run(net)
     capsys.readouterr()
     written = {path.name: path for path in run(["export", name, "--int8"])}
     shown = capsys.readouterr().out
-    assert set(written) == {f"cnn{x}.onnx{y}" for x in ("", "-int8") for y in ("", ".md")}
+    assert set(written) == {f"{net}{x}.onnx{y}" for x in ("", "-int8") for y in ("", ".md")}
     images, labels = sources.load("mnist", sources.default_data_dir(), train=False)
-    session = onnxruntime.InferenceSession(written["cnn-int8.onnx"])
+    session = onnxruntime.InferenceSession(written[f"{net}-int8.onnx"])
     (logits,) = session.run(None, {"images": images.numpy()[:, None].astype(np.float32) / 255})
     accuracy = 100 * (logits.argmax(1) == labels.numpy()).mean()
-    line = next(x for x in shown.splitlines() if x.startswith("cnn-int8.onnx: "))
+    line = next(x for x in shown.splitlines() if x.startswith(f"{net}-int8.onnx: "))
     assert f"accuracy {accuracy:.2f} %" in line
-    assert "images per second" in written["cnn-int8.onnx.md"].read_text()
-    assert written["cnn-int8.onnx"].stat().st_size < 0.5 * written["cnn.onnx"].stat().st_size
-    plain, small = (onnx.load(written[f"cnn{x}.onnx"]) for x in ("", "-int8"))
+    assert "images per second" in written[f"{net}-int8.onnx.md"].read_text()
+    assert written[f"{net}-int8.onnx"].stat().st_size < 0.5 * written[f"{net}.onnx"].stat().st_size
+    plain, small = (onnx.load(written[f"{net}{x}.onnx"]) for x in ("", "-int8"))
     info, kept = ({x.key for x in model.metadata_props} for model in (plain, small))
     assert kept >= info > {"class_names", "report"}
     kinds = {node.op_type for node in small.graph.node}
-    assert {"MatMulInteger", "Conv"} <= kinds and "ConvInteger" not in kinds
+    assert quantised <= kinds and "ConvInteger" not in kinds
 
 
 def test_a_file_that_is_not_equivalent_is_removed(make_run, monkeypatch) -> None:
