@@ -14,7 +14,7 @@ READY := .venv/.ready
 WANTED := deepdigits needs Python 3.11 to 3.14. If you have one: make setup PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-mlp train-cnn tensorboard demo bench pretrained screenshots test test-browser test-reliability test-all lint format typecheck lock clean distclean
+.PHONY: help setup train-mlp train-cnn tensorboard demo bench bench-others pretrained screenshots test test-browser test-reliability test-all lint format typecheck lock clean distclean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,13 @@ train-cnn: $(READY) ## train the CNN, then test its best epoch
 tensorboard: $(READY) ## show all runs of lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
 
-bench: $(READY) ## run the benchmarks: half an hour on 2 cores
+bench: $(READY) ## compare the speed with that of the recorded baseline commit: 15 minutes on one core
+	$(BIN)/deepdigits bench loop --epochs 2 --baseline $(ARGS)
+	$(BIN)/deepdigits bench speedrun --seeds 1 --turns 3 --baseline $(ARGS)
+	$(BIN)/deepdigits bench infer --turns 3 --baseline $(ARGS)
+	$(BIN)/deepdigits bench data --limit 10000 --repeats 5 --baseline $(ARGS)
+
+bench-others: $(READY) ## compare the speed with that of other packages: half an hour on 2 cores
 	$(BIN)/deepdigits bench data
 	$(BIN)/deepdigits bench loop
 	$(BIN)/deepdigits bench loop --config configs/cnn.yaml --epochs 3

@@ -21,6 +21,7 @@ class Result:
         columns: Headings of the table.
         rows: Cells of the table; the reference of the ratios is the first row.
         measurements: All measurements, for JSON.
+        verdict: A line below the table, if there is something to conclude.
     """
 
     benchmark: str
@@ -28,6 +29,7 @@ class Result:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     measurements: Mapping[str, Any]
+    verdict: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the JSON output."""

@@ -7,6 +7,7 @@ from importlib import import_module
 from inspect import signature
 from typing import Any
 
+from deepdigits.benchmarks.baseline import compare_with_baseline
 from deepdigits.benchmarks.timing import Result
 from deepdigits.commands.parser import CONFIG, ArgumentParser
 from deepdigits.core import environment, tables
@@ -24,6 +25,9 @@ BENCHMARKS = {
     "scale": "time and memory of an epoch for several dataset sizes and batch sizes",
 }
 
+TIMED = ("data", "loop", "speedrun", "infer")  # their results are times, for --baseline
+TURNS = 5
+
 
 def main(args: Sequence[str]) -> dict[str, Any]:
     """Run a benchmark and print its table, or the same as JSON.
@@ -39,30 +43,52 @@ def main(args: Sequence[str]) -> dict[str, Any]:
     """
     parser = build_parser()
     options = vars(parser.parse_args(args))
-    name, form = options.pop("benchmark"), options.pop("format")
-    given = {option: value for option, value in options.items() if value is not None}
-    benchmark = _load(name)
-    for option in given:
-        if option not in signature(benchmark).parameters:
-            parser.error(f"--{option} is not an option of bench {name}")
-    result = benchmark(**given)
+    form = options.pop("format")
+    result = _measure(parser, **options)
     hardware, versions = environment.hardware(), environment.versions()
     measurements = {**result.to_dict(), "hardware": hardware, "versions": versions}
+    verdict = [result.verdict] if result.verdict else []
     if form == "json":
         say_text(json.dumps(measurements, indent=2))
-        return measurements
-    if form == "markdown":
+    elif form == "markdown":
         say_text(tables.markdown(result.columns, result.rows))
-        return measurements
-    say(result.task)
-    tables.show(result.columns, result.rows)
-    say(
-        f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores, "
-        f"{hardware['threads']} threads; torch {versions['torch']}, lightning "
-        f"{versions['lightning']}, torchvision {versions['torchvision']}, Python "
-        f"{versions['python']}"
-    )
+        say(*verdict)
+    else:
+        say(result.task)
+        tables.show(result.columns, result.rows)
+        say(*verdict)
+        say(
+            f"{hardware['gpu'] or hardware['cpu']}, {hardware['cores']} cores, "
+            f"{hardware['threads']} threads; torch {versions['torch']}, lightning "
+            f"{versions['lightning']}, torchvision {versions['torchvision']}, Python "
+            f"{versions['python']}"
+        )
     return measurements
+
+
+def _measure(
+    parser: ArgumentParser, benchmark: str, baseline: str | None, turns: int | None, **options: Any
+) -> Result:
+    """Run a benchmark of this version, or of a baseline and this one."""
+    function = _load(benchmark)
+    known = signature(function).parameters
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in known:
+            parser.error(f"--{option} is not an option of bench {benchmark}")
+    if baseline is None:
+        if turns is not None:
+            parser.error("--turns needs --baseline")
+        return function(**given)
+    if benchmark not in TIMED:
+        parser.error(
+            f"--baseline is not an option of bench {benchmark}: it compares times, those of "
+            f"{', '.join(TIMED)}"
+        )
+    if "repeats" in known:
+        given.setdefault("repeats", 1)
+    args = [benchmark, *(f"--{option}={value}" for option, value in given.items())]
+    return compare_with_baseline(args, baseline or None, turns or TURNS)
 
 
 def build_parser() -> ArgumentParser:
@@ -82,7 +108,7 @@ def build_parser() -> ArgumentParser:
     add(
         "--repeats",
         type=_count,
-        help="number of measurements (default: 3; scale: 1); not for speedrun and photos",
+        help="number of measurements (default: 3; scale, --baseline: 1); not for speedrun, photos",
     )
     add("--limit", type=_count, help="data, photos: number of digits to use")
     config = add(
@@ -109,6 +135,16 @@ def build_parser() -> ArgumentParser:
         help="speedrun: number of trainings of the classic recipe, of minutes each (default: 0; "
         "without a number: 1)",
     )
+    add(
+        "--baseline",
+        nargs="?",
+        const="",
+        metavar="COMMIT",
+        help=f"{', '.join(TIMED)}: compare the times of this checkout with those of another commit "
+        "(default: the one recorded in pyproject.toml); each measurement is a process, and the "
+        "versions alternate",
+    )
+    add("--turns", type=_turns, help=f"--baseline: processes of each version (default: {TURNS})")
     return parser
 
 
@@ -124,3 +160,10 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _turns(text: str) -> int:
+    """A whole number of 3 or more: fewer turns have no spread to speak of."""
+    if (turns := _count(text)) < 3:
+        raise argparse.ArgumentTypeError(f"{text!r} is too few: expected 3 or more")
+    return turns

@@ -2,13 +2,13 @@
 
 import os
 import platform
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from deepdigits.core.git import git
 from deepdigits.core.version import __version__
 
 
@@ -34,28 +34,19 @@ def versions() -> dict[str, str]:
     }
 
 
-def git_commit() -> str | None:
+def git_commit(file: str | Path = __file__) -> str | None:
     """Commit of the git checkout that contains this package, with ``+`` if files were changed.
+
+    Args:
+        file: A file of the package.
 
     Returns:
         The commit. None if the package is not in a checkout, or git is not installed.
     """
-    folder = Path(__file__).parent
-    git = ["git", "-C", str(folder)]
-    try:
-        described = subprocess.run(
-            [*git, "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-        tracked = subprocess.run(
-            [*git, "ls-files", "--error-unmatch", __file__], capture_output=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
+    folder = Path(file).parent
+    if git(folder, "ls-files", "--error-unmatch", str(file)) is None:
         return None
-    return described.stdout.strip() if tracked.returncode == 0 else None
+    return git(folder, "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*")
 
 
 def _cpu_name() -> str:

@@ -1,12 +1,14 @@
 """``deepdigits bench``: options, table and JSON; no measured time is tested."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from deepdigits.__main__ import run
 from deepdigits.benchmarks import data
+from deepdigits.benchmarks.revisions import recorded_baseline
 from deepdigits.commands.bench import BENCHMARKS
 from deepdigits.core.errors import InputError
 
@@ -54,6 +56,10 @@ def test_options_reach_the_benchmark(monkeypatch: pytest.MonkeyPatch, tiny_digit
         (["data", "--seeds", "3"], "--seeds is not an option of bench data"),
         (["infer", "--config", "a.yaml"], "--config is not an option of bench infer"),
         (["speedrun", "--repeats", "3"], "--repeats is not an option of bench speedrun"),
+        (["photos", "--baseline"], "--baseline is not an option of bench photos: .* data, loop,"),
+        (["loop", "--turns", "5"], "--turns needs --baseline"),
+        (["loop", "--baseline", "--turns", "2"], "'2' is too few: expected 3 or more"),
+        (["loop", "--baseline", "no-such-commit"], "no-such-commit is not a commit|not a git"),
         (["loop", "--config", "configs/mlp.yaml"], r"mlp\.yaml does not exist: .* is named mlp$"),
         (["speedrun", "--config", "spedrun"], r"config spedrun does not exist: .* 'speedrun'"),
         (["memory", "--config", "gone.yaml"], r"config gone\.yaml does not exist; `deepdigits"),
@@ -70,3 +76,9 @@ def test_help_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
         run(["bench", "--help"])
     shown = capsys.readouterr().out
     assert all(f"  {name} " in shown for name in BENCHMARKS)
+    assert "--baseline [COMMIT]" in shown and "--turns" in shown
+
+
+def test_the_recorded_baseline_is_a_whole_commit_name() -> None:
+    """So that nothing else can ever have that name."""
+    assert re.fullmatch("[0-9a-f]{40}", recorded_baseline(Path(__file__).parents[2]))

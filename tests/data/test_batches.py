@@ -67,10 +67,10 @@ def test_random_values_never_repeat_within_a_run() -> None:
     assert derive_seed(0, 1, 2) != derive_seed(0, 2, 1) != derive_seed(1, 0, 2)
 
 
-@pytest.mark.parametrize("batch_size", [100, 256, 3000, 20_000])
+@pytest.mark.parametrize("batch_size", [1000, 2560, 30_000, 180_000])
 def test_random_values_belong_to_a_position_of_the_epoch(batch_size: int) -> None:
     """Whatever the batch size, also where a batch needs those of several chunks."""
-    n = 30_000
+    n = 200_000
     parts = [drawn for _, drawn in epoch(batches(n, batch_size, seed=3), 2)]
     values = [value for part in parts for value in part]
     chunks = [(place // EpochDraws.CHUNK, place % EpochDraws.CHUNK) for place in range(n)]

@@ -1,6 +1,6 @@
 """A step of a training on a GPU neither waits for the device nor copies pageable memory to it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,6 @@ import torch
 from fake_gpu import CUDA, FakeGPU
 from lightning.pytorch import Callback
 
-from deepdigits.data.augment import Augment
-from deepdigits.data.batches import Batch, Batches
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.isolation import isolated
 from deepdigits.training.message_filters import filtered_messages
@@ -19,24 +17,6 @@ pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 BATCHES, LOG_EVERY = 8, 5
-
-
-class ResidentBatches(Batches):
-    """Copies the order of an epoch to the device at once."""
-
-    def __iter__(self) -> Iterator[Batch]:
-        parts = list(self.sampler)
-        order = torch.cat([indices for indices, _ in parts]).to(self.images.device)
-        for rows, (_, seed) in zip(order.split([len(i) for i, _ in parts]), parts, strict=True):
-            images, labels = (t.index_select(0, rows) for t in (self.images, self.labels))
-            yield Batch(images, labels, seed)
-
-
-@pytest.fixture
-def resident(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Order on the device, and no augmentation."""
-    monkeypatch.setattr("deepdigits.data.module.Batches", ResidentBatches)
-    monkeypatch.setattr(Augment, "active", False)
 
 
 class Watch(Callback):
@@ -95,16 +75,14 @@ def train(
         ("mlp", ("--trainer.accumulate_grad_batches", "2", "--trainer.gradient_clip_val", "1")),
     ],
 )
-def test_a_step_does_not_wait(
-    config: str, flags: tuple[str, ...], gpu: FakeGPU, resident: None
-) -> None:
+def test_a_step_does_not_wait(config: str, flags: tuple[str, ...], gpu: FakeGPU) -> None:
     watch = train(gpu, config, *flags)
     assert watch.number == 2 * BATCHES
     assert len(watch.steps) > BATCHES
     assert watch.steps == [[]] * len(watch.steps)
 
 
-def test_a_log_reads_once_what_it_shows(gpu: FakeGPU, resident: None) -> None:
+def test_a_log_reads_once_what_it_shows(gpu: FakeGPU) -> None:
     """The flag of steps that are not finite, the learning rate and the loss."""
     assert train(gpu, "mlp", epochs=1).logs == [["_local_scalar_dense"] * 3]
 
@@ -162,7 +140,7 @@ class Inserted(Callback):
 
 @pytest.mark.parametrize("action", [*WAITS, synchronize])
 def test_a_wait_that_is_put_in_is_found(
-    action: Callable[[torch.Tensor], object], gpu: FakeGPU, resident: None
+    action: Callable[[torch.Tensor], object], gpu: FakeGPU
 ) -> None:
     watch = train(gpu, "mlp", epochs=1, inserted=Inserted(action))
     assert watch.steps and all(watch.steps)
@@ -182,7 +160,7 @@ class WatchValidation(Callback):
         self.waits.append(list(self.gpu.waits))
 
 
-def test_a_batch_of_a_validation_does_not_wait(gpu: FakeGPU, resident: None) -> None:
+def test_a_batch_of_a_validation_does_not_wait(gpu: FakeGPU) -> None:
     """torchmetrics would count with bincount."""
     watch = WatchValidation(gpu)
     train(gpu, "mlp", "--data.eval_batch_size", "10", epochs=1, inserted=watch)
