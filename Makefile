@@ -31,11 +31,11 @@ train-cnn: $(READY) ## train the CNN, then test its best epoch
 tensorboard: $(READY) ## show all runs of lightning_logs/ in the browser
 	$(BIN)/tensorboard --logdir lightning_logs --samples_per_plugin images=100 $(ARGS)
 
-bench: $(READY) ## compare the speed with that of the recorded baseline commit: 15 minutes on one core
-	$(BIN)/deepdigits bench loop --epochs 2 --baseline $(ARGS)
+bench: $(READY) ## compare the speed with that of the recorded baseline commit: about 15 minutes on one core
+	$(BIN)/deepdigits bench loop --epochs 2 --turns 4 --baseline $(ARGS)
 	$(BIN)/deepdigits bench speedrun --seeds 1 --turns 3 --baseline $(ARGS)
-	$(BIN)/deepdigits bench infer --turns 3 --baseline $(ARGS)
-	$(BIN)/deepdigits bench data --limit 10000 --repeats 5 --baseline $(ARGS)
+	$(BIN)/deepdigits bench infer --turns 4 --baseline $(ARGS)
+	$(BIN)/deepdigits bench data --limit 10000 --repeats 5 --turns 4 --baseline $(ARGS)
 
 bench-others: $(READY) ## compare the speed with that of other packages: half an hour on 2 cores
 	$(BIN)/deepdigits bench data

@@ -52,7 +52,8 @@ def main(args: Sequence[str]) -> dict[str, Any]:
         say_text(json.dumps(measurements, indent=2))
     elif form == "markdown":
         say_text(tables.markdown(result.columns, result.rows))
-        say(*verdict)
+        # Without the empty line, the verdict would be a row of the table.
+        say(*(["", *verdict] if verdict else []))
     else:
         say(result.task)
         tables.show(result.columns, result.rows)
