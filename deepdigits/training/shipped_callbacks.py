@@ -22,7 +22,7 @@ from lightning.pytorch.callbacks import (
 from typing_extensions import override
 
 from deepdigits.core.errors import InputError
-from deepdigits.core.limits import Limits
+from deepdigits.core.limits import COUNT, Limits
 from deepdigits.runs.checkpoint_record import LAST
 from deepdigits.training.callbacks.last_checkpoint import FINISHED
 from deepdigits.training.options import Stage
@@ -95,6 +95,13 @@ def _check_finder(name: str, config: Any) -> None:
             f"trainer.callbacks: {name} changes the learning rate of the net, and --optimizer has "
             "one of its own: leave out one of them"
         )
+    given = config.trainer.callbacks
+    for one in given if isinstance(given, list) else [given]:
+        if one.class_path.rpartition(".")[2] == name and (settings := one.get("init_args")):
+            Limits(0, settings.max_lr, above=True, below=True).check(
+                f"{name} min_lr", settings.min_lr
+            )
+            COUNT.check(f"{name} num_training_steps", settings.num_training_steps)
 
 
 class ApplyFoundRate(Callback):

@@ -126,6 +126,9 @@ def test_the_rate_that_is_found_is_that_of_the_whole_schedule() -> None:
     ("name", "settings", "part"),
     [
         ("LearningRateFinder", ["attr_name=nope"], "the learning rate was set to nope"),
+        ("LearningRateFinder", ["min_lr=-1"], "LearningRateFinder min_lr is -1.0, expected a"),
+        ("LearningRateFinder", ["min_lr=0.1", "max_lr=0.01"], "above 0 to below 0.01"),
+        ("LearningRateFinder", ["num_training_steps=0"], "num_training_steps is 0, expected a"),
         ("ModelCheckpoint", ["filename=last"], "the filename 'last' of ModelCheckpoint is that of"),
         ("ModelCheckpoint", ["monitor=nope"], "could not find the monitored key"),
         ("ModelPruning", ["pruning_fn=l1_unstructured", "amount=2.0"], "amount=2.0"),
