@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from deepdigits.runs.resolve import LOGS
 from deepdigits.training.callbacks.dashboard import Dashboard
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
-from deepdigits.training.callbacks.monitored import BestCheckpoint, EarlyStopping
+from deepdigits.training.callbacks.monitored import BestCheckpoint, MonitoredEarlyStopping
 from deepdigits.training.callbacks.prediction_writer import AUTO
 
 Stage = Literal["fit", "validate", "test", "predict"]
@@ -46,7 +46,7 @@ def add_options(parser: LightningArgumentParser, stage: Stage, name: str | None)
     """
     parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
     parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
-    parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+    parser.add_lightning_class_args(MonitoredEarlyStopping, "early_stopping")
     parser.add_lightning_class_args(Dashboard, "dashboard")
     parser.add_class_arguments(TensorBoardLogger, "logger", skip={"version"})
     parser.add_optimizer_args((Optimizer,), "optimizer")

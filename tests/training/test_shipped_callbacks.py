@@ -55,6 +55,15 @@ REFUSED: dict[str, tuple[list[str], str]] = {
 }
 
 
+def test_short_names_are_those_of_lightning() -> None:
+    """Of two classes with one name, each would need its path."""
+    short = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"]
+    short += ["--trainer.callbacks+=ModelCheckpoint"]
+    cli = run(["fit", *TRAIN, "--trainer.max_epochs", "1", *short])
+    assert len(cli.trainer.early_stopping_callbacks) == 2
+    assert len(cli.trainer.checkpoint_callbacks) == 3
+
+
 def flags(name: str, settings: list[str]) -> list[str]:
     path = f"lightning.pytorch.callbacks.{name}"
     return [f"--trainer.callbacks+={path}", *(f"--trainer.callbacks.{one}" for one in settings)]

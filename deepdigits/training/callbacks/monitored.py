@@ -169,8 +169,11 @@ class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
             self.monitor = monitor
 
 
-class EarlyStopping(_Monitored, lightning.EarlyStopping):
-    """Stops a training whose metric does not improve; the options are those of Lightning's."""
+class MonitoredEarlyStopping(_Monitored, lightning.EarlyStopping):
+    """Stops a training whose metric does not improve; the options are those of EarlyStopping.
+
+    It has a name of its own: a short name in ``trainer.callbacks`` means the class of Lightning.
+    """
 
     option = "early_stopping.monitor"
     without = "the training does not stop early"
