@@ -140,10 +140,6 @@ class LitClassifier(LightningModule):
             warm_up(self, self.net)
 
     @override
-    def on_train_start(self) -> None:
-        self._schedule_length = None  # of an earlier training
-
-    @override
     def on_train_epoch_start(self) -> None:
         self.train_metrics.reset()
 
@@ -281,6 +277,7 @@ class LitClassifier(LightningModule):
         # Before the loaders exist, reading the length would make Lightning forget the position
         # from which a checkpoint resumes. Step 0 does not need the length.
         if not step:
+            self._schedule_length = None  # of an earlier training
             return one_cycle(0.0, self.warmup)
         if (length := self._schedule_length) is None:  # reading it takes as long as a layer
             length = self._schedule_length = schedule_length(self.trainer, self.schedule_shift)
