@@ -48,8 +48,11 @@ def bench_loop(config: str = "mlp", epochs: int | None = None, repeats: int = 3)
         config_path(config),
         *([] if epochs is None else ["--trainer.max_epochs", str(epochs)]),
     ]
-    epochs = build(args).trainer.max_epochs
+    built = build(args)
+    epochs = built.trainer.max_epochs
     assert epochs is not None
+    if (threads := built.config.num_threads) is not None:  # the same for all
+        args += ["--num_threads", str(threads)]
     warm_up(args)
     seconds = measure(
         {

@@ -1,5 +1,9 @@
 """The training of a config as a loop of plain PyTorch, without Lightning."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -28,14 +32,28 @@ def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
     val = _batches(data, "val", device) if data.val_size else None
     model.to(device)
     start = clock(device)
-    train_plain_pytorch(model, data, train, val, epochs)
+    precision = built.trainer.precision_plugin.forward_context
+    train_plain_pytorch(model, data, train, val, epochs, precision)
     return clock(device) - start
 
 
 def train_plain_pytorch(
-    model: LitClassifier, data: DigitsDataModule, train: Batches, val: Batches | None, epochs: int
+    model: LitClassifier,
+    data: DigitsDataModule,
+    train: Batches,
+    val: Batches | None,
+    epochs: int,
+    precision: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> list[int]:
     """Train a net.
+
+    Args:
+        model: Net and settings.
+        data: The augmentation.
+        train: The training batches.
+        val: The validation batches. None: no validation.
+        epochs: Number of epochs.
+        precision: Makes the context of a forward pass, such as that of autocast.
 
     Returns:
         The number of correct validation predictions after each epoch.
@@ -51,15 +69,17 @@ def train_plain_pytorch(
         train.sampler.set_epoch(epoch)
         for images, labels, draws in train:
             images = to_float(images)
-            logits = net(images if draws is None else data.augment(images, draws))
-            loss = F.cross_entropy(logits, labels, label_smoothing=model.label_smoothing)
+            images = images if draws is None else data.augment(images, draws)
+            with precision():
+                logits = net(images)
+                loss = F.cross_entropy(logits, labels, label_smoothing=model.label_smoothing)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             scheduler.step()
         if val is not None:
             net.eval()
-            with torch.no_grad():
+            with torch.no_grad(), precision():
                 counts = [(net(to_float(b.images)).argmax(1) == b.labels).sum() for b in val]
             correct.append(int(torch.stack(counts).sum()))
     return correct

@@ -18,11 +18,11 @@ _GREY = (1, IMAGE_SIZE, IMAGE_SIZE)
 _OF_SHAPE = re.compile("shape|size|channel|dimension", re.I)
 
 
-def example_images(module: LightningModule, net: nn.Module) -> Tensor | None:
+def example_images(module: LightningModule, net: nn.Module, data: Any) -> Tensor | None:
     """Images like those that a net takes, in its precision; None if their shape is not known.
 
     They are the ``example_input_array`` of the module, else that of its net. Without both they are
-    grey images of 28 x 28 pixels, unless a data module of the user's own may have others.
+    grey images of 28 x 28 pixels, unless a data module of the user's own, `data`, may have others.
     """
     example: Any = module.example_input_array
     if example is None:
@@ -30,7 +30,6 @@ def example_images(module: LightningModule, net: nn.Module) -> Tensor | None:
     if isinstance(example, list | tuple) and len(example) == 1:
         example = example[0]
     if example is None:
-        data = module.trainer.datamodule  # type: ignore[attr-defined]
         if data is not None and not isinstance(data, DigitsDataModule):
             return None
         example = torch.zeros(2, *_GREY)

@@ -127,7 +127,8 @@ class LitClassifier(LightningModule):
         come, if there is no such example.
         """
         num_classes(self)
-        if (images := example_images(self, self.net)) is not None:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if (images := example_images(self, self.net, data)) is not None:
             with explained(self, self.net, images):
                 shape = logits_shape(self, images)  # its forward may be its own
             check_logits(self, self.net, shape, len(images))

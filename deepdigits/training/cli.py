@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
@@ -46,6 +47,7 @@ from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.refusals import refusal
 from deepdigits.training.settled import settle, use_machine
+from deepdigits.training.threads import fastest_threads
 from deepdigits.training.validation import check_top_k, why_never_validated
 from deepdigits.training.value_limits import check_values
 
@@ -156,16 +158,19 @@ class DigitsCLI(LightningCLI):
             group.is_default = group.monitor == DEFAULTS[monitor] and not typed
         settings["plugins"] = plugins(parts, settings, self.model)
         settings["callbacks"] = callbacks(parts, settings)
+        saver = None
         if not leaves_run(settings):
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         elif self.stage == "fit":
-            settings["callbacks"].append(self._save_config())
+            settings["callbacks"].append(saver := self._save_config())
         settings |= bare(settings)
         try:
             trainer = Trainer(**settings)
         except Exception as error:  # the settings decide which, also one of a missing package
             raise refusal("trainer", error) from error
         wrap_restore_errors(trainer)
+        if saver is not None and self.config.num_threads is None:
+            self._choose_threads(trainer, saver)
         return trainer
 
     @property
@@ -264,6 +269,13 @@ class DigitsCLI(LightningCLI):
         if self._resumed is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
         return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)
+
+    def _choose_threads(self, trainer: Trainer, saver: AtomicSaveConfigCallback) -> None:
+        """Take the fastest number of threads; the saved config has it, so that a resume has it."""
+        chosen = fastest_threads(self.model, self.datamodule, trainer)
+        if chosen is not None:
+            torch.set_num_threads(chosen)
+            self.config.num_threads = saver.config.num_threads = chosen
 
     def _logger_group(self) -> dict[str, Any]:
         """The arguments of the TensorBoardLogger; the saved config keeps its folder as typed."""

@@ -93,7 +93,8 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         "--num_threads",
         type=PositiveInt | None,
         default=None,
-        help="CPU threads of each process. Small nets train best with 1. null: all cores.",
+        help="CPU threads of each process. null: a training of one process tries several numbers "
+        "at its start, and takes the fastest; else the number of torch.",
     )
     parser.add_argument(
         "--mixed_precision",

@@ -1,0 +1,51 @@
+"""Forward and backward passes of a net that leave no trace, to compile it or to measure it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from torch import nn
+
+from deepdigits.training.batch_checks import example_images
+
+
+@contextmanager
+def dry_steps(
+    module: LightningModule, net: nn.Module, data: Any, precision: AbstractContextManager[Any]
+) -> Iterator[Callable[[], None] | None]:
+    """Yield a function that makes one pass on black images, as many as a training batch has.
+
+    Weights, buffers, gradients and random generators stay as they are.
+
+    Args:
+        module: The module.
+        net: The net in it.
+        data: The data module.
+        precision: The context of a training step.
+
+    Yields:
+        The function; None if the size of the batches is not known, or the net is not trained.
+    """
+    images, size = example_images(module, net, data), getattr(data, "batch_size", None)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    if images is None or type(size) is not int or not trained:
+        yield None
+        return
+    batch = torch.zeros(size, *images.shape[1:], dtype=images.dtype, device=images.device)
+    labels = torch.zeros(size, dtype=torch.int64, device=batch.device)
+
+    def step() -> None:
+        loss = F.cross_entropy(net(batch), labels)
+        torch.autograd.grad(loss, trained, allow_unused=True)  # no hooks of DDP, no .grad
+
+    buffers = [(buffer, buffer.clone()) for buffer in net.buffers()]
+    gpus = [batch.device] if batch.is_cuda else []
+    try:
+        with torch.random.fork_rng(gpus), torch.enable_grad(), precision:
+            yield step
+    finally:
+        for buffer, before in buffers:
+            buffer.copy_(before)

@@ -1,0 +1,97 @@
+"""Choose the number of CPU threads of a training by trying them.
+
+Threads wait for each other in each layer. Where another program uses one of the cores, all wait for
+the thread that shares it: two threads then take three times as long as one. Where the cores are
+free, two are nearly twice as fast. Nothing but a trial tells which it is.
+"""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+
+from deepdigits.core.console import say
+from deepdigits.training.classifier import LitClassifier
+from deepdigits.training.dry_steps import dry_steps
+
+_TURNS, _LEAST = 7, 3  # passes with each number of threads: at most, and in any case
+_SECONDS = 1.0  # after which no further turn begins
+_NEARLY = 1.05  # fewer threads are chosen if they take no longer than this times the shortest
+
+
+def fastest_threads(
+    module: LightningModule, data: LightningDataModule, trainer: Trainer
+) -> int | None:
+    """The number of threads with which a net trains fastest, here and now; says it in one line.
+
+    Returns:
+        None: it was not measured, so the number of torch stays. That is so with one core, on a
+        GPU, with several processes, and for a net that is not a LitClassifier.
+    """
+    most = torch.get_num_threads()
+    is_measured = (
+        most > 1
+        and trainer.strategy.root_device.type == "cpu"
+        and trainer.world_size == 1
+        and isinstance(module, LitClassifier)
+    )
+    if not is_measured:
+        return None
+    assert isinstance(module, LitClassifier)
+    numbers = candidates(most)
+    try:
+        with dry_steps(
+            module, module.net, data, trainer.precision_plugin.train_step_context()
+        ) as step:
+            if step is None:
+                return None
+            seconds = {number: median(times) for number, times in _trial(step, numbers).items()}
+    except (ValueError, RuntimeError):  # of a net that does not fit: the training explains it
+        return None
+    finally:
+        torch.set_num_threads(most)
+    chosen = choose(seconds)
+    others = ", ".join(f"with {n} {1000 * seconds[n]:.1f}" for n in numbers if n != chosen)
+    say(
+        f"threads     {chosen}: the net takes {1000 * seconds[chosen]:.1f} ms for a batch, "
+        f"{others}; --num_threads N"
+    )
+    return chosen
+
+
+def candidates(most: int) -> list[int]:
+    """The numbers of threads to try: powers of two, and the highest.
+
+    >>> candidates(2), candidates(12)
+    ([1, 2], [1, 2, 4, 8, 12])
+    """
+    powers = [2**k for k in range(most.bit_length()) if 2**k < most]
+    return [*powers, most]
+
+
+def choose(seconds: dict[int, float]) -> int:
+    """The lowest number of threads that takes nearly the shortest time.
+
+    >>> choose({1: 1.02, 2: 1.0}), choose({1: 1.7, 2: 1.0}), choose({1: 1.0, 2: 2.7})
+    (1, 2, 1)
+    """
+    shortest = min(seconds.values())
+    return min(number for number, time in seconds.items() if time <= _NEARLY * shortest)
+
+
+def _trial(step: Callable[[], None], numbers: list[int]) -> dict[int, list[float]]:
+    """Seconds of some passes with each number of threads, in turn."""
+    times: dict[int, list[float]] = {number: [] for number in numbers}
+    began = perf_counter()
+    for turn in range(_TURNS + 1):
+        if turn > _LEAST and perf_counter() - began > _SECONDS:
+            break
+        for number in numbers:
+            torch.set_num_threads(number)
+            start = perf_counter()
+            step()
+            if turn:  # the first pass prepares
+                times[number].append(perf_counter() - start)
+    return times

@@ -1,0 +1,122 @@
+"""The number of threads of a training is measured once, said, kept, and leaves no trace."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from lightning.pytorch import LightningModule
+
+from deepdigits.__main__ import run
+from deepdigits.training import threads
+
+pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
+
+RUN = Path("lightning_logs/mlp/version_0")
+FIT = ["fit", "-c", "mlp", "--data.batch_size", "32", "--data.val_size", "60"]
+FIT += ["--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "4"]
+SMALL = ["--model.hidden_sizes", "[8]"]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Four threads on a machine whose clock runs as `pace` says; the numbers that were set."""
+    numbers = [4]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: numbers[-1])
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    return numbers
+
+
+def pace(
+    monkeypatch: pytest.MonkeyPatch, numbers: list[int], seconds: Callable[[int], float]
+) -> None:
+    """Let each reading of the clock find that half of a pass more is over."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += seconds(numbers[-1])
+        return now[0]
+
+    monkeypatch.setattr(threads, "perf_counter", clock)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        (lambda n: 0.001 / n, 4),  # free cores
+        (lambda n: 0.001 * n, 1),  # busy ones
+        (lambda n: 0.001 if n > 1 else 0.002, 2),
+    ],
+)
+def test_the_fastest_number_is_taken_said_and_kept(
+    seconds: Callable[[int], float],
+    chosen: int,
+    asked: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    pace(monkeypatch, asked, seconds)
+    assert run([*FIT, *SMALL]).config.num_threads == chosen
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("threads")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"threads     {chosen}: ")
+    assert yaml.safe_load((RUN / "config.yaml").read_text())["num_threads"] == chosen
+    assert set(asked) == {1, 2, 4}
+
+
+def test_a_resumed_run_keeps_the_number(
+    asked: list[int], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    pace(monkeypatch, asked, lambda n: 0.001 * n)
+    run([*FIT, *SMALL])
+    capsys.readouterr()
+    pace(monkeypatch, asked, lambda n: 0.001 / n)
+    assert run(["fit", "--resume", str(RUN), "--trainer.max_epochs", "2"]).config.num_threads == 1
+    assert "threads  " not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--num_threads", "1"],
+        ["--trainer.fast_dev_run", "true"],
+        ["--model", f"{__name__}.Other", "--checkpoint.monitor", "null"],
+    ],
+)
+def test_it_is_not_measured(flags: list[str], asked: list[int], capsys: Capture) -> None:
+    run([*FIT, *([] if "--model" in flags else SMALL), *flags])
+    assert "threads  " not in capsys.readouterr().out
+
+
+class Other(LightningModule):
+    """Not a LitClassifier: which pass to measure is not known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(784, 10)
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        images, labels = batch
+        return torch.nn.functional.cross_entropy(self.layer(images.flatten(1)), labels)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Nothing to measure."""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def test_the_trial_leaves_no_trace(asked: list[int]) -> None:
+    """Batch norm, dropout and random generators are as without it."""
+    dropout = ["--model.dropout", "0.5"]
+    run([*FIT, *SMALL, *dropout])
+    run([*FIT, *SMALL, *dropout, "--num_threads", "1"])
+    one, other = (
+        torch.load(f"lightning_logs/mlp/version_{n}/checkpoints/last.ckpt", weights_only=True)
+        for n in (0, 1)
+    )
+    for name, weight in one["state_dict"].items():
+        assert torch.equal(weight, other["state_dict"][name]), name
