@@ -6,9 +6,9 @@ from typing import Any
 
 from deepdigits.runs.data_module import short_form
 
-# Keys that may differ between runs of one config: seed, folders, display.
+# Keys that may differ between runs of one config: seed, folders, display, threads.
 _IGNORED = re.compile(
-    r"(seed_everything|ckpt_path|weights_only|peer_timeout|logger|dashboard"
+    r"(seed_everything|ckpt_path|weights_only|peer_timeout|num_threads|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
     r"|data\.(init_args\.)?(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )

@@ -13,6 +13,8 @@ from torch import Tensor
 from deepdigits.core.errors import InputError
 from deepdigits.data.augment import Draws
 
+_OF_DRAWS = 1  # numpy takes (seed, epoch) and (seed, epoch, 0) for the same
+
 
 class Batch(NamedTuple):
     """A batch of a loader.
@@ -172,7 +174,7 @@ class EpochDraws:
 
     def _of_chunk(self, epoch: int, number: int) -> Draws:
         if self._chunk != (epoch, number):
-            seed = derive_seed(self._seed, epoch, number)
+            seed = derive_seed(self._seed, epoch, number, _OF_DRAWS)
             self._values = self._draw(self.CHUNK, seed).to(self._device)
             self._chunk = epoch, number
         return self._values

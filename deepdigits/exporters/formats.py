@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from deepdigits.core.errors import RunFailed, one_line
 from deepdigits.core.version import __version__
 from deepdigits.models.layers import IMAGE_SIZE
+from deepdigits.models.torch_compat import remove_assertions
 from deepdigits.runs.model_info import ModelInfo
 
 INPUT, OUTPUT = "images", "logits"
@@ -117,10 +118,7 @@ def write_torch(net: nn.Module, info: ModelInfo, path: Path) -> None:
     with _quiet(), _one_line_errors("torch"):
         program = torch.export.export(net, **_call())
         # Of the cascade of shift TTA: traced for one unclear image or more, it takes none too.
-        for node in list(program.graph.nodes):
-            if node.target is torch.ops.aten._assert_scalar.default:
-                program.graph.erase_node(node)
-        program.graph.eliminate_dead_code()
+        remove_assertions(program)
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)  # with the paths of this machine
         # In memory first: on a full disk torch would abort the process.

@@ -32,8 +32,9 @@ class DigitReader:
         name: The run, or the bundled net.
         class_names: Name of each class.
         report: The run's report; empty if it was not tested.
-        bf16: Compute batches of `MIN_BF16` and more in bfloat16. Their probabilities differ from
-            those of float32 by up to 0.01. Digits of photos are always predicted in float32.
+        bf16: Predict `MIN_BF16` images and more, given together, in bfloat16. Their probabilities
+            differ from those of float32 by up to 0.01. Digits of photos are always predicted in
+            float32.
     """
 
     net: nn.Module
@@ -60,7 +61,7 @@ class DigitReader:
 
         Args:
             images: Any number; they go through the net in batches of `BATCH_SIZE`.
-            bf16: Compute batches of `MIN_BF16` and more in bfloat16.
+            bf16: Predict `MIN_BF16` images and more, given together, in bfloat16.
         """
         bf16 = bf16 and len(images) >= MIN_BF16
         with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, bf16):

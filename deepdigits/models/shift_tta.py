@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepdigits.models.torch_compat import assume_not_empty
+
 LogitsFn = Callable[[Tensor], Tensor]
 CORNERS = ((0, 1), (1, 0), (1, 2), (2, 1))  # top and left of each copy in the padded image
 CHUNK = 256  # images of a forward pass: enough for full speed, and little memory
@@ -61,7 +63,7 @@ def mean_over_shifts(net: LogitsFn, images: Tensor, below: float | None = None) 
     if torch.compiler.is_exporting():
         # The graph has no if: without unclear images, the copies are a batch of 0. Batch
         # normalisation is only traced for 1 and more.
-        torch._check(unclear.shape[0] > 0)
+        assume_not_empty(unclear)
     elif not len(unclear):
         return logits
     copies = _in_chunks(net, shifted_copies(images[unclear]), images.shape[0])

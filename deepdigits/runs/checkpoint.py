@@ -6,6 +6,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from types import NoneType
@@ -24,6 +25,7 @@ from deepdigits.runs.foreign_objects import foreign_object
 FORMAT = 1  # of the content; raised by a change that earlier versions would misread
 _STAMP = "deepdigits"
 _LOCK = Lock()
+_DEEPEST = 30  # containers within each other in a checkpoint of plain values
 
 
 def save(content: dict[str, Any], path: Path) -> None:
@@ -150,15 +152,20 @@ def _check_written(path: Path, content: dict[str, Any], buffer: io.BytesIO) -> N
         raise InputError(f"checkpoint {path} is damaged: it is not what was written")
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is made of tensors, numbers, texts and the containers of Python alone."""
-    if type(value) in (dict, OrderedDict):
-        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
-    if type(value) in (list, tuple):
-        return all(map(_is_plain, value))
-    if type(value) in (Tensor, nn.Parameter):
-        return bool(value.layout == torch.strided)
-    return type(value) in (str, float, int, bool, NoneType)
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether a value is made of tensors, numbers, texts and the containers of Python alone.
+
+    False also for what is nested too deeply, as what contains itself is.
+    """
+    kind = type(value)
+    if kind in (dict, OrderedDict, list, tuple):
+        parts = chain(value, value.values()) if isinstance(value, dict) else value
+        return depth < _DEEPEST and all(_is_plain(part, depth + 1) for part in parts)
+    if kind in (Tensor, nn.Parameter):
+        return bool(value.layout == torch.strided) and not vars(value)
+    if kind is int:
+        return bool(value.bit_length() < 64)
+    return kind in (str, float, bool, NoneType)
 
 
 def _same_kind(stored: Tensor, wanted: Tensor) -> bool:

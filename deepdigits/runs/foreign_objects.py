@@ -22,7 +22,8 @@ def foreign_object(content: Any, place: str = "") -> str | None:
             return found
     kind = type(content)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-    return f"{place} is a {name}"
+    article = "an" if name[0].lower() in "aeiou" else "a"
+    return f"{place} is {article} {name}"
 
 
 def _items(content: Any) -> Iterable[tuple[Any, Any]]:

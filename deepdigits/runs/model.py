@@ -47,7 +47,8 @@ def read_model(run: Run) -> tuple[State, ModelInfo]:
 
         name, state, settings = parts(run_config, run.folder, path)
     if settings.get("shift_tta") is True and name in NET_CLASSES:
-        settings["shift_tta"] = read_confidence(run.folder, path) or True
+        confidence = read_confidence(run.folder, path)
+        settings["shift_tta"] = True if confidence is None else confidence
     report = read_report(run.folder) or {}
     if class_names is None:
         number = number_of_logits(

@@ -65,8 +65,8 @@ def check_no_checkpoints(folder: Path, logs: Path) -> None:
     Raises:
         InputError: It is; the line names the run.
     """
-    runs = [] if runs_below(folder) else runs_saving_in(folder, logs)
-    if runs:
+    runs = runs_saving_in(folder, logs)
+    if runs and not runs_below(folder):
         names = " or ".join(str(run.folder) for run in runs)
         raise InputError(
             f"{folder} is not a run folder: it holds the checkpoints of {names}; type that in its "

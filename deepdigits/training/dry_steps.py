@@ -10,21 +10,27 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from deepdigits.training.batch_checks import example_images
+from deepdigits.training.callbacks.rng_state import random_state, set_random_state
 
 
 @contextmanager
 def dry_steps(
-    module: LightningModule, net: nn.Module, data: Any, precision: AbstractContextManager[Any]
+    module: LightningModule,
+    net: nn.Module,
+    data: Any,
+    precision: AbstractContextManager[Any],
+    most: int | None = None,
 ) -> Iterator[Callable[[], None] | None]:
     """Yield a function that makes one pass on black images, as many as a training batch has.
 
-    Weights, buffers, gradients and random generators stay as they are.
+    Weights, buffers, gradients and the generators of torch, numpy and Python stay as they are.
 
     Args:
         module: The module.
         net: The net in it.
         data: The data module.
         precision: The context of a training step.
+        most: Images of a pass at most. None: no limit.
 
     Yields:
         The function; None if the size of the batches is not known, or the net is not trained.
@@ -34,6 +40,7 @@ def dry_steps(
     if images is None or type(size) is not int or not trained:
         yield None
         return
+    size = size if most is None else min(size, most)
     batch = torch.zeros(size, *images.shape[1:], dtype=images.dtype, device=images.device)
     labels = torch.zeros(size, dtype=torch.int64, device=batch.device)
 
@@ -42,10 +49,11 @@ def dry_steps(
         torch.autograd.grad(loss, trained, allow_unused=True)  # no hooks of DDP, no .grad
 
     buffers = [(buffer, buffer.clone()) for buffer in net.buffers()]
-    gpus = [batch.device] if batch.is_cuda else []
+    before_all = random_state()
     try:
-        with torch.random.fork_rng(gpus), torch.enable_grad(), precision:
+        with torch.enable_grad(), precision:
             yield step
     finally:
+        set_random_state(before_all)
         for buffer, before in buffers:
             buffer.copy_(before)

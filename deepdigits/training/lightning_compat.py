@@ -113,6 +113,19 @@ def watch_at_epoch_end(callback: Callback) -> None:
         callback._check_on_train_epoch_end = True
 
 
+def waits_for_validation(checkpoint: ModelCheckpoint) -> bool:
+    """Whether a checkpoint that was due within an epoch is saved after the next validation.
+
+    ``_defer_save_until_validation`` of lightning 2.6.6, which its state does not have.
+    """
+    return checkpoint._defer_save_until_validation
+
+
+def let_wait_for_validation(checkpoint: ModelCheckpoint, waits: bool) -> None:
+    """Set `waits_for_validation`, for a training that is resumed in between."""
+    checkpoint._defer_save_until_validation = bool(waits)
+
+
 def saves_within_epochs(callback: object) -> bool | None:
     """Whether a ModelCheckpoint saves every so many steps or seconds; None for another object.
 

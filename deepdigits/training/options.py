@@ -94,7 +94,7 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         type=PositiveInt | None,
         default=None,
         help="CPU threads of each process. null: a training of one process tries several numbers "
-        "at its start, and takes the fastest; else the number of torch.",
+        "at its start, and takes the fastest; otherwise torch's default.",
     )
     parser.add_argument(
         "--mixed_precision",

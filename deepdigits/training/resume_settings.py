@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from deepdigits.core.console import say
 from deepdigits.core.plain_values import fits
 from deepdigits.core.signatures import parameters
 from deepdigits.training.callbacks.dashboard import Dashboard
@@ -71,6 +72,7 @@ REPLACED = (
     *("ckpt_path", "weights_only", "trainer.default_root_dir"),
     *("logger.save_dir", "logger.name", "logger.version"),
 )
+_LARGEST_MACHINE = 4096  # cores
 _WORD = re.compile(r"[\w.,:+-]*")  # of `strategy` and others that Lightning could take for a class
 # A file name with metrics in it, such as {epoch}-{val/accuracy:.3f}.
 _FILE_NAME = re.compile(r"([\w=.-]|\{[\w/]+(:\.?\d?\d?[df]?)?\})+")
@@ -102,6 +104,10 @@ def split_section(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any
 def split_options(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """As `split_section`, for the options of no section."""
     given = {name: content[name] for name in OPTIONS if name in content}
+    threads, cores = given.get("num_threads"), os.cpu_count() or 1
+    if type(threads) is int and cores < threads <= _LARGEST_MACHINE:
+        say(f"note: the run had {threads} threads, and this machine has {cores} cores", error=True)
+        del given["num_threads"]
     plain = {name: value for name, value in given.items() if _is_plain(name, value, OPTIONS[name])}
     return plain, {name: value for name, value in given.items() if name not in plain}
 

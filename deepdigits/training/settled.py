@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
@@ -27,6 +28,7 @@ from deepdigits.training.validation import (
 from deepdigits.training.value_limits import is_time
 
 # Lightning's own default: a name for each of several checkpoints.
+_say = rank_zero_only(say)  # each process of a run settles its config
 _OF_SEVERAL = "{epoch}-{step}"
 _BETWEEN = ("every_n_train_steps", "train_time_interval")
 
@@ -82,10 +84,13 @@ def _settle_precision(config: Any) -> None:
     on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
     if native_bf16(torch.device("cpu" if on_cpu else "cuda")):
         config.trainer.precision = "bf16-mixed"
-        say("precision   bf16-mixed: the processor computes bfloat16; --trainer.precision 32-true")
+        _say(
+            "precision   bf16-mixed, as the processor computes bfloat16; for 32 bits pass "
+            "--trainer.precision 32-true"
+        )
     else:
         config.trainer.precision = "32-true"
-        say("precision   32-true: the processor does not compute bfloat16 itself")
+        _say("precision   32-true, as the processor does not compute bfloat16")
 
 
 def _settle_checkpoint(group: Any, config: Any) -> None:
@@ -98,10 +103,10 @@ def _settle_checkpoint(group: Any, config: Any) -> None:
         elif often is not None:
             group.save_on_train_epoch_end = False
     if often is not None and is_of_validation(group.monitor):
-        say(
-            f"note: checkpoint.monitor {group.monitor} is measured in validations: what "
-            f"checkpoint.{often} asks for is saved after the next one; more of them: "
-            "--trainer.val_check_interval N",
+        _say(
+            f"note: checkpoint.monitor {group.monitor} is measured in a validation: a checkpoint "
+            f"that is due by checkpoint.{often} is saved after the next validation; for more "
+            "validations pass --trainer.val_check_interval N",
             error=True,
         )
     if group.save_top_k not in (0, 1):  # each of several needs a name of its own

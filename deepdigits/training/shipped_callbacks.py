@@ -27,6 +27,7 @@ from deepdigits.runs.checkpoint_record import LAST
 from deepdigits.training.callbacks.last_checkpoint import FINISHED
 from deepdigits.training.options import Stage
 
+_FINDER = {"min_lr", "max_lr", "num_training_steps"}  # a subclass may have other arguments
 # Class -> the reason, and the way out.
 UNFIT: Mapping[type[Callback], str] = {
     BatchSizeFinder: "it changes the number of batches after the schedule of the learning rate is "
@@ -97,11 +98,12 @@ def _check_finder(name: str, config: Any) -> None:
         )
     given = config.trainer.callbacks
     for one in given if isinstance(given, list) else [given]:
-        if one.class_path.rpartition(".")[2] == name and (settings := one.get("init_args")):
-            Limits(0, settings.max_lr, above=True, below=True).check(
-                f"{name} min_lr", settings.min_lr
+        settings = dict((one.get("init_args") or {}).items())
+        if settings.keys() >= _FINDER and one.class_path.rpartition(".")[2] == name:
+            Limits(0, settings["max_lr"], above=True, below=True).check(
+                f"{name} min_lr", settings["min_lr"]
             )
-            COUNT.check(f"{name} num_training_steps", settings.num_training_steps)
+            COUNT.check(f"{name} num_training_steps", settings["num_training_steps"])
 
 
 class ApplyFoundRate(Callback):

@@ -18,6 +18,7 @@ from deepdigits.training.dry_steps import dry_steps
 
 _TURNS, _LEAST = 7, 3  # passes with each number of threads: at most, and in any case
 _SECONDS = 1.0  # after which no further turn begins
+_IMAGES = 256  # of a pass at most
 _NEARLY = 1.05  # fewer threads are chosen if they take no longer than this times the shortest
 
 
@@ -42,9 +43,8 @@ def fastest_threads(
     assert isinstance(module, LitClassifier)
     numbers = candidates(most)
     try:
-        with dry_steps(
-            module, module.net, data, trainer.precision_plugin.train_step_context()
-        ) as step:
+        precision = trainer.precision_plugin.train_step_context()
+        with dry_steps(module, module.net, data, precision, _IMAGES) as step:
             if step is None:
                 return None
             seconds = {number: median(times) for number, times in _trial(step, numbers).items()}
@@ -53,10 +53,10 @@ def fastest_threads(
     finally:
         torch.set_num_threads(most)
     chosen = choose(seconds)
-    others = ", ".join(f"with {n} {1000 * seconds[n]:.1f}" for n in numbers if n != chosen)
+    others = ", ".join(f"{1000 * seconds[n]:.1f} ms with {n}" for n in numbers if n != chosen)
     say(
-        f"threads     {chosen}: the net takes {1000 * seconds[chosen]:.1f} ms for a batch, "
-        f"{others}; --num_threads N"
+        f"threads     {chosen}, as a batch takes {1000 * seconds[chosen]:.1f} ms ({others}); "
+        "to choose yourself pass --num_threads N"
     )
     return chosen
 

@@ -62,7 +62,8 @@ def test_random_values_never_repeat_within_a_run() -> None:
     loader = batches(shuffle=True)
     values = [one for number in range(30) for _, drawn in epoch(loader, number) for one in drawn]
     assert len(set(values)) == len(values) == 3000
-    seeds = [derive_seed(0, epoch, chunk) for epoch in range(30) for chunk in range(9)]
+    seeds = [derive_seed(0, epoch, chunk, 1) for epoch in range(30) for chunk in range(9)]
+    seeds += [derive_seed(0, epoch) for epoch in range(30)]  # of the order
     assert len({seed % 2**32 for seed in seeds}) == len(seeds)
     assert derive_seed(0, 1, 2) != derive_seed(0, 2, 1) != derive_seed(1, 0, 2)
 
@@ -74,7 +75,7 @@ def test_random_values_belong_to_a_position_of_the_epoch(batch_size: int) -> Non
     parts = [drawn for _, drawn in epoch(batches(n, batch_size, seed=3), 2)]
     values = [value for part in parts for value in part]
     chunks = [(place // EpochDraws.CHUNK, place % EpochDraws.CHUNK) for place in range(n)]
-    seeds = [derive_seed(3, 2, chunk) % 2**53 for chunk in range(4)]
+    seeds = [derive_seed(3, 2, chunk, 1) % 2**53 for chunk in range(4)]
     assert values == [(seeds[chunk], row) for chunk, row in chunks]
 
 

@@ -87,8 +87,27 @@ def test_a_later_save_with_more_than_plain_values_is_refused() -> None:
     save(content(2.0), PATH)
     for more in (Path("x"), [{"a": (1, Path("x"))}], {Path("x"): 1}, {Path("x")}, Path):
         line = refusal(save, content(3.0) | {"more": more}, PATH)
-        assert "it holds more than tensors and plain values" in line
+        assert "holds only tensors and plain values" in line
         assert load(PATH)["state_dict"]["weight"][0, 0] == 2.0
+
+
+class Tag:
+    """An object in a tensor's __dict__ is pickled with it."""
+
+
+def test_what_only_looks_plain_is_read_back() -> None:
+    save(content(1.0), PATH)
+    tagged = torch.zeros(2)
+    tagged.tag = Tag()  # type: ignore[attr-defined]
+    for more in (tagged, 2**3000):
+        line = refusal(save, content(3.0) | {"more": more}, PATH)
+        assert "holds only tensors and plain values" in line
+        assert load(PATH)["state_dict"]["weight"][0, 0] == 1.0
+    deep: list[object] = [1]
+    for _ in range(60):
+        deep = [deep]
+    save(content(2.0) | {"more": deep}, PATH)
+    assert load(PATH)["state_dict"]["weight"][0, 0] == 2.0
 
 
 def test_a_save_that_the_disk_has_changed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

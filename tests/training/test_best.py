@@ -68,7 +68,7 @@ def report(folder: Path = RUN) -> dict[str, Any]:
         (["--checkpoint.save_top_k", "-1", "--checkpoint.mode", "min"], 7),
         (["--checkpoint.filename", "{epoch}-{val/accuracy:.3f}"], 14),
         (["--checkpoint.dirpath", "elsewhere"], 14),
-        (["--checkpoint.monitor", "train/accuracy", "--checkpoint.mode", "max"], 21),
+        (["--checkpoint.monitor", "train/loss"], 21),
         (["--checkpoint.save_last", "false"], 14),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_save_within_an_epoch_waits_for_the_score_of_its_weights(
     flags = ["--trainer.max_epochs", "2", "--trainer.val_check_interval", "2"]
     run(["fit", *TRAIN, *flags, f"--checkpoint.{due[0]}", due[1]])
     assert step_of(Run(RUN).checkpoint) == 6  # the third validation
-    assert "is saved after the next one" in capsys.readouterr().err
+    assert "is saved after the next validation" in capsys.readouterr().err
 
 
 def test_a_save_within_an_epoch_waits_for_the_end_of_the_epoch(
@@ -158,6 +158,36 @@ def test_a_save_within_an_epoch_waits_for_the_end_of_the_epoch(
     scores([0.1, 0.9, 0.2], monkeypatch)
     run(["fit", *TRAIN, "--checkpoint.every_n_train_steps", "5"])
     assert step_of(Run(RUN).checkpoint) == 14
+
+
+class Stop(Exception):
+    """A kill."""
+
+
+def test_a_save_that_waits_is_not_lost_when_the_run_is_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Due after step 5, saved after step 7; stopped after step 6."""
+    due = ["--checkpoint.every_n_train_steps", "5", "--checkpoint.save_top_k", "-1"]
+    due += ["--last_checkpoint.every_n_steps", "6"]
+    run(["fit", *TRAIN, *due, "--logger.name", "whole"])
+    save = Trainer.save_checkpoint
+
+    def save_and_stop(trainer: Trainer, path: Any, *more: Any) -> None:
+        save(trainer, path, *more)
+        if trainer.global_step == 6:
+            raise Stop
+
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(Trainer, "save_checkpoint", save_and_stop)
+        run(["fit", *TRAIN, *due])
+    run(["fit", "--resume", str(RUN)])
+    saved = [
+        {path.name for path in Path("lightning_logs", name, "version_0/checkpoints").glob("epoch*")}
+        for name in ("mlp", "whole")
+    ]
+    assert saved[0] == saved[1] != set()
+    assert "epoch=0-step=7.ckpt" in saved[0]
 
 
 def test_without_a_monitor_it_is_saved_at_once() -> None:

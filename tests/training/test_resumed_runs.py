@@ -51,6 +51,19 @@ def test_a_run_of_before_keeps_its_best() -> None:
     assert cli.config_init.checkpoint.best_model_path.endswith("best.ckpt")
 
 
+def test_a_run_of_before_keeps_its_patience() -> None:
+    stop = ["--early_stopping.monitor", "train/loss", "--early_stopping.min_delta", "100"]
+    run(["fit", *TRAIN, *stop])
+    path = RUN / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    (key,) = [key for key in content["callbacks"] if key.startswith("MonitoredEarly")]
+    state = content["callbacks"].pop(key)
+    content["callbacks"][key.removeprefix("Monitored")] = state | {"wait_count": 5}
+    torch.save(content, path)
+    cli = run(MORE)
+    assert cli.trainer.early_stopping_callback.wait_count == 6
+
+
 def test_another_monitor_without_a_step_keeps_the_recorded_best() -> None:
     run(["fit", *TRAIN])
     run(["fit", "--resume", str(RUN), "--checkpoint.monitor", "val/loss"])

@@ -10,6 +10,7 @@ import yaml
 from lightning.pytorch import LightningModule
 
 from deepdigits.__main__ import run
+from deepdigits.comparison.settings import settings
 from deepdigits.training import threads
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
@@ -62,7 +63,7 @@ def test_the_fastest_number_is_taken_said_and_kept(
     assert run([*FIT, *SMALL]).config.num_threads == chosen
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("threads")]
     assert len(lines) == 1
-    assert lines[0].startswith(f"threads     {chosen}: ")
+    assert lines[0].startswith(f"threads     {chosen}, ")
     assert yaml.safe_load((RUN / "config.yaml").read_text())["num_threads"] == chosen
     assert set(asked) == {1, 2, 4}
 
@@ -107,6 +108,18 @@ class Other(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def test_a_run_of_a_machine_with_more_cores_is_resumed(capsys: Capture) -> None:
+    run([*FIT, *SMALL, "--num_threads", "1"])
+    config = (RUN / "config.yaml").read_text()
+    (RUN / "config.yaml").write_text(config.replace("num_threads: 1", "num_threads: 200"))
+    run(["fit", "--resume", str(RUN), "--trainer.max_epochs", "2"])
+    assert "note: the run had 200 threads, and this machine has" in capsys.readouterr().err
+
+
+def test_runs_with_other_threads_are_of_one_config() -> None:
+    assert settings({"num_threads": 1}) == settings({"num_threads": 2}) == {}
 
 
 def test_the_trial_leaves_no_trace(asked: list[int]) -> None:

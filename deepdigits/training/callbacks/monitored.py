@@ -13,7 +13,11 @@ from typing_extensions import override
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.suggestions import did_you_mean
-from deepdigits.training.lightning_compat import watch_at_epoch_end
+from deepdigits.training.lightning_compat import (
+    let_wait_for_validation,
+    waits_for_validation,
+    watch_at_epoch_end,
+)
 from deepdigits.training.validation import is_of_validation
 
 COUNTERS = ("epoch", "step")  # ModelCheckpoint knows them besides the metrics
@@ -150,6 +154,15 @@ class BestCheckpoint(_Monitored, lightning.ModelCheckpoint):
             return super().state_key
         finally:
             self.monitor = monitor
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"waits_for_validation": waits_for_validation(self)}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        let_wait_for_validation(self, state_dict.get("waits_for_validation", False))
 
     @override
     def known_metrics(self, trainer: Trainer) -> set[str]:

@@ -1,5 +1,6 @@
 """Fix the checkpoint paths in a checkpoint after its run folder has moved."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -9,8 +10,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from deepdigits.runs.checkpoint_record import SUFFIX
-from deepdigits.training.callbacks.monitored import BestCheckpoint
+from deepdigits.training.callbacks.monitored import BestCheckpoint, MonitoredEarlyStopping
+from deepdigits.training.lightning_compat import let_wait_for_validation
 from deepdigits.training.restored_state import check_callbacks
+
+_FORMER: Mapping[type, str] = {
+    BestCheckpoint: "ModelCheckpoint",
+    MonitoredEarlyStopping: "EarlyStopping",
+}
 
 
 class RelocateCheckpoints(Callback):
@@ -33,6 +40,7 @@ class RelocateCheckpoints(Callback):
             if not isinstance(callback, ModelCheckpoint) or callback.state_key not in states:
                 continue
             saved = states.pop(callback.state_key)
+            let_wait_for_validation(callback, saved.get("waits_for_validation", False))
             state = relocated(saved, Path(callback.dirpath)) if callback.dirpath else None
             if state is not None:  # else ModelCheckpoint starts anew
                 states[callback.state_key] = state
@@ -66,10 +74,11 @@ def relocated(state: dict[str, Any], folder: Path) -> dict[str, Any] | None:
 
 
 def _rename_former(trainer: Trainer, states: dict[str, Any]) -> None:
-    """Give the state of the named checkpoint its present name; it was that of its base class."""
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, BestCheckpoint) and callback.state_key not in states:
-            former = callback.state_key.replace("BestCheckpoint", "ModelCheckpoint", 1)
+    """Give states of callbacks their present names; they were those of the classes of Lightning."""
+    for callback in (*trainer.checkpoint_callbacks, *trainer.early_stopping_callbacks):
+        base = _FORMER.get(type(callback))
+        if base is not None and callback.state_key not in states:
+            former = callback.state_key.replace(type(callback).__qualname__, base, 1)
             if former in states:
                 states[callback.state_key] = states.pop(former)
 

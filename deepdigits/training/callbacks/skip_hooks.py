@@ -3,9 +3,11 @@
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
 
+from deepdigits.training.callbacks.monitored import BestCheckpoint
 from deepdigits.training.lightning_compat import saves_within_epochs
 
 _HOOKS: tuple[str, ...] = (
@@ -52,5 +54,6 @@ class SkipUnusedHooks(Callback):
 
 def _is_used(name: str, one: Any, base: type) -> bool:
     if name == "on_train_batch_end" and saves_within_epochs(one) is False:
-        return False
+        # A subclass may do more there.
+        base = BestCheckpoint if isinstance(one, BestCheckpoint) else ModelCheckpoint
     return is_overridden(name, one, base)

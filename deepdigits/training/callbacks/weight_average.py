@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights that a GPU is not waited for."""
+"""Average the weights of a training without waiting for the GPU."""
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning

@@ -78,6 +78,24 @@ def test_the_hooks_are_there_again_afterwards(make_trainer: Callable[..., Traine
     assert not [value for value in vars(counts).values() if value is None]
 
 
+class Own(ModelCheckpoint):
+    """Does more in a step than ModelCheckpoint."""
+
+    steps = 0
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        super().on_train_batch_end(*args)
+        self.steps += 1
+
+
+def test_a_subclass_of_model_checkpoint_is_called(
+    make_trainer: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    own = Own(tmp_path)
+    fit(make_trainer, own, enable_checkpointing=True)
+    assert own.steps == STEPS
+
+
 @pytest.mark.parametrize(("every", "saves"), [(2, 3), (None, 1)])
 def test_a_model_checkpoint_saves_within_epochs(
     make_trainer: Callable[..., Trainer], tmp_path: Path, every: int | None, saves: int
