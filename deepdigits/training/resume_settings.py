@@ -4,7 +4,7 @@ import inspect
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Trainer
@@ -65,6 +65,7 @@ OPTIONS: Mapping[str, Any] = {  # of no section
     "ema_decay": float | None,
     "num_threads": int | None,
     "matmul_precision": MatmulPrecision | None,
+    "mixed_precision": Literal["auto"] | None,
     "peer_timeout": int | float,
 }
 # Set by --resume itself, or of another command.
