@@ -27,6 +27,7 @@ RECORD = Path(__file__).with_suffix(".json")
 FIGURES = ("overall", "class", "accuracy", "f1_macro", "loss", "errors", "confusion_matrix")
 SHORT = ["--trainer.limit_val_batches", "2", "--trainer.limit_test_batches", "2"]
 SHORT += ["--data.eval_batch_size", "500", "--num_threads", "1", "--trainer.accelerator", "cpu"]
+SHORT += ["--trainer.precision", "32-true"]
 # Augmentation is part of both configs; the MLP adds dropout and averaged weights.
 RUNS = {
     "mlp": ["--model.dropout", "0.1", "--ema_decay", "0.95", "--trainer.limit_train_batches", "40"],
