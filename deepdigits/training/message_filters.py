@@ -28,6 +28,7 @@ MESSAGES = (
     "^TPU available: False",
     "^LOCAL_RANK: .* CUDA_VISIBLE_DEVICES: ",
     r"^(\[rank: \d+\] )?Seed set to",  # the seed is in config.yaml
+    "^Using bfloat16 Automatic Mixed Precision",  # so is the precision
     "^Initializing distributed: ",  # once in each process; another message has their number
     r"^`Trainer\.fit` stopped: `max_(epochs|steps)=",  # the last line of the table of epochs
     "^Restoring states from",  # "Restored all states from" follows

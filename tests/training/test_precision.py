@@ -34,9 +34,13 @@ def lines(capsys: Capture) -> list[str]:
 
 
 def test_it_follows_the_processor_and_a_resumed_run_keeps_it(
-    native: bool, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    native: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     run(TRAIN)
+    assert "Automatic Mixed Precision" not in caplog.text
     chosen = "bf16-mixed" if native else "32-true"
     assert len(said := lines(capsys)) == 1
     assert said[0].startswith(f"precision   {chosen}, as the processor ")
