@@ -52,7 +52,8 @@ def load(
 def _is_exported(path: Path) -> bool:
     """Whether it is a .safetensors file outside of a run folder."""
     is_weights = path.suffix == weights.SUFFIX and path.is_file()
-    return is_weights and not is_run(path.absolute().parent)
+    run = Run(path.absolute().parent)
+    return is_weights and not (run.config_file.is_file() and is_run(run.folder))
 
 
 def _read_exported(path: Path, bf16: bool | None) -> DigitReader:

@@ -23,7 +23,7 @@ def settings() -> dict[str, object]:
 
 def test_pixels_are_an_image_and_the_same_each_time() -> None:
     image = pixels(learning_curves(HISTORY))
-    assert (image.shape, image.dtype) == ((448, 1008, 3), np.uint8)
+    assert (image.shape, image.dtype) == ((476, 1008, 3), np.uint8)
     assert image.std() > 0
     np.testing.assert_array_equal(image, pixels(learning_curves(HISTORY)))
 

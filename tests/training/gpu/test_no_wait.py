@@ -54,6 +54,7 @@ def train(
         args += [f"--trainer.{name}", "fake_gpu"]
     args += ["--trainer.log_every_n_steps", f"{LOG_EVERY}", "--trainer.max_epochs", f"{epochs}"]
     args += ["--trainer.limit_train_batches", f"{BATCHES}"]
+    args += ["--trainer.precision", "32-true"]  # autocast asks for a real GPU
     args += ["--data.batch_size", "16", "--data.val_size", "30"]
     watch = Watch(gpu)
     with filtered_messages(), isolated(args):
