@@ -1,11 +1,12 @@
 """The options --optimizer and --lr_scheduler: others than AdamW and the one-cycle schedule."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import ReduceLROnPlateau
+from lightning.pytorch.cli import ReduceLROnPlateau, instantiate_class
+from torch import nn
 
 from deepdigits.core.errors import InputError, OneLine, one_line
 from deepdigits.core.plain_values import fits
@@ -39,16 +40,28 @@ def choose_optimizer(module: LightningModule, optimizer: Any, scheduler: Any) ->
         )
     if optimizer is not None:  # alone first: its fault is not that of the schedule
         module.optimizer_settings = _plain(optimizer)
-        _try("--optimizer", module)
+        _try("--optimizer", module.configure_optimizers)
+        _try("--optimizer", lambda: _step(module, _plain(optimizer)))
     if scheduler is not None:
         module.scheduler_settings = _plain(scheduler)
-        _try("--lr_scheduler", module)
+        _try("--lr_scheduler", module.configure_optimizers)
 
 
-def _try(option: str, module: LitClassifier) -> None:
-    """Build the optimizer and the schedule of a net; errors name the option."""
+def _step(module: LitClassifier, optimizer: dict[str, Any]) -> None:
+    """Make a step of an optimizer with weights and gradients of 0, as many as the net has.
+
+    One that needs sparse gradients, for example, fails only there.
+    """
+    weights = [nn.Parameter(torch.zeros_like(p)) for p in module.parameters() if p.requires_grad]
+    for weight in weights:
+        weight.grad = torch.zeros_like(weight)
+    instantiate_class(weights, optimizer).step(lambda: torch.zeros(()))
+
+
+def _try(option: str, action: Callable[[], object]) -> None:
+    """Do something with the chosen classes; errors name the option."""
     try:
-        module.configure_optimizers()
+        action()
     except OneLine:  # about the net
         raise
     except Exception as error:  # what the classes of others may raise is not known

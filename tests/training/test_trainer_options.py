@@ -62,6 +62,22 @@ def test_a_schedule_that_waits_for_a_metric_is_stepped_per_epoch() -> None:
     assert sorted(set(rates()), reverse=True) == pytest.approx([0.1, 0.01, 1e-3, 1e-4])
 
 
+NOT_FOR_NETS = {"Optimizer", "Muon", "SparseAdam"}
+OPTIMIZERS = [
+    name
+    for name, value in vars(torch.optim).items()
+    if isinstance(value, type) and issubclass(value, torch.optim.Optimizer)
+]
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - NOT_FOR_NETS))
+def test_each_other_optimizer_of_torch_trains(name: str) -> None:
+    rate = [] if name == "Adafactor" else ["--optimizer.lr", "0.001"]
+    cli = run(["fit", *TRAIN, "--optimizer", name, *rate])
+    assert type(cli.trainer.optimizers[0]).__name__ == name
+    assert cli.trainer.global_step > 0
+
+
 def test_the_optimizer_of_a_run_goes_on_when_it_is_resumed() -> None:
     run(["fit", *TRAIN, *SGD])
     cli = run(["fit", "--resume", str(RUN), "--trainer.max_epochs", "2"])
@@ -92,6 +108,7 @@ class Frozen(LitMLP):
         ([*SGD, *ONE_CYCLE], "--lr_scheduler: You must define either total_steps"),
         (["--optimizer", "Muon"], "--optimizer: Muon only supports 2D parameters"),
         (["--optimizer", "Sgd"], "optimizer: "),
+        (["--optimizer", "SparseAdam"], "--optimizer: .* does not support dense gradients"),
         (["--lr_scheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau"], "which has a monitor"),
         (["--model", "own.Own", *SGD, *COSINE], "^--optimizer and --lr_scheduler: Own chooses"),
         (["--model", "own.Frozen", *COSINE], "^Frozen has no parameters to train"),
