@@ -22,6 +22,7 @@ from deepdigits.runs.report import TRAINING
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.execution import execute
+from deepdigits.training.threads import fastest_threads
 
 _OTHER_CONFIG = "benchmarks take a config of a LitClassifier and the data module of the package"
 OURS, BAREBONES, PLAIN = "deepdigits fit, everything on", "Lightning barebones", "plain PyTorch"
@@ -51,7 +52,11 @@ def bench_loop(config: str = "mlp", epochs: int | None = None, repeats: int = 3)
     built = build(args)
     epochs = built.trainer.max_epochs
     assert epochs is not None
-    if (threads := built.config.num_threads) is not None:  # the same for all
+    threads = built.config.num_threads
+    if threads is None:
+        with quiet():
+            threads = fastest_threads(built.model, built.datamodule, built.trainer)
+    if threads is not None:  # the same for all
         args += ["--num_threads", str(threads)]
     warm_up(args)
     seconds = measure(

@@ -122,7 +122,9 @@ class Augment:
         if draws.noise is not None:
             side = images.shape[-1]
             displacement = elastic_field(draws.noise, side, self.elastic_alpha, self.elastic_sigma)
-        return images if draws == (None, None) else warp(images, theta, displacement)
+        if theta is None and displacement is None:
+            return images
+        return warp(images, theta, displacement)
 
     def _affine_draws(self, n: int, generator: Generator) -> Tensor:
         """Random sampling matrices (n, 2, 3); row i does not depend on n."""

@@ -158,19 +158,16 @@ class DigitsCLI(LightningCLI):
             group.is_default = group.monitor == DEFAULTS[monitor] and not typed
         settings["plugins"] = plugins(parts, settings, self.model)
         settings["callbacks"] = callbacks(parts, settings)
-        saver = None
         if not leaves_run(settings):
             settings["enable_checkpointing"] = False  # ModelCheckpoint would save all the same
         elif self.stage == "fit":
-            settings["callbacks"].append(saver := self._save_config())
+            settings["callbacks"].append(self._save_config())
         settings |= bare(settings)
         try:
             trainer = Trainer(**settings)
         except Exception as error:  # the settings decide which, also one of a missing package
             raise refusal("trainer", error) from error
         wrap_restore_errors(trainer)
-        if saver is not None and self.config.num_threads is None:
-            self._choose_threads(trainer, saver)
         return trainer
 
     @property
@@ -194,6 +191,8 @@ class DigitsCLI(LightningCLI):
         why = why_never_validated(self.config) if self.stage == "fit" and self.leaves_run else None
         if why is not None and self.trainer.is_global_zero:
             say(f"note: {why}", error=True)
+        if self.stage == "fit" and self.leaves_run and self.config.num_threads is None:
+            self._choose_threads()
         path = self.config.ckpt_path
         common = {"datamodule": self.datamodule, "ckpt_path": path, "weights_only": True}
         if self.stage in ("validate", "test"):
@@ -270,12 +269,16 @@ class DigitsCLI(LightningCLI):
             config.ckpt_path = None  # the saved config runs the whole training again
         return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)
 
-    def _choose_threads(self, trainer: Trainer, saver: AtomicSaveConfigCallback) -> None:
+    def _choose_threads(self) -> None:
         """Take the fastest number of threads; the saved config has it, so that a resume has it."""
-        chosen = fastest_threads(self.model, self.datamodule, trainer)
-        if chosen is not None:
-            torch.set_num_threads(chosen)
-            self.config.num_threads = saver.config.num_threads = chosen
+        chosen = fastest_threads(self.model, self.datamodule, self.trainer)
+        if chosen is None:
+            return
+        torch.set_num_threads(chosen)
+        self.config.num_threads = chosen
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, AtomicSaveConfigCallback):
+                callback.config.num_threads = chosen
 
     def _logger_group(self) -> dict[str, Any]:
         """The arguments of the TensorBoardLogger; the saved config keeps its folder as typed."""

@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule
 from deepdigits.__main__ import run
 from deepdigits.comparison.settings import settings
 from deepdigits.training import threads
+from deepdigits.training.execution import resolve_config
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
 
@@ -66,6 +67,12 @@ def test_the_fastest_number_is_taken_said_and_kept(
     assert lines[0].startswith(f"threads     {chosen}, ")
     assert yaml.safe_load((RUN / "config.yaml").read_text())["num_threads"] == chosen
     assert set(asked) == {1, 2, 4}
+
+
+def test_a_config_is_resolved_without_a_trial(asked: list[int], capsys: Capture) -> None:
+    """As `repeat` does, before it trains."""
+    assert "num_threads" not in resolve_config([*FIT[1:], *SMALL])
+    assert "threads  " not in capsys.readouterr().out
 
 
 def test_a_resumed_run_keeps_the_number(
