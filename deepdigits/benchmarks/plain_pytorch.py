@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from deepdigits.core.timing import clock
-from deepdigits.data.batches import Batches, EpochDraws, IndexSampler
+from deepdigits.data.batches import Batches, IndexSampler
 from deepdigits.data.module import DigitsDataModule, to_float
 from deepdigits.data.registry import Split
 from deepdigits.training.classifier import LitClassifier
@@ -90,6 +90,4 @@ def _batches(data: DigitsDataModule, split: Split, device: torch.device) -> Batc
     train = split == "train"
     size = data.batch_size if train else data.eval_batch_size
     sampler = IndexSampler(len(images), size, train, data.seed)
-    is_augmented = train and data.augment.active
-    draws = EpochDraws(data.augment.draw, data.seed, device) if is_augmented else None
-    return Batches(images, labels, sampler, draws)
+    return Batches(images, labels, sampler, data.draws(device) if train else None)

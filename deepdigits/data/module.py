@@ -137,10 +137,11 @@ class DigitsDataModule(LightningDataModule):
                 device = self.trainer.strategy.root_device
                 images, labels = self._tensors[split] = images.to(device), labels.to(device)
         sampler = IndexSampler(len(images), batch_size, shuffle, self.seed, rank, world_size)
-        draws = None
-        if augment and self.augment.active:
-            draws = EpochDraws(self.augment.draw, self.seed, images.device)
-        return Batches(images, labels, sampler, draws)
+        return Batches(images, labels, sampler, self.draws(images.device) if augment else None)
+
+    def draws(self, device: torch.device) -> EpochDraws | None:
+        """The random values of the training images, on a device; None: they are not augmented."""
+        return EpochDraws(self.augment.draw, self.seed, device) if self.augment.active else None
 
     def train_dataloader(self) -> Batches:
         """Full batches in a new order each epoch; in a fixed order with trainer.overfit_batches."""
