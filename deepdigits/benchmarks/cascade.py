@@ -1,9 +1,7 @@
 """``bench cascade``: forward passes and errors of shift TTA: none, a cascade, all five."""
 
 import math
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +14,7 @@ from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader, to_images
 from deepdigits.models.shift_tta import is_unclear, with_shift_tta
 from deepdigits.runs.model import read_model
+from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.runs.shift_confidence import write_confidence
 
@@ -42,7 +41,7 @@ def bench_cascade(model: str = "cnn", save: bool = False) -> Result:
             f"the net of {model} does not average over shifts: expected a CNN or an MLP that was "
             "trained with --model.shift_tta true"
         )
-    digits = partial(_digits, info.data)
+    digits = partial(_digits, info)
     confidence = choose_confidence(reader, digits("val")[0])
     rows, measurements = [], {}
     for split in ("val", "test"):
@@ -97,7 +96,7 @@ def _logits(reader: DigitReader, shift_tta: bool | float, images: Tensor) -> Ten
     return DigitReader(with_shift_tta(reader.net, shift_tta), "", ()).logits(images)
 
 
-def _digits(data: Mapping[str, Any], split: Split) -> tuple[Tensor, Tensor]:
+def _digits(info: ModelInfo, split: Split) -> tuple[Tensor, Tensor]:
     """Images (N, 1, 28, 28) in [0, 1] and labels (N,) of the split that a net was trained with."""
-    images, labels = load_split(split=split, **{"dataset": "mnist", **data})
+    images, labels = load_split(split=split, **info.digits)
     return to_images(images), labels

@@ -164,7 +164,7 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
     checks: dict[str, tuple[str, ...]] = {path.name: (str(found),)}
     if int8:
         small = path.with_name(f"{run.name}-int8.onnx")
-        training, _ = load_split(split="train", **{**info.data, "dataset": verify.dataset(info)})
+        training, _ = load_split(split="train", **info.digits)
         formats.write_int8(path, small, to_images(training[:CALIBRATION]))
         quantised = runtimes.open_onnx(small)
         found = verify.compare(runtimes.logits(quantised, images), expected, labels)

@@ -11,7 +11,6 @@ from deepdigits.data.registry import DATASETS
 from deepdigits.inference.reader import to_images
 from deepdigits.runs.model_info import ModelInfo
 
-STAND_IN = "mnist"  # whose images take the place of images that are not known
 TOLERANCE = 1e-4  # of logits: float32 in another order of summation
 
 
@@ -50,11 +49,6 @@ class Verification:
         return f"{line}, logits differ by up to {self.difference:.1e}; {measured}"
 
 
-def dataset(info: ModelInfo) -> str:
-    """The dataset of a net; of a data module of the user's own it is not known: MNIST."""
-    return str(info.data.get("dataset", STAND_IN))
-
-
 def test_digits(info: ModelInfo) -> tuple[Tensor, Tensor | None]:
     """All test images of the dataset of a net, float32 (N, 1, 28, 28) in [0, 1], and labels (N,).
 
@@ -66,9 +60,9 @@ def test_digits(info: ModelInfo) -> tuple[Tensor, Tensor | None]:
     Raises:
         InputError: There is no such dataset, or it cannot be loaded.
     """
-    name = dataset(info)
-    images, labels = load_split(name, "test")
-    is_known = "dataset" in info.data and info.class_names == tuple(DATASETS[name].classes)
+    images, labels = load_split(split="test", **info.digits)
+    classes = DATASETS[info.digits["dataset"]].classes
+    is_known = "dataset" in info.data and info.class_names == tuple(classes)
     return to_images(images), labels if is_known else None
 
 

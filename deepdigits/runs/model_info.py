@@ -8,6 +8,8 @@ from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.text import printable_values
 from deepdigits.runs import report
 
+STAND_IN = "mnist"  # whose images take the place of images that are not known
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -27,6 +29,11 @@ class ModelInfo:
     data: Mapping[str, Any]
     class_names: tuple[str, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digits(self) -> dict[str, Any]:
+        """Dataset and split for `load_split`: MNIST for a data module of the user's own."""
+        return {**self.data, "dataset": str(self.data.get("dataset", STAND_IN))}
 
     def __post_init__(self) -> None:
         """Check that the report is of as many classes as the net.
