@@ -10,6 +10,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import random
 import shutil
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -71,7 +72,10 @@ def data_folder(shared_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test works in its own folder, with the same environment and the same seeds."""
+    """Each test works in its own folder, with the same environment and the same seeds.
+
+    What it imports from that folder is forgotten: the next test may have a module of that name.
+    """
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     np.random.seed(0)
@@ -80,6 +84,9 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name in _LEAKING:
             os.environ.pop(name, None)
         yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(f"{tmp_path}{os.sep}"):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")

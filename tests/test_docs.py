@@ -3,8 +3,7 @@
 import doctest
 import re
 import shlex
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +58,13 @@ OWN_NET, FROM_PYTHON = [text for kind, text in BLOCKS["README.md"] if kind == "p
 
 
 @pytest.fixture
-def my_net(tmp_path: Path) -> Iterator[None]:
+def my_net(tmp_path: Path) -> None:
     """The package with the README's own net, in the working directory; the code of the docs too."""
     (tmp_path / "my_nets").mkdir()
     (tmp_path / "my_nets" / "__init__.py").write_text(OWN_NET)
     for name, text in OWN_CODE.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    yield
-    sys.modules.pop("my_nets", None)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,11 @@ NAMES = ("zz_mine", "zz_sibling", "zz_optional")
 
 
 @pytest.fixture(autouse=True)
-def modules(tmp_path: Path) -> Iterator[None]:
+def modules(tmp_path: Path) -> None:
     (tmp_path / "zz_mine.py").write_text("import zz_sibling\n")
     for name in NAMES[1:]:
         (tmp_path / f"{name}.py").write_text("")
     importlib.invalidate_caches()
-    yield
-    for name in NAMES:
-        sys.modules.pop(name, None)
 
 
 def test_a_module_that_nobody_has_named_is_not_found() -> None:

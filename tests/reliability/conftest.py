@@ -65,9 +65,9 @@ def downloaded(trained: Path) -> Path:
 
 
 @pytest.fixture
-def canary(downloaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def canary(downloaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that exists once malicious code has run; see `write_malicious_modules`."""
-    yield from write_malicious_modules(tmp_path, monkeypatch)
+    return write_malicious_modules(tmp_path, monkeypatch)
 
 
 @pytest.fixture

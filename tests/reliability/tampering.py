@@ -2,9 +2,8 @@
 
 import io
 import json
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ class Net(LitMLP):
 Content = dict[str, Any]
 
 
-def write_malicious_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Write modules that create a file when they are imported; yield that file's path.
+def write_malicious_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write modules that create a file when they are imported; return that file's path.
 
     They lie on Python's path and in the run folder.
     """
@@ -37,9 +36,7 @@ def write_malicious_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> It
         path.write_text(MODULE.format(str(canary)))
     monkeypatch.syspath_prepend(modules)
     (folder / "other.yaml").write_text("class_path: evil.Net\n")
-    yield canary
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("evil", RUN)]:
-        del sys.modules[name]
+    return canary
 
 
 def edit_config(change: Callable[[Content], object]) -> None:

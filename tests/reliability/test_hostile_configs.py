@@ -325,6 +325,7 @@ def test_without_the_check_it_would_run(
     monkeypatch.setattr(
         arguments, "for_evaluation", lambda run, args: f"--config={run.config_file}"
     )
+    monkeypatch.setattr("rich._console", None)  # the progress bar sets it up for the whole process
     with suppress(Exception):  # what follows depends on what was built
         run(TEST)
     deadline = monotonic() + 10  # a process that was started needs a moment

@@ -4,7 +4,7 @@ The way in is the same as for the nets of users; what they have not listed stays
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,11 @@ UNTRUSTED = {
 
 
 @pytest.fixture(autouse=True)
-def modules(canary: Path, tmp_path: Path) -> Iterator[None]:
+def modules(canary: Path, tmp_path: Path) -> None:
     """A module that is trusted once it is listed, and others that are not."""
     (tmp_path / "my_net.py").write_text(MY_NET)
     for name in ("here", "my_net_evil"):
         (tmp_path / f"{name}.py").write_text(MODULE.format(str(canary)))
-    yield
-    for name in ("my_net", "here", "my_net_evil"):
-        sys.modules.pop(name, None)
 
 
 def name_net(class_path: str, **settings: object) -> None:

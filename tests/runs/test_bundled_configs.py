@@ -128,7 +128,7 @@ def test_the_error_says_what_to_type(value: str, line: str) -> None:
 def test_header_is_the_comment_at_the_top_without_the_command() -> None:
     first, results = find_config("cnn").header.splitlines()
     assert first == "A convolutional neural network on MNIST: 1,056,178 parameters, 10 epochs."
-    assert results.startswith("Test accuracy 99.") and results.endswith("with 2 cores.")
+    assert results.startswith("Test accuracy 99.") and "with 2 cores" in results
     for config in list_configs():
         assert config.header and "#" not in config.header
         assert "deepdigits train" not in config.header

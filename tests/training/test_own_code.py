@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,9 @@ Line = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
-def mine(tmp_path: Path) -> Iterator[None]:
+def mine(tmp_path: Path) -> None:
     """The user's file, in the working directory."""
     shutil.copy(Path(__file__).with_name("own_code.py"), tmp_path / "mine.py")
-    yield
-    sys.modules.pop("mine", None)
 
 
 def train(net: str, data: str | None = None, *more: str) -> Any:

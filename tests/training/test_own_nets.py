@@ -1,8 +1,7 @@
 """Nets of users, with arguments of any type: train, save, resume, report, load and export."""
 
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +63,13 @@ NETS: dict[str, tuple[str, list[str], dict[str, Any]]] = {
 
 
 @pytest.fixture
-def my_zoo(tiny_digits: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def my_zoo(tiny_digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The nets in the working directory, trusted."""
     shutil.copyfile(Path(__file__).with_name("my_zoo.py"), "my_zoo.py")
     Path("width.txt").write_text("8")
     monkeypatch.setenv(VARIABLE, "my_zoo")
     # The images of the dashboard take half of the time of a tiny training; they have tests.
     monkeypatch.setattr(Dashboard, "_draw", lambda *_: None)
-    yield
-    sys.modules.pop("my_zoo", None)
 
 
 def folder_of(net: str) -> str:
@@ -172,7 +169,9 @@ def test_a_saved_config_of_a_layer_as_a_default_runs_again(my_zoo: None) -> None
     assert isinstance(again.model.net[2], nn.PReLU)
 
 
-def test_a_net_that_cannot_be_exported_is_one_line(my_zoo: None) -> None:
+def test_a_net_that_cannot_be_exported_is_one_line(
+    my_zoo: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("onnxruntime", reason="pip install 'deepdigits[export]'")
     code = """
 from my_zoo import LitBare
@@ -181,16 +180,12 @@ class LitBranch(LitBare):
         return self.net(images if images.sum() > 0 else -images)
 """
     Path("my_branch.py").write_text(code)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(VARIABLE, "my_zoo, my_branch")
-            run(["fit", "--model", "my_branch.LitBranch", *SHORT, "--trainer.max_epochs", "1"])
-            with pytest.raises(deepdigits.RunFailed, match="cannot be written as torch") as caught:
-                deepdigits.export("lightning_logs/branch/run", "torch")
-            assert "\n" not in str(caught.value)
-            deepdigits.export("lightning_logs/branch/run", "safetensors")
-    finally:
-        sys.modules.pop("my_branch", None)
+    monkeypatch.setenv(VARIABLE, "my_zoo, my_branch")
+    run(["fit", "--model", "my_branch.LitBranch", *SHORT, "--trainer.max_epochs", "1"])
+    with pytest.raises(deepdigits.RunFailed, match="cannot be written as torch") as caught:
+        deepdigits.export("lightning_logs/branch/run", "torch")
+    assert "\n" not in str(caught.value)
+    deepdigits.export("lightning_logs/branch/run", "safetensors")
 
 
 def test_hyperparameters_of_a_run_are_readable(
