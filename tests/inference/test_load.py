@@ -59,7 +59,7 @@ def test_bundled_weights_give_the_bundled_report_and_predictions(name: str) -> N
     folder = sources.default_data_dir()
     sources.prepare("mnist", folder)
     images, labels = sources.load("mnist", folder, train=False)
-    net = load(name)
+    net = load(name, bf16=False)  # as it was tested
     predicted = net(images).argmax(dim=1).numpy()
     confusion = np.zeros((10, 10), int)
     np.add.at(confusion, (labels.numpy(), predicted), 1)
@@ -70,6 +70,8 @@ def test_bundled_weights_give_the_bundled_report_and_predictions(name: str) -> N
     assert saved is not None
     assert (saved.predicted == predicted).all() and (saved.labels == labels.numpy()).all()
     assert run.checkpoint.stat().st_size < 5_000_000
+    default = load(name)(images).argmax(dim=1).numpy()  # in bfloat16 where the processor has it
+    assert (default != predicted).sum() <= 5
 
 
 def test_bundled_nets_are_run_folders_with_the_config_of_their_reference_runs() -> None:
@@ -78,12 +80,15 @@ def test_bundled_nets_are_run_folders_with_the_config_of_their_reference_runs() 
     for name in list_models():
         run = resolve_run(name)
         assert (run.folder, run.name, run.is_bundled) == (PRETRAINED / name, name, True)
-        assert run.config == Run(reference / name / "seed_0").config
+        machine = {"num_threads": None}  # each machine chooses its own
+        expected = Run(reference / name / "seed_0").config
+        assert {**run.config, **machine} == {**expected, **machine}
         assert output_folder(run) == sources.default_data_dir() / "pretrained" / name
         content = checkpoint.load(run.checkpoint)
         settings = run.config["model"]["init_args"]
         hparams = {**content["hyper_parameters"]}
-        assert hparams.pop("num_classes") == 10 and hparams.items() <= settings.items()
+        assert hparams.pop("num_classes") == 10
+        assert all(settings.get(name) == value for name, value in hparams.items())
 
 
 def test_a_run_of_that_name_comes_before_a_bundled_net(run: Path, tmp_path: Path) -> None:

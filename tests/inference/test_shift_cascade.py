@@ -94,14 +94,16 @@ def test_a_run_takes_all_five_until_a_confidence_is_saved(run: Path) -> None:
     run_command(["bench", "cascade", "--model", str(run), "--save"])
     assert load(run).net.shift_tta == load("cnn").net.shift_tta
     file = run / "shift_tta.json"
-    file.write_text(file.read_text().replace("0dfb", "1dfb"))  # of other weights
+    other = json.loads(file.read_text()) | {"checkpoint_sha256": "0" * 64}
+    file.write_text(json.dumps(other))  # of other weights
     assert load(run).net.shift_tta is True
 
 
 @pytest.mark.parametrize("value", ['"high"', "7.5", "NaN", "null", "true"])
 def test_a_damaged_confidence_is_named(run: Path, value: str) -> None:
-    copied = (PRETRAINED / "cnn" / "shift_tta.json").read_text()
-    (run / "shift_tta.json").write_text(copied.replace("0.76", value))
+    copied = json.loads((PRETRAINED / "cnn" / "shift_tta.json").read_text())
+    damaged = json.dumps(copied | {"confidence": "X"}).replace('"X"', value)
+    (run / "shift_tta.json").write_text(damaged)
     with pytest.raises(InputError, match=r"shift_tta\.json: confidence is .*, expected a number"):
         load(run)
 
