@@ -99,7 +99,7 @@ def test_full_disk_is_one_line_in_every_verb(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
 )
 def test_waiting_threads_do_not_burn_their_core_unless_they_are_told_to(
     given, expected, monkeypatch

@@ -37,13 +37,15 @@ class CNN(nn.Module):
         shift_tta: Test-time augmentation: in evaluation mode, average the logits of the image and
             of four copies shifted by one pixel. A little more accurate, five times slower. A number
             from 0 to 1: only of images with a confidence below it, which is nearly as fast as none.
+        crop: Pixels to leave out at each side of the image. MNIST's digits are 20 pixels high or
+            wide, so 2 costs little accuracy and saves a quarter of the work.
 
     Shapes: images (B, 1, 28, 28) in [0, 1] -> logits (B, num_classes).
 
     Raises:
         ValueError: ``channels``, ``kernel_sizes`` and ``downsample`` have different lengths, a
             size is not 1 to a million, ``dropout`` is not 0 to below 1, a value of ``downsample``
-            is unknown, or the feature map becomes empty.
+            is unknown, ``crop`` is negative, or the feature map becomes empty.
 
     >>> CNN(channels=[4, 8], kernel_sizes=[5, 3], hidden_size=16)(torch.rand(5, 1, 28, 28)).shape
     torch.Size([5, 10])
@@ -58,6 +60,7 @@ class CNN(nn.Module):
         num_classes: int = 10,
         downsample: Sequence[Downsample] | None = None,
         shift_tta: bool | float = False,
+        crop: int = 0,
     ) -> None:
         super().__init__()
         pools: list[Downsample] = ["pool"] * (len(channels) - 1)
@@ -66,8 +69,10 @@ class CNN(nn.Module):
         check_sizes(num_classes=[num_classes])
         check_dropout(dropout)
         check_shift_tta(shift_tta)
+        if crop < 0:
+            raise ValueError(f"crop is {crop}, expected 0 or more pixels")
         stages: list[nn.Module] = []
-        in_channels, size = 1, IMAGE_SIZE
+        in_channels, size = 1, IMAGE_SIZE - 2 * crop
         for out_channels, kernel_size, mode in zip(channels, kernel_sizes, modes, strict=True):
             stages += _stage(in_channels, out_channels, kernel_size, mode)
             in_channels = out_channels
@@ -76,10 +81,11 @@ class CNN(nn.Module):
                 size = size // 2 if mode == "pool" else (size + 1) // 2
         if size < 1:
             raise ValueError(
-                f"kernel_sizes {list(kernel_sizes)} reduce the {IMAGE_SIZE}x{IMAGE_SIZE} image to "
-                "nothing: use fewer stages or smaller kernels"
+                f"kernel_sizes {list(kernel_sizes)} and crop {crop} reduce the {IMAGE_SIZE}x"
+                f"{IMAGE_SIZE} image to nothing: use fewer stages, smaller kernels or a smaller crop"
             )
         self.shift_tta = shift_tta
+        self.crop = crop
         self.normalize = Normalize()
         # channels_last is the faster memory layout for convolution and pooling, on CPU and GPU.
         self.features = nn.Sequential(*stages).to(memory_format=torch.channels_last)
@@ -94,7 +100,11 @@ class CNN(nn.Module):
         return self._logits(images)
 
     def _logits(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.hidden(self.features(self.normalize(images))))
+        pixels = self.normalize(images)
+        if self.crop:
+            kept = slice(self.crop, -self.crop)
+            pixels = pixels[:, :, kept, kept].contiguous()
+        logits: Tensor = self.head(self.hidden(self.features(pixels)))
         return logits
 
 

@@ -324,6 +324,7 @@ class LitCNN(LitClassifier):
             stages but the last.
         shift_tta: In evaluation, average the logits of the image and of four copies, each shifted
             by a pixel. A number: only of images with a confidence below it.
+        crop: Pixels to leave out at each side of the image.
     """
 
     def __init__(
@@ -335,7 +336,17 @@ class LitCNN(LitClassifier):
         num_classes: int = 10,
         downsample: Sequence[Downsample] | None = None,
         shift_tta: bool | float = False,
+        crop: int = 0,
         **kwargs: Any,
     ) -> None:
-        net = CNN(channels, kernel_sizes, hidden_size, dropout, num_classes, downsample, shift_tta)
+        net = CNN(
+            channels,
+            kernel_sizes,
+            hidden_size,
+            dropout,
+            num_classes,
+            downsample=downsample,
+            shift_tta=shift_tta,
+            crop=crop,
+        )
         super().__init__(net=net, num_classes=num_classes, **kwargs)

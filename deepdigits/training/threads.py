@@ -16,7 +16,10 @@ from deepdigits.core.console import say
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.dry_steps import dry_steps
 
-_TURNS, _LEAST = 7, 3  # passes with each number of threads: at most, and in any case
+_TURNS, _LEAST = 7, 3  # at most, and in any case
+# Seconds of passes with one number, at least. Shorter, the system would let them run through before
+# it gives the core to the other program, and starting the threads would count.
+_BLOCK = 0.05
 _SECONDS = 1.0  # after which no further turn begins
 _IMAGES = 256  # of a pass at most
 _NEARLY = 1.05  # fewer threads are chosen if they take no longer than this times the shortest
@@ -82,7 +85,7 @@ def choose(seconds: dict[int, float]) -> int:
 
 
 def _trial(step: Callable[[], None], numbers: list[int]) -> dict[int, list[float]]:
-    """Seconds of some passes with each number of threads, in turn."""
+    """Seconds of a pass with each number of threads, in turn; of each turn the mean."""
     times: dict[int, list[float]] = {number: [] for number in numbers}
     began = perf_counter()
     for turn in range(_TURNS + 1):
@@ -90,8 +93,10 @@ def _trial(step: Callable[[], None], numbers: list[int]) -> dict[int, list[float
             break
         for number in numbers:
             torch.set_num_threads(number)
-            start = perf_counter()
-            step()
-            if turn:  # the first pass prepares
-                times[number].append(perf_counter() - start)
+            start, passes, seconds = perf_counter(), 0, 0.0
+            while seconds < _BLOCK:
+                step()
+                passes, seconds = passes + 1, perf_counter() - start
+            if turn:  # the first turn prepares
+                times[number].append(seconds / passes)
     return times

@@ -44,6 +44,24 @@ def test_stride_of_an_odd_map() -> None:
     assert net(torch.rand(2, 1, 28, 28)).shape == (2, 10)
 
 
+def test_a_crop_leaves_out_the_border() -> None:
+    net = CNN(channels=[2, 4], kernel_sizes=[5, 3], downsample=["pool", "keep"], crop=3).eval()
+    assert features(net)[2] == 12 and net.hidden[1].in_features == 4 * 9 * 9  # (28 - 6 - 4) / 2
+    images = torch.rand(2, 1, 28, 28)
+    border = images.clone()
+    border[:, :, 3:-3, 3:-3] = 0
+    with torch.no_grad():
+        torch.testing.assert_close(net(images), net(images - border), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("crop", "message"), [(-1, "crop is -1"), (13, "crop 13 reduce"), (14, "crop 14 reduce")]
+)
+def test_an_impossible_crop_is_an_error(crop: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CNN(channels=[2], kernel_sizes=[3], downsample=["stride"], crop=crop)
+
+
 @pytest.mark.parametrize(
     ("modes", "message"),
     [

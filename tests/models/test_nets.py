@@ -85,7 +85,7 @@ def test_mlp_has_norm_and_dropout() -> None:
     [
         ({"channels": [8], "kernel_sizes": [3, 3]}, "of the same length"),
         ({"channels": [], "kernel_sizes": []}, "one stage or more"),
-        ({"channels": [4] * 4, "kernel_sizes": [7, 7, 7, 3]}, "use fewer stages or smaller"),
+        ({"channels": [4] * 4, "kernel_sizes": [7, 7, 7, 3]}, "use fewer stages, smaller"),
         ({"channels": [4, 0], "kernel_sizes": [3, 3]}, r"channels is \[4, 0\]"),
         ({"hidden_size": 0}, r"hidden_size is \[0\]"),
         ({"channels": [4, 4], "kernel_sizes": [3, 4]}, "kernel_sizes"),
