@@ -82,7 +82,7 @@ class CNN(nn.Module):
         if size < 1:
             raise ValueError(
                 f"kernel_sizes {list(kernel_sizes)} and crop {crop} reduce the {IMAGE_SIZE}x"
-                f"{IMAGE_SIZE} image to nothing: use fewer stages, smaller kernels or a smaller crop"
+                f"{IMAGE_SIZE} image to nothing: use fewer stages, smaller kernels or less crop"
             )
         self.shift_tta = shift_tta
         self.crop = crop
