@@ -11,6 +11,7 @@ from deepdigits.core.timing import clock
 from deepdigits.data.batches import Batches, IndexSampler
 from deepdigits.data.module import DigitsDataModule, to_float
 from deepdigits.data.registry import Split
+from deepdigits.training.class_weights import class_weights_of
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.cli import DigitsCLI
 from deepdigits.training.optimizer import adamw, one_cycle
@@ -59,6 +60,8 @@ def train_plain_pytorch(
         The number of correct validation predictions after each epoch.
     """
     net, total = model.net, epochs * len(train)
+    weight = class_weights_of(model.class_weights, model.num_classes, data)
+    weight = weight if weight is None else weight.to(model.device)
     correct: list[int] = []
     optimizer = adamw(net.parameters(), model.lr, model.weight_decay)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -72,7 +75,9 @@ def train_plain_pytorch(
             images = images if draws is None else data.augment(images, draws)
             with precision():
                 logits = net(images)
-                loss = F.cross_entropy(logits, labels, label_smoothing=model.label_smoothing)
+                loss = F.cross_entropy(
+                    logits, labels, weight, label_smoothing=model.label_smoothing
+                )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

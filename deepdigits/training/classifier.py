@@ -31,6 +31,7 @@ from deepdigits.training.batch_checks import (
     logits_shape,
     num_classes,
 )
+from deepdigits.training.class_weights import ClassWeights, check_class_weights, class_weights_of
 from deepdigits.training.compilation import Compile, compile_in_place, warm_up
 from deepdigits.training.length import schedule_length
 from deepdigits.training.optimizer import adamw, one_cycle, stepped
@@ -63,6 +64,8 @@ class LitClassifier(LightningModule):
         warmup: Share of the training in which the learning rate rises, 0 to 1.
         compile: Compile the net for training, which takes a minute before it. The keys of
             checkpoints stay the same. reduce-overhead: also put its kernels into CUDA graphs.
+        class_weights: Weights of the classes in the training loss. balanced: the fewer training
+            images a class has, the higher.
 
     Attributes:
         optimizer_settings: Class path and arguments of an optimizer in place of AdamW; None: AdamW.
@@ -76,6 +79,7 @@ class LitClassifier(LightningModule):
 
     optimizer_settings: dict[str, Any] | None = None
     scheduler_settings: dict[str, Any] | None = None
+    _class_weights: Tensor | None
 
     def __init__(
         self,
@@ -86,11 +90,13 @@ class LitClassifier(LightningModule):
         label_smoothing: float = 0.0,
         warmup: float = 0.3,
         compile: Compile = False,
+        class_weights: ClassWeights = None,
     ) -> None:
         super().__init__()
         values = (lr, weight_decay, label_smoothing, warmup)
         for (name, limits), value in zip(LIMITS.items(), values, strict=True):
             limits.check(name, value)
+        check_class_weights(class_weights, num_classes)
         self.save_hyperparameters(ignore="net")  # those of the subclass too
         self.net = net
         self.num_classes = num_classes
@@ -99,6 +105,8 @@ class LitClassifier(LightningModule):
         self.label_smoothing = label_smoothing
         self.warmup = warmup
         self.compile_net = compile
+        self.class_weights = class_weights
+        self.register_buffer("_class_weights", None, persistent=False)
         self.schedule_shift = 0
         self._schedule_length: float | None = None
         self.train_metrics = TrainingMetrics()
@@ -132,8 +140,10 @@ class LitClassifier(LightningModule):
             with explained(self, self.net, images):
                 shape = logits_shape(self, images)  # its forward may be its own
             check_logits(self, self.net, shape, len(images))
-        if stage == "fit" and self.compile_net:
-            compile_in_place(self.net, self.compile_net)
+        if stage == "fit":
+            self._class_weights = class_weights_of(self.class_weights, self.num_classes, data)
+            if self.compile_net:
+                compile_in_place(self.net, self.compile_net)
 
     @override
     def on_fit_start(self) -> None:
@@ -146,7 +156,7 @@ class LitClassifier(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        loss, _ = self._step(batch, self.train_metrics, self.label_smoothing)
+        loss, _ = self._step(batch, self.train_metrics, self.label_smoothing, self._class_weights)
         return loss
 
     @override
@@ -254,6 +264,7 @@ class LitClassifier(LightningModule):
         batch: tuple[Tensor, Tensor],
         metrics: TrainingMetrics | MetricCollection,
         label_smoothing: float = 0.0,
+        weight: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         images, labels = images_and_labels(batch, self)
         with explained(self, self.net, images):
@@ -261,7 +272,7 @@ class LitClassifier(LightningModule):
         if logits.shape != (len(images), self.num_classes):
             check_logits(self, self.net, logits.shape, len(images))
         with explained_labels(self, labels):
-            loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+            loss = F.cross_entropy(logits, labels, weight, label_smoothing=label_smoothing)
         if len(labels):  # a process may have no share of the last batch
             metrics.update(preds=logits.detach(), target=labels, loss=loss.detach())
         return loss, logits
