@@ -11,6 +11,7 @@ from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError, Interrupted, RunFailed
 from deepdigits.core.failures import explain
+from deepdigits.core.openmp import set_spin_count
 from deepdigits.core.suggestions import did_you_mean
 
 
@@ -72,11 +73,7 @@ def main() -> None:
 
     The code is 2 for wrong input, 1 for a failed run, and 128 + N for signal N.
     """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        # Before torch is loaded. By default a waiting thread keeps its core busy for milliseconds;
-        # next to other programs, two threads are then eight times slower than one (four times with
-        # this). With less, threads on free cores fall asleep in each layer.
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    set_spin_count()
     try:
         run(sys.argv[1:])
         sys.stdout.flush()

@@ -13,6 +13,7 @@ from deepdigits.benchmarks.revisions import current_commit, exported, find_commi
 from deepdigits.benchmarks.timing import Result
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.openmp import without_spin_count
 
 ROOT = Path(__file__).parents[2]  # the checkout, if this package runs from one
 COLUMNS = ("", "before", "now", "time now / before", "spread")
@@ -80,7 +81,7 @@ def _run_benchmark(code: Path, args: Sequence[str], version: str, folder: Path) 
     """
     paths = [str(code), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
-        **os.environ,
+        **without_spin_count(os.environ),
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONSAFEPATH": "1",  # else the working directory, often the checkout, comes first

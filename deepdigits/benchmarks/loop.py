@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
@@ -25,6 +26,10 @@ from deepdigits.training.execution import execute
 from deepdigits.training.threads import fastest_threads
 
 _OTHER_CONFIG = "benchmarks take a config of a LitClassifier and the data module of the package"
+_ONLY_DEFAULT = {
+    **{"max_steps": -1, "accumulate_grad_batches": 1, "overfit_batches": 0.0},
+    "gradient_clip_val": None,
+}
 OURS, BAREBONES, PLAIN = "deepdigits fit, everything on", "Lightning barebones", "plain PyTorch"
 
 
@@ -52,12 +57,7 @@ def bench_loop(config: str = "mlp", epochs: int | None = None, repeats: int = 3)
     built = build(args)
     epochs = built.trainer.max_epochs
     assert epochs is not None
-    threads = built.config.num_threads
-    if threads is None:
-        with quiet():
-            threads = fastest_threads(built.model, built.datamodule, built.trainer)
-    if threads is not None:  # the same for all
-        args += ["--num_threads", str(threads)]
+    args += threads_of(built)  # the same for all
     warm_up(args)
     seconds = measure(
         {
@@ -69,6 +69,21 @@ def bench_loop(config: str = "mlp", epochs: int | None = None, repeats: int = 3)
     )
     bases = {PLAIN: "to plain", BAREBONES: "to barebones"}
     return compared("loop", f"one epoch of {config}, mean of {epochs}", seconds, bases)
+
+
+def threads_of(built: DigitsCLI) -> list[str]:
+    """Options with the number of threads of a config, or the one that its training would choose.
+
+    It is also that of this process from now on.
+    """
+    threads = built.config.num_threads
+    if threads is None:
+        with quiet():
+            threads = fastest_threads(built.model, built.datamodule, built.trainer)
+    if threads is None:
+        return []
+    torch.set_num_threads(threads)
+    return ["--num_threads", str(threads)]
 
 
 @contextmanager
@@ -141,6 +156,7 @@ def barebones_seconds(args: Sequence[str]) -> float:
             devices=settings.devices,
             precision=settings.precision,
             benchmark=settings.benchmark,
+            limit_train_batches=settings.limit_train_batches,
             limit_val_batches=settings.limit_val_batches,
         )
         trainer.fit(built.model, built.datamodule)
@@ -164,4 +180,10 @@ def build(args: Sequence[str], folder: str | None = None) -> DigitsCLI:
     if not isinstance(built.datamodule, DigitsDataModule):
         name = type(built.datamodule).__name__
         raise InputError(f"{name} is not a DigitsDataModule: {_OTHER_CONFIG}")
+    for name, default in _ONLY_DEFAULT.items():
+        if (value := built.config.trainer[name]) != default:
+            raise InputError(
+                f"trainer.{name} is {value!r}, and the loops of a benchmark have no such setting: "
+                "benchmarks take a config without it"
+            )
     return built

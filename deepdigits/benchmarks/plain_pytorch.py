@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Any
 
 import torch
@@ -29,12 +30,14 @@ def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
     device = built.trainer.strategy.root_device
     data.prepare_data()
     data.setup("fit")
+    limit = built.config.trainer.limit_train_batches
     train = _batches(data, "train", device)
+    num_batches = _limited(len(train), limit)
     val = _batches(data, "val", device) if data.val_size else None
     model.to(device)
     start = clock(device)
     precision = built.trainer.precision_plugin.forward_context
-    train_plain_pytorch(model, data, train, val, epochs, precision)
+    train_plain_pytorch(model, data, train, val, epochs, precision, num_batches)
     return clock(device) - start
 
 
@@ -45,6 +48,7 @@ def train_plain_pytorch(
     val: Batches | None,
     epochs: int,
     precision: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    num_batches: int | None = None,
 ) -> list[int]:
     """Train a net.
 
@@ -55,11 +59,13 @@ def train_plain_pytorch(
         val: The validation batches. None: no validation.
         epochs: Number of epochs.
         precision: Makes the context of a forward pass, such as that of autocast.
+        num_batches: Training batches of an epoch. None: all.
 
     Returns:
         The number of correct validation predictions after each epoch.
     """
-    net, total = model.net, epochs * len(train)
+    num_batches = len(train) if num_batches is None else num_batches
+    net, total = model.net, epochs * num_batches
     weight = class_weights_of(model.class_weights, model.num_classes, data)
     weight = weight if weight is None else weight.to(model.device)
     correct: list[int] = []
@@ -70,7 +76,7 @@ def train_plain_pytorch(
     for epoch in range(epochs):
         net.train()
         train.sampler.set_epoch(epoch)
-        for images, labels, draws in train:
+        for images, labels, draws in islice(train, num_batches):
             images = to_float(images)
             images = images if draws is None else data.augment(images, draws)
             with precision():
@@ -88,6 +94,13 @@ def train_plain_pytorch(
                 counts = [(net(to_float(b.images)).argmax(1) == b.labels).sum() for b in val]
             correct.append(int(torch.stack(counts).sum()))
     return correct
+
+
+def _limited(total: int, limit: int | float | None) -> int:
+    """The batches of an epoch under ``trainer.limit_train_batches``, as Lightning counts them."""
+    if limit is None:
+        return total
+    return int(total * limit) if isinstance(limit, float) else min(total, limit)
 
 
 def _batches(data: DigitsDataModule, split: Split, device: torch.device) -> Batches:

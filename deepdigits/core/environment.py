@@ -12,13 +12,18 @@ from deepdigits.core.git import git
 from deepdigits.core.version import __version__
 
 
+def available_cores() -> int:
+    """Number of cores that this process may use; not every system can restrict it to some."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def hardware() -> dict[str, Any]:
     """CPU, number of cores that this process may use, threads of torch, and GPU if there is one."""
-    # Not every operating system can restrict a process to some cores.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_name(),
-        "cores": cores,
+        "cores": available_cores(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

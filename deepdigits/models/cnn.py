@@ -69,8 +69,8 @@ class CNN(nn.Module):
         check_sizes(num_classes=[num_classes])
         check_dropout(dropout)
         check_shift_tta(shift_tta)
-        if crop < 0:
-            raise ValueError(f"crop is {crop}, expected 0 or more pixels")
+        if type(crop) is not int or not 0 <= 2 * crop < IMAGE_SIZE:
+            raise ValueError(f"crop is {crop!r}, expected 0 to {(IMAGE_SIZE - 1) // 2} pixels")
         stages: list[nn.Module] = []
         in_channels, size = 1, IMAGE_SIZE - 2 * crop
         for out_channels, kernel_size, mode in zip(channels, kernel_sizes, modes, strict=True):
@@ -82,7 +82,7 @@ class CNN(nn.Module):
         if size < 1:
             raise ValueError(
                 f"kernel_sizes {list(kernel_sizes)} and crop {crop} reduce the {IMAGE_SIZE}x"
-                f"{IMAGE_SIZE} image to nothing: use fewer stages, smaller kernels or less crop"
+                f"{IMAGE_SIZE} image to nothing: use fewer stages, smaller kernels or a lower crop"
             )
         self.shift_tta = shift_tta
         self.crop = crop

@@ -5,6 +5,7 @@ from typing import Literal
 from lightning.pytorch import LightningModule
 from torch import nn
 
+from deepdigits.core.errors import OneLine
 from deepdigits.training.dry_steps import dry_steps
 
 Compile = bool | Literal["reduce-overhead"]
@@ -31,7 +32,12 @@ def warm_up(module: LightningModule, net: nn.Module) -> None:
     """
     data = module.trainer.datamodule  # type: ignore[attr-defined]
     context = module.trainer.precision_plugin.train_step_context()
-    with dry_steps(module, net, data, context) as step:
-        if step is not None:
-            for _ in range(_PASSES):
-                step()
+    try:
+        with dry_steps(module, net, data, context) as step:
+            if step is not None:
+                for _ in range(_PASSES):
+                    step()
+    except OneLine:
+        raise
+    except Exception:  # it comes again in the first step of the training, which explains it
+        return

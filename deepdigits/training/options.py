@@ -3,7 +3,7 @@
 from collections.abc import Set
 from typing import Literal
 
-from jsonargparse.typing import PositiveFloat, PositiveInt
+from jsonargparse.typing import PositiveFloat
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.optim import Optimizer
@@ -91,10 +91,10 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
     )
     parser.add_argument(
         "--num_threads",
-        type=PositiveInt | None,
+        type=int | None,
         default=None,
         help="CPU threads of each process. null: a training of one process tries several numbers "
-        "at its start, and takes the fastest; otherwise torch's default.",
+        "at its start, and takes the lowest that is nearly the fastest; otherwise torch's default.",
     )
     parser.add_argument(
         "--mixed_precision",

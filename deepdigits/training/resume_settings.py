@@ -1,7 +1,6 @@
 """The plain settings that a resumed training takes from the config of its run."""
 
 import inspect
-import os
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from deepdigits.core.console import say
+from deepdigits.core.environment import available_cores
 from deepdigits.core.plain_values import fits
 from deepdigits.core.signatures import parameters
 from deepdigits.training.callbacks.dashboard import Dashboard
@@ -105,7 +105,7 @@ def split_section(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any
 def split_options(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """As `split_section`, for the options of no section."""
     given = {name: content[name] for name in OPTIONS if name in content}
-    threads, cores = given.get("num_threads"), os.cpu_count() or 1
+    threads, cores = given.get("num_threads"), available_cores()
     if type(threads) is int and cores < threads <= _LARGEST_MACHINE:
         say(f"note: the run had {threads} threads, and this machine has {cores} cores", error=True)
         del given["num_threads"]
@@ -117,7 +117,7 @@ def _is_plain(path: str, value: Any, kind: Any) -> bool:
     """Whether a setting is a plain value that names no class and no file, and is not too large."""
     if path in ("trainer.devices", "trainer.num_nodes"):
         return _starts_few_processes(path, value)
-    if path == "num_threads" and type(value) is int and value > (os.cpu_count() or 1):
+    if path == "num_threads" and type(value) is int and value > available_cores():
         return False
     if isinstance(value, str) and path == "checkpoint.filename":
         return _FILE_NAME.fullmatch(value) is not None and ".." not in value
@@ -134,7 +134,7 @@ def _starts_few_processes(path: str, value: Any) -> bool:
     if isinstance(value, str) and value.lstrip("-").isdecimal():
         value = int(value)
     if type(value) is int:
-        return value <= max(os.cpu_count() or 1, torch.cuda.device_count())
+        return value <= max(available_cores(), torch.cuda.device_count())
     return value == "auto" or fits(value, list[int])  # numbers of devices must exist
 
 

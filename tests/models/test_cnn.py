@@ -1,5 +1,7 @@
 """The stages of the CNN and the size of their feature maps."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -55,9 +57,10 @@ def test_a_crop_leaves_out_the_border() -> None:
 
 
 @pytest.mark.parametrize(
-    ("crop", "message"), [(-1, "crop is -1"), (13, "crop 13 reduce"), (14, "crop 14 reduce")]
+    ("crop", "message"),
+    [(-1, "crop is -1"), (14, "0 to 13"), (True, "True"), (2.0, "2.0"), (13, "crop 13 reduce")],
 )
-def test_an_impossible_crop_is_an_error(crop: int, message: str) -> None:
+def test_an_impossible_crop_is_an_error(crop: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CNN(channels=[2], kernel_sizes=[3], downsample=["stride"], crop=crop)
 

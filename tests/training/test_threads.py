@@ -1,6 +1,7 @@
 """The number of threads of a training is measured once, said, kept, and leaves no trace."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lightning.pytorch import LightningModule
 from deepdigits.__main__ import run
 from deepdigits.comparison.settings import settings
 from deepdigits.training import threads
+from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.execution import resolve_config
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
@@ -115,6 +117,59 @@ class Other(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.1)
+
+
+class Pair(LitClassifier):
+    """Its forward is its own; the net in it returns a pair."""
+
+    def __init__(self, num_classes: int = 10, **kwargs: Any) -> None:
+        super().__init__(net=Twice(num_classes), num_classes=num_classes, **kwargs)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.net(images, 2.0)[0]
+        return logits
+
+
+class Twice(torch.nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(784, num_classes)
+
+    def forward(self, images: torch.Tensor, factor: float) -> tuple[torch.Tensor, float]:
+        return factor * self.layer(images.flatten(1)), factor
+
+
+def test_the_forward_of_a_users_module_is_measured(asked: list[int], capsys: Capture) -> None:
+    run([*FIT, "--model", f"{__name__}.Pair"])
+    assert "threads  " in capsys.readouterr().out
+
+
+def test_a_trial_that_fails_is_no_failure(
+    asked: list[int], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def fails(*args: Any) -> int:
+        raise TypeError("not like this")
+
+    monkeypatch.setattr(threads, "_images_of_a_pass", fails)
+    run([*FIT, *SMALL])
+    assert "threads  " not in capsys.readouterr().out
+    assert asked[-1] == 4
+
+
+def test_a_slow_net_has_few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, passes = [0.0], []
+    monkeypatch.setattr(threads, "perf_counter", lambda: seconds[0])
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+
+    def step(images: int | None = None) -> None:
+        assert images is not None
+        passes.append(images)
+        seconds[0] += 0.04 * images  # ten seconds for 256
+
+    size = threads._images_of_a_pass(step)
+    assert size == threads._FEW_IMAGES
+    times = threads._trial(partial(step, size), [1, 2])
+    assert len(passes) == 2 + 2 * 2 and times[1] == pytest.approx([0.04 * size])
 
 
 def test_a_run_of_a_machine_with_more_cores_is_resumed(capsys: Capture) -> None:
