@@ -80,6 +80,11 @@ def explained(module: LightningModule, net: nn.Module, images: Tensor) -> Iterat
     try:
         yield
     except (ValueError, RuntimeError) as error:
+        if "more than 1 value per channel" in str(error):
+            raise InputError(
+                f"a batch has one image, and the batch normalisation of {type(net).__name__} needs "
+                "two or more in training: choose a larger data.batch_size"
+            ) from error
         if not _OF_SHAPE.search(str(error)) or explain("", error) is not None:
             raise
         example = module.example_input_array

@@ -32,6 +32,18 @@ def test_a_refused_resume_leaves_the_config_as_it_was() -> None:
     assert b"max_epochs: 2" in (RUN / "config.yaml").read_bytes()
 
 
+def test_a_resume_with_nothing_left_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = ["--trainer.max_steps", "3"]
+    run(["fit", *TRAIN, *steps])
+    capsys.readouterr()
+    cli = run(["fit", "--resume", str(RUN), "--trainer.max_steps", "5"])  # of one epoch
+    assert cli.trainer.global_step == 3
+    note = "note: nothing was left to train after 1 epochs and 3 steps; to go on, raise "
+    assert note in capsys.readouterr().err
+    run([*MORE, "--trainer.max_steps", "5"])
+    assert "nothing was left" not in capsys.readouterr().err
+
+
 def test_the_mode_follows_the_monitor() -> None:
     run(["fit", *TRAIN])
     run([*MORE, "--checkpoint.monitor", "val/loss"])

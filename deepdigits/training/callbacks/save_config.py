@@ -4,6 +4,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from typing_extensions import override
 
+from deepdigits.core.console import say
 from deepdigits.core.files import write_text
 from deepdigits.training.callbacks.run_folder import run_of
 
@@ -28,7 +29,14 @@ class AtomicSaveConfigCallback(SaveConfigCallback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._save_late(trainer, pl_module)  # nothing was left to train
+        if self.waits and trainer.is_global_zero:
+            say(
+                f"note: nothing was left to train after {trainer.current_epoch} epochs and "
+                f"{trainer.global_step} steps; to go on, raise --trainer.max_epochs or "
+                "--trainer.max_steps",
+                error=True,
+            )
+        self._save_late(trainer, pl_module)
 
     def _save_late(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.waits and trainer.is_global_zero:
