@@ -24,6 +24,7 @@ from deepdigits.runs.finished import sha256
 from deepdigits.runs.resolve import resolve_run
 from deepdigits.runs.run import PRETRAINED
 from deepdigits.training.head import head_name
+from deepdigits.training.origin import Origin, take_weights
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "tiny_digits")
 
@@ -208,7 +209,7 @@ def test_two_processes_start_from_the_same() -> None:
 # ---------------------------------------------------------------- the body is frozen
 
 
-@pytest.mark.parametrize("average", [[], ["--ema_decay=0.5"]], ids=["", "average"])
+@pytest.mark.parametrize("average", [[], ["--ema_decay=0.9"]], ids=["", "average"])
 def test_frozen_tensors_keep_their_bytes(average: list[str], capsys: Any) -> None:
     first("--model.dropout=0.2")
     cli = follow(
@@ -422,6 +423,60 @@ def test_a_net_with_more_layers_or_fewer(mine: None) -> None:
     assert "only the number of classes may differ" in line
     line = refusal("fit", "--model=mine.Small", *SMALL[:2], *SHORT, "--init_from", FIRST)
     assert "does not fit: Small has no tensor of the same name and shape" in line
+
+
+class Lit(LitClassifier):
+    """Any net as a module, for any number of classes."""
+
+    def __init__(self, *layers: nn.Module, num_classes: int = 10) -> None:
+        super().__init__(nn.Sequential(nn.Flatten(), *layers), num_classes)
+
+
+def of(module: LitClassifier) -> Origin:
+    return Origin("there", Path("there.ckpt"), module.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "what"),
+    [
+        (
+            [nn.Linear(784, 10)],
+            [nn.LazyLinear(10)],
+            "has lazy layers, whose shapes the first batch decides",
+        ),
+        (
+            [nn.Linear(784, 8), nn.Linear(8, 10)],
+            [nn.Linear(784, 8), nn.Linear(8, 12)],  # which the module says are 10
+            "has a head of other widths",
+        ),
+        (
+            [nn.Linear(784, 4, bias=False), nn.Linear(4, 10)],
+            [nn.Linear(784, 4), nn.Linear(4, 10)],
+            "has 1.bias in addition",
+        ),
+        (
+            [nn.Conv1d(1, 4, 1), nn.Conv1d(4, 10, 784)],
+            [nn.Conv1d(1, 4, 1), nn.Conv1d(4, 2, 784)],
+            "has 2.weight of shape (2, 4, 784), and there it is (10, 4, 784)",  # no known head
+        ),
+    ],
+    ids=["lazy", "widths", "bias", "no head"],
+)
+def test_nets_that_differ_by_more_than_classes(
+    before: list[nn.Module], now: list[nn.Module], what: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        take_weights(Lit(*now), of(Lit(*before)))
+    assert f"init_from there does not fit: Lit {what}; only the number of" in str(caught.value)
+
+
+def test_the_last_linear_layer_is_the_head_of_any_net() -> None:
+    torch.manual_seed(1)
+    before = Lit(nn.Linear(784, 4), nn.Linear(4, 10))
+    now = Lit(nn.Linear(784, 4), nn.Linear(4, 47), num_classes=47)
+    line = take_weights(now, of(before))
+    assert line == "init_from   there: 2 of 4 tensors; new: 2.weight, 2.bias (10 -> 47 classes)"
+    assert torch.equal(now.net[1].weight, before.net[1].weight)
 
 
 @pytest.mark.parametrize("damage", ["cut", "code", "nan"])
