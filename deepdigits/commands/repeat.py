@@ -7,7 +7,7 @@ The price is an import of torch for each.
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import exclusive_lock, sole_lock
 from deepdigits.runs.finished import is_trained
+from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.config_flags import named_configs
 
@@ -65,6 +66,7 @@ def repeat(
         raise InputError(f"--seeds is {seeds}, expected 1 or more")
     args = named_configs([*config_arguments(config), *override_arguments(overrides)])
     resolved = _resolve(args)
+    args += _same_origin(resolved)
     folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:
         # All seeds are looked up before the first is trained.
@@ -138,6 +140,16 @@ def _resolve(args: Sequence[str]) -> dict[str, Any]:
     from deepdigits.training.execution import resolve_config  # torch: only once the words are right
 
     return resolve_config(args)
+
+
+def _same_origin(config: Mapping[str, Any]) -> list[str]:
+    """Flags that let all seeds start from the weights that a resolved config names."""
+    name, total = config.get("init_from"), config.get("init_sha256")
+    if name is None or total is None:
+        return []
+    is_latest = Path(name).name == LATEST  # which each seed changes
+    run = [f"--init_from={run_argument(resolve_run(name))}"] if is_latest else []
+    return [*run, f"--init_sha256={total}"]
 
 
 def _finished(folder: Path, config: dict[str, Any]) -> Result | None:

@@ -16,6 +16,7 @@ def train(
     overrides: Overrides = (),
     *,
     resume: Run | str | Path | None = None,
+    init_from: Run | str | Path | None = None,
     test: bool = True,
 ) -> Run:
     """Train a net, test its best checkpoint, and return its run.
@@ -29,6 +30,7 @@ def train(
         overrides: Flags as on the command line, or a mapping such as
             ``{"trainer.max_epochs": 1}``.
         resume: A run to continue in its folder; then no config is needed.
+        init_from: A run whose weights a new training starts from, with a new epoch and optimizer.
         test: Whether to test the best checkpoint at the end, which writes report.json.
 
     Returns:
@@ -46,6 +48,8 @@ def train(
     args = [*config_arguments(config), *override_arguments(overrides)]
     if resume is not None:
         args = ["--resume", run_argument(resume), *args]
+    if init_from is not None:
+        args = [*args, "--init_from", run_argument(init_from)]
     folder = call("train" if test else "fit", args).run_folder
     assert folder is not None
     return Run(folder)

@@ -8,7 +8,7 @@ from deepdigits.runs.data_module import short_form
 
 # Keys that may differ between runs of one config: seed, folders, display, threads.
 _IGNORED = re.compile(
-    r"(seed_everything|ckpt_path|weights_only|peer_timeout|num_threads|logger|dashboard"
+    r"(seed_everything|ckpt_path|init_from|weights_only|peer_timeout|num_threads|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
     r"|data\.(init_args\.)?(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
@@ -21,12 +21,17 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     {'data.batch_size': 64}
     >>> settings({"data": {"class_path": "my.Data", "init_args": {"seed": 3, "size": 9}}})
     {'data.class_path': 'my.Data', 'data.init_args.size': 9}
+    >>> settings({"init_from": "cnn", "init_sha256": "0123456789abcdef"})  # whatever its path is
+    {'init_from': '0123456789ab'}
     """
     flat: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
         value = short_form(value) if name == "data" else value
         if _IGNORED.fullmatch(name):
+            continue
+        if name == "init_sha256":
+            flat["init_from"] = value and str(value)[:12]
             continue
         flat.update(settings(value, f"{name}.") if isinstance(value, dict) else {name: value})
     return flat

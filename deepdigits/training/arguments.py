@@ -11,8 +11,10 @@ from deepdigits.runs.resolve import LOGS, RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
 from deepdigits.runs.search import run_of_file
 from deepdigits.runs.trust import is_data_module, trusted_class
-from deepdigits.training.config_flags import typed_data
+from deepdigits.training.config_flags import typed_data, typed_keys
 from deepdigits.training.run_arguments import for_evaluation, for_resume
+
+_LONGEST_PATH = 4096  # characters
 
 
 def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None]:
@@ -36,6 +38,8 @@ def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None
     if any(re.match(r"-h$|--(\S+\.)?help", word) for word in args):
         return list(args), None
     training = command in ("train", "fit")
+    if training:
+        _check_one_start(args)
     name, others = _pop_option(args, "--resume" if training else "--ckpt_path")
     if name is None and training:
         return list(args), _run_of_checkpoint(args)
@@ -45,7 +49,8 @@ def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None
     if not training:
         return [for_evaluation(run, others), *others, f"--ckpt_path={run.checkpoint}"], run
     config = for_resume(run, others)
-    return [config, *others, f"--ckpt_path={run.last_checkpoint}"], run
+    last = f"--ckpt_path={run.last_checkpoint}"
+    return [config, *others, *_recorded_origin(run, others), last], run
 
 
 def split_arguments(run: Run, split: str, args: Sequence[str]) -> tuple[str, list[str]]:
@@ -86,6 +91,34 @@ def evaluated_data(run: Run, args: Sequence[str]) -> type | None:
     names = typed or ({str(data["class_path"])} if names_class(data) else set())
     other = min((name for name in names if not is_data_module(name)), default=None)
     return None if other is None else trusted_class(other, run.folder, typed, section="data")
+
+
+def _check_one_start(args: Sequence[str]) -> None:
+    """Check that a training is not to start from weights and to continue a run.
+
+    Raises:
+        InputError: It is.
+    """
+    for option in ("--resume", "--ckpt_path"):
+        given = [_pop_option(args, one)[0] for one in ("--init_from", option)]
+        if not {None, "", "null"}.intersection(given):
+            raise InputError(
+                f"--init_from starts a new training from the weights of a run, and {option} "
+                "continues a training with its epoch and optimizer: leave out one of them"
+            )
+
+
+def _recorded_origin(run: Run, args: Sequence[str]) -> list[str]:
+    """Flags that keep the origin of a run in its config, for the record: it is not read again."""
+    config, typed = run.config, typed_keys(args)
+    flags = []
+    for name in ("init_from", "init_sha256"):
+        value = config.get(name)
+        if isinstance(value, str) and value.isprintable():
+            flags.append(f"--{name}={value[:_LONGEST_PATH]}")
+        elif name in typed:
+            flags.append(f"--{name}=null")
+    return flags
 
 
 def _run_of_checkpoint(args: Sequence[str]) -> Run | None:

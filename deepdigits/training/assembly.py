@@ -23,6 +23,7 @@ from deepdigits.training.callbacks.stop_on_nonfinite import StopOnNonFinite
 from deepdigits.training.callbacks.weight_average import EMAWeightAveraging
 from deepdigits.training.checkpoint_io import AtomicCheckpointIO
 from deepdigits.training.options import DEFAULTS, Stage
+from deepdigits.training.origin import facts_of_origin
 from deepdigits.training.processes import PeerTimeout
 from deepdigits.training.shipped_callbacks import supported
 from deepdigits.training.validation import is_measured
@@ -61,7 +62,7 @@ def callbacks(parts: Parts, settings: Settings) -> list[Callback]:
     further = [callback for callback in own if isinstance(callback, Checkpoint)]
     found: list[Callback] = [parts.folder, SkipUnusedHooks()]
     found += [callback for callback in own if callback not in further]
-    found += [PeerTimeout(parts.config.peer_timeout), ReportWriter()]
+    found += [PeerTimeout(parts.config.peer_timeout), ReportWriter(facts_of_origin(parts.config))]
     has_bar = any(isinstance(callback, ProgressBar) for callback in own)
     if settings["enable_progress_bar"] is not False and not has_bar and not settings["barebones"]:
         found.append(Progress())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +33,9 @@ from deepdigits.training.batch_checks import (
 )
 from deepdigits.training.class_weights import ClassWeights, check_class_weights, class_weights_of
 from deepdigits.training.compilation import Compile, compile_in_place, warm_up
+from deepdigits.training.head import Freeze, check_freeze, evaluate_body, freeze_body
 from deepdigits.training.length import schedule_length
+from deepdigits.training.lightning_compat import expect_evaluation_mode
 from deepdigits.training.optimizer import adamw, one_cycle, stepped
 from deepdigits.training.stored_settings import readable
 
@@ -66,6 +68,9 @@ class LitClassifier(LightningModule):
             checkpoints stay the same. reduce-overhead: also put its kernels into CUDA graphs.
         class_weights: Weights of the classes in the training loss. balanced: the fewer training
             images a class has, the higher.
+        freeze: body: train the head alone, which is the layer ``head`` of the net, else its last
+            linear layer. The other layers stay as they are, and compute as in evaluation: the
+            statistics of batch normalisation do not move, and their dropout is off.
 
     Attributes:
         optimizer_settings: Class path and arguments of an optimizer in place of AdamW; None: AdamW.
@@ -91,12 +96,14 @@ class LitClassifier(LightningModule):
         warmup: float = 0.3,
         compile: Compile = False,
         class_weights: ClassWeights = None,
+        freeze: Freeze = "none",
     ) -> None:
         super().__init__()
         values = (lr, weight_decay, label_smoothing, warmup)
         for (name, limits), value in zip(LIMITS.items(), values, strict=True):
             limits.check(name, value)
         check_class_weights(class_weights, num_classes)
+        check_freeze(freeze, net)
         self.save_hyperparameters(ignore="net")  # those of the subclass too
         self.net = net
         self.num_classes = num_classes
@@ -107,6 +114,7 @@ class LitClassifier(LightningModule):
         self.compile_net = compile
         self.class_weights = class_weights
         self.register_buffer("_class_weights", None, persistent=False)
+        self.freezes_body = freeze == "body"  # `freeze` is a method of Lightning
         self.schedule_shift = 0
         self._schedule_length: float | None = None
         self.train_metrics = TrainingMetrics()
@@ -127,8 +135,15 @@ class LitClassifier(LightningModule):
         logits: Tensor = self.net(images)
         return logits
 
+    @override
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if mode and self.freezes_body:
+            evaluate_body(self, self.net)
+        return self
+
     def setup(self, stage: str) -> None:
-        """Check that the net has a logit for each class of the dataset; compile the net.
+        """Check that the net has a logit for each class of the dataset; freeze and compile the net.
 
         The check takes the ``example_input_array`` of this module or its net, by default two grey
         images of 28 x 28 pixels. Images of a data module of the user's own are checked when they
@@ -142,6 +157,9 @@ class LitClassifier(LightningModule):
             check_logits(self, self.net, shape, len(images))
         if stage == "fit":
             self._class_weights = class_weights_of(self.class_weights, self.num_classes, data)
+            if self.freezes_body:
+                freeze_body(self, self.net)
+                expect_evaluation_mode(self.trainer)
             if self.compile_net:
                 compile_in_place(self.net, self.compile_net)
 

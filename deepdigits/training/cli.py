@@ -44,6 +44,7 @@ from deepdigits.training.hooks import lacks
 from deepdigits.training.lightning_compat import take_whole_numbers
 from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
+from deepdigits.training.origin import read_origin, take_weights
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.refusals import refusal
 from deepdigits.training.settled import settle, use_machine
@@ -124,12 +125,14 @@ class DigitsCLI(LightningCLI):
         use_machine(self.config.num_threads, self.config.matmul_precision)
         self.parser.add_instantiator(loggers.build, Logger)
         settle(self.config, self.stage, self._resumed, self.args)
+        self._origin = read_origin(self.config) if self.stage == "fit" else None
 
     def instantiate_classes(self) -> None:
         """Build data, net and Trainer; report a refused value as InputError."""
         try:
             super().instantiate_classes()
             choose_optimizer(self.model, self.config.optimizer, self.config.lr_scheduler)
+            self._taken = take_weights(self.model, self._origin) if self._origin else None
         except (ValueError, MisconfigurationException) as error:
             raise InputError(shorten(str(error))) from error
         finally:
@@ -191,6 +194,8 @@ class DigitsCLI(LightningCLI):
         why = why_never_validated(self.config) if self.stage == "fit" and self.leaves_run else None
         if why is not None and self.trainer.is_global_zero:
             say(f"note: {why}", error=True)
+        if self._taken is not None and self.trainer.is_global_zero:
+            say(self._taken)
         if self.stage == "fit" and self.leaves_run and self.config.num_threads is None:
             self._choose_threads()
         path = self.config.ckpt_path

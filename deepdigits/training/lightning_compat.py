@@ -77,6 +77,14 @@ def start_no_processes(trainer: Trainer) -> None:
     trainer.strategy._launcher = None
 
 
+def expect_evaluation_mode(trainer: Trainer) -> None:
+    """Let a training begin without a warning about layers in evaluation mode, where it is wanted.
+
+    ``_FitLoop._warn_if_modules_in_eval_mode`` of lightning 2.6.6; no argument turns it off.
+    """
+    trainer.fit_loop._warn_if_modules_in_eval_mode = lambda: None  # type: ignore[method-assign]
+
+
 def batches_trained(trainer: Trainer) -> int:
     """Training batches of this process so far, over all epochs, including those before a resume.
 
@@ -192,6 +200,26 @@ def average_without_waiting(callback: WeightAveraging) -> None:
     assert average is not None
     average.n_averaged = average.n_averaged.cpu()
     average.update_parameters = partial(_update_average, average)  # type: ignore[method-assign]
+
+
+def untrained_averages(callback: WeightAveraging, module: nn.Module) -> list[Tensor]:
+    """The tensors in the average of the weights that the training of a module does not change.
+
+    ``WeightAveraging._average_model`` of lightning 2.6.6. They are the parameters without gradient,
+    and the buffers of layers in evaluation mode.
+    """
+    average = callback._average_model
+    assert average is not None
+    layers, found = dict(module.named_modules()), list[Tensor]()
+    for name, mean in average.module.named_modules():
+        if (layer := layers.get(name)) is not None:
+            trained = {
+                key for key, one in layer.named_parameters(recurse=False) if one.requires_grad
+            }
+            own = mean.named_parameters(recurse=False)
+            found += [one.detach() for key, one in own if key not in trained]
+            found += [] if layer.training else mean.buffers(recurse=False)
+    return found
 
 
 def _update_average(average: AveragedModel, net: nn.Module) -> None:

@@ -8,7 +8,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.optim import Optimizer
 
-from deepdigits.runs.resolve import LOGS
+from deepdigits.runs.resolve import LOGS, RUN_HELP
 from deepdigits.training.callbacks.dashboard import Dashboard
 from deepdigits.training.callbacks.last_checkpoint import LastCheckpoint
 from deepdigits.training.callbacks.monitored import BestCheckpoint, MonitoredEarlyStopping
@@ -121,7 +121,22 @@ def _add_single_options(parser: LightningArgumentParser, stage: Stage) -> None:
         "--ckpt_path",
         type=str | None,
         default=None,
-        help="Checkpoint to start from.",
+        help="Checkpoint to continue from, with its epoch and optimizer; for its weights alone see "
+        "--init_from.",
+    )
+    parser.add_argument(
+        "--init_from",
+        type=str | None,
+        default=None,
+        help="RUN whose weights a new training starts from; epoch and optimizer are new, and with "
+        f"another number of classes the head too. {RUN_HELP}.",
+    )
+    parser.add_argument(
+        "--init_sha256",
+        type=str | None,
+        default=None,
+        help="SHA-256 that the checkpoint of init_from must have; the saved config has it. null: "
+        "any.",
     )
     parser.add_argument(
         "--weights_only",

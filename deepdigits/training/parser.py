@@ -27,7 +27,8 @@ _EVALUATE = (
 )
 EPILOGS: Mapping[str, str] = {  # of the help: Lightning's own text does not know RUN
     "fit": "-c CONFIG: a file, or the name of a config that comes with the package; `deepdigits "
-    f"configs` lists them. --resume RUN: continue a run in its folder; {RUN_HELP}",
+    "configs` lists them. --resume RUN: continue a run in its folder, with its epoch and optimizer "
+    f"(a new training from its weights alone: --init_from RUN); {RUN_HELP}",
     "validate": f"--ckpt_path RUN: the trained net; {RUN_HELP}",
     "test": _EVALUATE,
     "predict": _EVALUATE,

@@ -70,7 +70,7 @@ OPTIONS: Mapping[str, Any] = {  # of no section
 }
 # Set by --resume itself, or of another command.
 REPLACED = (
-    *("ckpt_path", "weights_only", "trainer.default_root_dir"),
+    *("ckpt_path", "weights_only", "trainer.default_root_dir", "init_from", "init_sha256"),
     *("logger.save_dir", "logger.name", "logger.version"),
 )
 _LARGEST_MACHINE = 4096  # cores

@@ -4,6 +4,7 @@ import ast
 import signal
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +26,7 @@ from deepdigits.training.lightning_compat import (
     checkpoint_content,
     copying_method,
     count_batches_anew,
+    expect_evaluation_mode,
     loaded_checkpoint,
     mark_nonfinite,
     mark_updated,
@@ -32,6 +34,7 @@ from deepdigits.training.lightning_compat import (
     skip_flagged_steps,
     skips_flagged_steps,
     start_no_processes,
+    untrained_averages,
     watch_at_epoch_end,
     wrap_restore,
 )
@@ -438,6 +441,18 @@ def test_a_fused_optimizer_leaves_out_flagged_steps(optimizer_class: Any) -> Non
     assert step(2.0) != good
 
 
+@pytest.mark.parametrize("expected", [False, True])
+def test_layers_in_evaluation_mode_are_warned_of_unless_expected(
+    expected: bool, make_trainer: MakeTrainer, tiny_digits: Path
+) -> None:
+    trainer, net = make_trainer(), LitMLP(hidden_sizes=[8])
+    net.net.features.eval()
+    if expected:
+        expect_evaluation_mode(trainer)
+    with nullcontext() if expected else pytest.raises(Warning, match="in eval mode at the start"):
+        trainer.fit(net, DigitsDataModule(batch_size=50, val_size=50))
+
+
 # ---------------------------------------------------------------- average of the weights
 
 
@@ -458,6 +473,23 @@ def test_an_average_without_waiting_is_that_of_torch(
         assert int(callback._average_model.n_averaged) == BATCHES
         states.append(trainer.lightning_module.state_dict())
     assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
+
+
+def test_what_is_not_trained_is_found_in_the_average(
+    make_trainer: MakeTrainer, tiny_digits: Path
+) -> None:
+    found = []
+
+    class Finding(EMAWeightAveraging):
+        def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+            found.append([tuple(one.shape) for one in untrained_averages(self, pl_module)])
+
+    for freeze in ("none", "body"):
+        trainer = make_trainer(callbacks=[Finding(decay=0.9)], max_steps=1)
+        net = LitMLP(hidden_sizes=[8], freeze=freeze)
+        trainer.fit(net, DigitsDataModule(batch_size=50, val_size=50))
+    # Mean and deviation of the pixels; linear layer and batch normalisation with their buffers.
+    assert found == [[], [(), (), (8, 784), (8,), (8,), (8,), (8,), (8,), ()]]
 
 
 # ---------------------------------------------------------------- all of them are in one module

@@ -1,6 +1,7 @@
 """Write the files of a run folder, except for config, checkpoints and events."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -48,13 +49,17 @@ class ReportWriter(Callback):
     report.json, report.md, predictions.npz, confusion.png and mistakes.png. The files of another
     split have its name in theirs, such as ``report-val.json``.
 
+    Args:
+        facts: Further entries of training.json.
+
     Attributes:
         report: The report of the last evaluation; None before, or if there is none.
         missing: Why there is no report of the last evaluation.
         files: Paths of the written files: kind -> path.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, facts: Mapping[str, str] | None = None) -> None:
+        self._facts = facts or {}
         self.report: Report | None = None
         self.files: dict[str, Path] = {}
         self.missing: str | None = None
@@ -113,7 +118,8 @@ class ReportWriter(Callback):
         run = run_of(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        write_json(run.folder / TRAINING, _facts(trainer, pl_module, self._seconds))
+        facts = _facts(trainer, pl_module, self._seconds)
+        write_json(run.folder / TRAINING, facts | dict(self._facts))
         if curves := self._history.curves:
             write_curves(run.folder, curves)
         if CURVE_TAGS & curves.keys():
