@@ -68,7 +68,7 @@ def results() -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any, name: str = "") -> list[str]:
-    """Each value that differs, with its place.
+    """Each value that differs, with its place. What is recorded as null is not known there.
 
     >>> differences({"mlp": {"errors": 3}}, {"mlp": {"errors": 4}})
     ['mlp.errors: 3, now 4']
@@ -77,7 +77,7 @@ def differences(one: Any, other: Any, name: str = "") -> list[str]:
         keys = sorted({*one, *other})
         pairs = [(one.get(key), other.get(key), f"{name}.{key}".strip(".")) for key in keys]
         return [line for pair in pairs for line in differences(*pair)]
-    return [] if one == other else [f"{name}: {one}, now {other}"]
+    return [] if one is None or one == other else [f"{name}: {one}, now {other}"]
 
 
 def differences_elsewhere(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
