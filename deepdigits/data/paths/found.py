@@ -40,12 +40,12 @@ class Source:
 
     Attributes:
         kind: Its format, in words.
-        files: The files that it consists of.
+        files: The files that it consists of, in any order.
         read: Reads them; raises InputError.
     """
 
     kind: str
-    files: Sequence[Path]
+    files: Sequence[str | Path]
     read: Callable[[], Found]
 
 

@@ -1,6 +1,7 @@
 """Decode image files to 28x28 grey pixels, many at once."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,7 +57,9 @@ def decode_all(files: Sequence[Path], name: str, skip_damaged: bool) -> Decoded:
     def decode_chunk(start: int) -> list[tuple[NDArray[np.uint8], bool] | InputError]:
         return [_decoded(file) for file in files[start : start + _CHUNK]]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # The filters of warnings, which each image changes, belong to all threads: restored here.
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")
         try:
             starts = range(0, len(files), _CHUNK)
             chunks = _with_progress(pool.map(decode_chunk, starts), len(files), name)

@@ -29,7 +29,7 @@ def is_sum(text: object) -> bool:
     return isinstance(text, str) and _SUM.fullmatch(text) is not None
 
 
-def key_of(path: Path, files: Sequence[Path], skip_damaged: bool) -> str:
+def key_of(path: Path, files: Sequence[str | Path], skip_damaged: bool) -> str:
     """The SHA-256 of name, size and times of the files of a dataset: it changes if a file does.
 
     Args:
@@ -41,7 +41,7 @@ def key_of(path: Path, files: Sequence[Path], skip_damaged: bool) -> str:
         InputError: A file cannot be found.
     """
     sum_ = hashlib.sha256(repr((_FORMAT, os.path.realpath(path), skip_damaged)).encode())
-    for file in files:
+    for file in sorted(os.fspath(one) for one in files):
         try:
             status = os.stat(file)
         except OSError:  # a link to nothing: the reader names it

@@ -11,7 +11,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.data.paths import idx, npz, table
 from deepdigits.data.paths.found import Found, Source
 from deepdigits.data.paths.pictures import decode_all
-from deepdigits.data.paths.tree import Tree, find_tree
+from deepdigits.data.paths.tree import Tree, find_tree, ordered
 from deepdigits.data.registry import Split
 
 
@@ -37,8 +37,9 @@ def find_source(path: Path, skip_damaged: bool = False) -> Source:
 def _read_tree(path: Path, tree: Tree, skip_damaged: bool) -> Found:
     splits: dict[Split, tuple[NDArray[np.uint8], NDArray[np.int64]]] = {}
     resized, damaged = 0, list[str]()
-    for split, images in tree.images.items():
-        done = decode_all([file for file, _ in images], path.name, skip_damaged)
+    for split, unordered in tree.images.items():
+        images = ordered(unordered)
+        done = decode_all([Path(file) for file, _ in images], path.name, skip_damaged)
         labels = np.array([number for _, number in images], np.int64)[done.kept]
         splits[split] = done.images, labels
         resized += done.resized
