@@ -46,8 +46,8 @@ def existing_path(dataset: str) -> Path:
     if not os.path.exists(path):
         meant = did_you_mean(path.name, _names(path.parent))
         raise InputError(
-            f"dataset {dataset}: there is no file or folder {path}{meant}"
-            + ("" if meant else f" (a name is one of {', '.join(DATASETS)})")
+            f"dataset {path} does not exist"
+            + (meant or f": pass a file or folder, or one of {', '.join(DATASETS)}")
         )
     if not (path.is_file() or path.is_dir()):
         raise InputError(f"dataset {path} is neither a file nor a folder: pass one of them")

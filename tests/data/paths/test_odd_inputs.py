@@ -208,8 +208,8 @@ WRONG: dict[str, tuple[Callable[[], None], str, tuple[str, ...]]] = {
     ),
     "no IDX": (lambda: labels_and(b"hello world"), "i", ("is no IDX file",)),
     # paths
-    "no such path": (folder, "g/a", ("there is no file or folder",)),
-    "almost": (folder, "./ff", ("there is no file or folder", "did you mean 'f'?")),
+    "no such path": (folder, "g/a", ("g/a does not exist", "one of mnist")),
+    "almost": (folder, "./ff", ("ff does not exist", "did you mean 'f'?")),
     "another kind": (lambda: Path("x.txt").touch(), "x.txt", ("x.txt is no dataset", ".npz")),
     "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", ("p.csv is neither a file nor a folder",)),
 }
