@@ -130,6 +130,26 @@ def _figures(report: str) -> Any:
     return {key: content[key] for key in ("dataset", "confusion_matrix", "loss", "class")}
 
 
+def test_a_copy_in_another_data_folder(letters: Path) -> None:
+    run(["train", *TRAIN, *_on("letters"), "--data.data_dir", "elsewhere"])
+    test = ["test", "--ckpt_path", str(RUN)]
+    assert "--data.data_dir" in error_line(test)
+    run([*test, "--data.data_dir", "elsewhere"])
+
+
+def test_a_subclass_takes_a_path_too(letters: Path) -> None:
+    Path("mine.py").write_text(
+        "from deepdigits import DigitsDataModule\n\n\nclass Mine(DigitsDataModule):\n    pass\n"
+    )
+    net = ["--model", "LitMLP", "--logger.name", "mlp", *TRAIN[-4:]]
+    run(["train", *net, "--data", "mine.Mine", *SMALL, *_on("letters")])
+    assert json.loads((RUN / "dataset.json").read_text())["class_names"] == list(NAMES)
+    letters.rename("gone")
+    cli = run(["test", "--ckpt_path", str(RUN)])
+    assert cli.datamodule.dataset_name.startswith("letters@")
+    assert type(cli.datamodule).__name__ == "Mine"
+
+
 def test_a_typed_dataset_replaces_that_of_the_run(letters: Path) -> None:
     run(["train", *TRAIN, *_on("letters")])
     cli = run(["test", "--ckpt_path", str(RUN), "--data.dataset", "mnist"])

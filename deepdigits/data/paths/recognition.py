@@ -19,8 +19,15 @@ def find_source(path: Path, skip_damaged: bool = False) -> Source:
     """Recognise a dataset by its files.
 
     Raises:
-        InputError: It is of no known kind.
+        InputError: It is of no known kind, or cannot be read.
     """
+    try:
+        return _source(path, skip_damaged)
+    except OSError as error:  # of a folder that this user may not read, or that is gone
+        raise InputError(f"{error.filename or path} cannot be read: {error.strerror}") from error
+
+
+def _source(path: Path, skip_damaged: bool) -> Source:
     for find in (idx.find, npz.find, table.find):
         if (source := find(path)) is not None:
             return source

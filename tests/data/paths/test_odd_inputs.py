@@ -302,6 +302,25 @@ def test_unlabelled_test_csv_is_not_used(capsys: pytest.CaptureFixture[str]) -> 
     assert "note: test.csv has no column label, and is not used" in capsys.readouterr().err
 
 
+def test_a_folder_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder()
+
+    def refuse(path: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(InputError, match=r"f cannot be read: Permission denied"):
+        opened("f")
+
+
+def test_a_data_folder_that_cannot_be_written() -> None:
+    folder()
+    Path("data").touch()
+    with pytest.raises(InputError, match=r"data/paths cannot be written .*--data\.data_dir"):
+        opened("f")
+
+
 # ---------------------------------------------------------------- kinds of images
 
 
