@@ -159,8 +159,8 @@ def test_a_typed_dataset_replaces_that_of_the_run(letters: Path) -> None:
     run(["report", str(RUN)])
 
 
-def test_a_small_folder_needs_no_further_flag(letters: Path) -> None:
-    cli = run(["train", "-c", "mlp", "--trainer.max_epochs", "1", *_on("letters"), *_QUICK])
+def test_a_small_folder_needs_no_val_size(letters: Path) -> None:
+    cli = run(["train", "-c", "mlp", *TRAIN[-4:], *_on("letters"), *_QUICK])
     assert [cli.datamodule.num_images(s) for s in ("train", "val", "test")] == [209, 41, 50]
 
 
