@@ -1,5 +1,6 @@
 """Fixtures of all tests: an own working directory, a clean environment, data without a download."""
 
+import gzip
 import os
 
 # Tiny nets gain nothing from a second thread, and the tests run in several processes already.
@@ -141,6 +142,66 @@ def tiny_folder(
     for name, array in tiny_arrays.items():
         (folder / "MNIST" / "raw" / name).write_bytes(_idx(array))
     return folder
+
+
+def _write_tree(folder: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
+    """The files have the number of their image, so that their order is that of the arrays."""
+    for split, part in (("train", "train"), ("test", "t10k")):
+        images, labels = (arrays[f"{part}-{kind}"] for kind in _KINDS)
+        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+            path = folder / split / str(label) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+
+
+def _write_csv(folder: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
+    for name, part in (("train", "train"), ("test", "t10k")):
+        images, labels = (arrays[f"{part}-{kind}"] for kind in _KINDS)
+        head = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+        rows = np.column_stack([labels, images.reshape(-1, 784)])
+        np.savetxt(folder / f"{name}.csv", rows, "%d", ",", header=head, comments="")
+
+
+_KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+FORMS = ("idx", "idx.gz", "torchvision", "keras.npz", "medmnist.npz", "csv", "tree")
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> str:
+    """Each form in which a dataset can be given by its path."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def write_dataset() -> Callable[[str, Path, dict[str, NDArray[np.uint8]]], Path]:
+    """Writes arrays, by MNIST's file names, in a form into a folder; returns the path to pass."""
+
+    def write(form: str, folder: Path, arrays: dict[str, NDArray[np.uint8]]) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (x_train, y_train), (x_test, y_test) = (
+            [arrays[f"{part}-{kind}"] for kind in _KINDS] for part in ("train", "t10k")
+        )
+        if form in ("idx", "idx.gz", "torchvision"):
+            raw = folder / "MNIST" / "raw" if form == "torchvision" else folder
+            raw.mkdir(parents=True, exist_ok=True)
+            for name, array in arrays.items():
+                content = _idx(array)
+                packed = gzip.compress(content) if form == "idx.gz" else content
+                (raw / (f"{name}.gz" if form == "idx.gz" else name)).write_bytes(packed)
+        elif form == "keras.npz":
+            keras = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+            np.savez(folder / form, **keras)
+        elif form == "medmnist.npz":
+            medmnist = {"train_images": x_train, "train_labels": y_train[:, None]}
+            medmnist |= {"test_images": x_test, "test_labels": y_test[:, None]}
+            np.savez_compressed(folder / form, **medmnist)
+        elif form == "csv":
+            _write_csv(folder, arrays)
+        else:
+            _write_tree(folder, arrays)
+        return folder / form if form.endswith(".npz") else folder
+
+    return write
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ PACKAGE = Path(deepdigits.__file__).parent
 # hands out, and imports it when it is asked.
 ROWS = (
     ("core", "models"),
-    ("data", "images", "metrics"),
+    ("images",),
+    ("data", "metrics"),
     ("plots",),
     ("runs",),
     ("training", "inference", "comparison"),

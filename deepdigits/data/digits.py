@@ -27,8 +27,8 @@ def load_split(
             f"the run names the unknown dataset {dataset!r}, expected one of {', '.join(DATASETS)}"
         )
     folder = sources.default_data_dir()
-    sources.prepare(dataset, folder)  # type: ignore[arg-type]  # a name of the catalogue
-    images, labels = sources.load(dataset, folder, train=split != "test")  # type: ignore[arg-type]
+    sources.prepare(dataset, folder)
+    images, labels = sources.load(dataset, folder, train=split != "test")
     if split == "test":
         return images, labels
     if not 0 <= val_size < len(labels) or (split == "val" and not val_size):

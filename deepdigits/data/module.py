@@ -12,8 +12,9 @@ from deepdigits.core.limits import SEED
 from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, EpochDraws, IndexSampler
-from deepdigits.data.registry import DATASETS, DatasetName, Split
-from deepdigits.data.split import stratified_split
+from deepdigits.data.paths.dataset import PathDataset, find_dataset
+from deepdigits.data.registry import DatasetName, Split
+from deepdigits.data.split import VAL_SIZE, check_sizes, stratified_split
 
 
 class DigitsDataModule(LightningDataModule):
@@ -24,61 +25,60 @@ class DigitsDataModule(LightningDataModule):
     the epoch.
 
     Args:
-        dataset: Name of the dataset. MNIST comes with the package, the others are downloaded.
+        dataset: Name of the dataset: MNIST comes with the package, the others are downloaded. Or
+            the path of your own: a folder of class folders or of IDX files, a .npz or a .csv file.
         data_dir: Folder of the dataset files. null: the environment variable DEEPDIGITS_DATA, else
             ~/.cache/deepdigits.
         batch_size: Training images per step and process.
         eval_batch_size: Images per batch in validation, test and prediction; the results do not
             depend on it.
         val_size: Number of training images held out for validation, in the class proportions of the
-            training set. 0: train on all images, without validation.
+            training set. 0: train on all images, without validation. A path with a validation
+            split of its own: that split, unless this is 0.
         split_seed: Seed of the selection of the validation images, 0 to 2**32 - 1.
         seed: Seed of order and augmentation, in the same range. On the command line this is
             seed_everything.
         augment: Random distortions of the training images.
         dataset_device: Keep the dataset in the memory of the training device, or of the host.
         test_split: The split for `test` and `predict`; never augmented.
+        skip_damaged: Leave damaged images in a folder of class folders out, and say how many.
+        dataset_sha256: SHA-256 of a dataset that was prepared from a path before. Its copy in the
+            data folder is used, and the path is not read. null: the path is read.
 
     Raises:
-        InputError: The dataset is unknown, or a size or a seed is out of range.
+        InputError: The dataset is unknown or damaged, or a size or a seed is out of range.
     """
 
     def __init__(
         self,
-        dataset: DatasetName = "mnist",
+        dataset: DatasetName | str = "mnist",
         data_dir: str | None = None,
         batch_size: int = 256,
         eval_batch_size: int = 2_000,
-        val_size: int = 5_000,
+        val_size: int = VAL_SIZE,
         split_seed: int = 0,
         seed: int = 0,
         augment: Augment = Augment(),  # noqa: B008 (frozen)
         dataset_device: Literal["device", "host"] = "device",
         test_split: Split = "test",
+        skip_damaged: bool = False,
+        dataset_sha256: str | None = None,
     ) -> None:
         super().__init__()
-        if dataset not in DATASETS:
-            raise InputError(f"dataset {dataset!r} is not one of {', '.join(DATASETS)}")
-        self.dataset = DATASETS[dataset]
-        self.dataset_name = dataset
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if size < 1:
                 raise InputError(f"{name} is {size}, expected 1 or more")
-        if batch_size > self.dataset.num_train:
-            raise InputError(
-                f"batch_size is {batch_size}, but {dataset} has only {self.dataset.num_train} "
-                "training images: choose a smaller one"
-            )
-        if not 0 <= val_size <= self.dataset.num_train - batch_size:
-            raise InputError(
-                f"val_size is {val_size}, expected 0 to {self.dataset.num_train - batch_size}: "
-                f"{dataset} has {self.dataset.num_train} training images, and one batch of "
-                f"{batch_size} must be left to train on"
-            )
         SEED.check("split_seed", split_seed)
         SEED.check("seed", seed)
         folder = Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
         self.data_dir = folder.absolute()  # now: the user's code may change the working directory
+        self.dataset, self.dataset_name = find_dataset(
+            dataset, self.data_dir, split_seed, skip_damaged, dataset_sha256
+        )
+        if isinstance(self.dataset, PathDataset):
+            val_size = self.dataset.usable_val_size(val_size, batch_size)
+        held_out = min(val_size, 0) if self.dataset.num_val else val_size
+        check_sizes(self.dataset_name, self.dataset.num_train, batch_size, held_out)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size
@@ -101,20 +101,34 @@ class DigitsDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Verify the files; download or extract them if they are missing or damaged."""
-        sources.prepare(self.dataset_name, self.data_dir)
+        if not isinstance(self.dataset, PathDataset):  # that was prepared when it was opened
+            sources.prepare(self.dataset_name, self.data_dir)
 
     def setup(self, stage: str) -> None:
         """Read the images of the stage into memory."""
         split: Split = "val" if stage in ("fit", "validate") else self.test_split
         if split in self._tensors:
             return
-        images, labels = sources.load(self.dataset_name, self.data_dir, train=split != "test")
+        if isinstance(self.dataset, PathDataset):
+            load = self.dataset.load
+            if split != "test" and self.dataset.num_val:
+                self._tensors |= {"train": load("train"), "val": load("val")}
+                return
+            images, labels = load("test" if split == "test" else "train")
+        else:
+            images, labels = sources.load(self.dataset_name, self.data_dir, train=split != "test")
         if split == "test":
             self._tensors["test"] = images, labels
             return
         train, val = stratified_split(labels, self.val_size, self.split_seed)
         self._tensors["train"] = images[train], labels[train]
         self._tensors["val"] = images[val], labels[val]
+
+    def num_images(self, split: Split) -> int:
+        """Number of images of a split; the data need not be set up."""
+        if split != "train":
+            return self.dataset.num_test if split == "test" else self.val_size
+        return self.dataset.num_train - (0 if self.dataset.num_val else self.val_size)
 
     def images_and_labels(self, split: Split) -> tuple[Tensor, Tensor]:
         """The images, uint8 (N, 28, 28), and labels, int64 (N,), of a split after `setup`."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+MAX_NAME = 100  # characters of the name of a class
 
 DatasetName = Literal[
     "mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_digits", "emnist_balanced"
@@ -32,6 +33,7 @@ class DatasetInfo:
         sha256: Known checksums of extracted files. Other checksums are recorded when a file is
             extracted from an archive whose MD5 torchvision has checked.
         embedded: Whether the archives come with this package.
+        num_val: Number of images of a validation split of its own; 0: it has none.
     """
 
     reader: str
@@ -47,6 +49,7 @@ class DatasetInfo:
     options: Mapping[str, Any] = field(default_factory=_frozen)
     sha256: Mapping[str, str] = field(default_factory=_frozen)
     embedded: bool = False
+    num_val: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only mapping cannot be pickled; Lightning's ddp_spawn pickles a data module.

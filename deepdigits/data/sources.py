@@ -20,7 +20,7 @@ from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import atomic_path, copy_atomically
 from deepdigits.core.locks import locked
 from deepdigits.data.checksums import damaged_files, record_sums
-from deepdigits.data.registry import DATASETS, DatasetInfo, DatasetName
+from deepdigits.data.registry import DATASETS, DatasetInfo
 
 # Advice if the data folder cannot be written.
 OTHER_FOLDER = (
@@ -35,7 +35,7 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepdigits"
 
 
-def prepare(name: DatasetName, data_dir: Path) -> None:
+def prepare(name: str, data_dir: Path) -> None:
     """Put the verified files of a dataset into ``data_dir/<reader>/raw``.
 
     If they are already there, nothing is written: the folder may be read-only.
@@ -65,7 +65,7 @@ def prepare(name: DatasetName, data_dir: Path) -> None:
         )
 
 
-def load(name: DatasetName, data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
+def load(name: str, data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
     """Read the training or the test set of a prepared dataset.
 
     Returns:
@@ -152,7 +152,7 @@ def _extract_by_content(dataset: DatasetInfo, folder: Path) -> None:
                 part.write_bytes(content)
 
 
-def _download(name: DatasetName, data_dir: Path, folder: Path) -> None:
+def _download(name: str, data_dir: Path, folder: Path) -> None:
     dataset = DATASETS[name]
     try:
         for train in (True, False):

@@ -1,7 +1,11 @@
-"""The validation split: stratified and seeded."""
+"""The validation split: its size, and a stratified and seeded choice of it."""
 
 import torch
 from torch import Tensor
+
+from deepdigits.core.errors import InputError
+
+VAL_SIZE = 5_000  # the usual number of validation images
 
 
 def stratified_split(labels: Tensor, val_size: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -34,3 +38,21 @@ def stratified_split(labels: Tensor, val_size: int, seed: int) -> tuple[Tensor, 
     is_val = torch.zeros(len(labels), dtype=torch.bool)
     is_val[torch.cat(chosen)] = True
     return (~is_val).nonzero().squeeze(1), is_val.nonzero().squeeze(1)
+
+
+def check_sizes(dataset: str, num_train: int, batch_size: int, val_size: int) -> None:
+    """Check that one batch is left to train on.
+
+    Raises:
+        InputError: There are too few training images.
+    """
+    if batch_size > num_train:
+        raise InputError(
+            f"batch_size is {batch_size}, but {dataset} has only {num_train} training images: "
+            "choose a smaller one"
+        )
+    if not 0 <= val_size <= num_train - batch_size:
+        raise InputError(
+            f"val_size is {val_size}, expected 0 to {num_train - batch_size}: {dataset} has "
+            f"{num_train} training images, and one batch of {batch_size} must be left to train on"
+        )

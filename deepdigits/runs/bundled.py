@@ -10,6 +10,7 @@ from pathlib import Path
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import copy_atomically
+from deepdigits.runs.dataset_record import RECORD
 from deepdigits.runs.finished import CHECKPOINT_SUM, check_report, sha256
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_report, read_training
@@ -46,7 +47,7 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
 
     Returns:
         The file of the weights. Next to it are config.yaml, report.json, training.json and, if the
-        run has it, predictions.npz.
+        run has them, predictions.npz and dataset.json.
 
     Raises:
         InputError: There is no such run, it was not tested, or its net cannot be loaded.
@@ -69,9 +70,9 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
     checkpoint = {"checkpoint": WEIGHTS, CHECKPOINT_SUM: sha256(path)}
     write_json(target.folder / "report.json", {**info.report, **checkpoint})
     write_json(target.folder / TRAINING, read_training(source.folder))
-    predictions = source.folder / "predictions.npz"
-    if predictions.is_file():
-        copy_atomically(predictions, target.folder / predictions.name)
+    for file in ("predictions.npz", RECORD):
+        if (source.folder / file).is_file():
+            copy_atomically(source.folder / file, target.folder / file)
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from deepdigits.core.errors import InputError
 from deepdigits.core.signatures import inherits, parameters
 from deepdigits.data.registry import DATASETS
+from deepdigits.runs.dataset_record import read_record
 from deepdigits.runs.trust import DATA_MODULE, class_of_ours, is_data_module, trusted_class
 
 
@@ -66,13 +67,15 @@ def dataset_classes(config: Mapping[str, Any], folder: Path) -> tuple[str, ...] 
     None: the data module is another one than that of the package, and has classes of its own.
 
     Raises:
-        InputError: There is no such dataset.
+        InputError: There is no such dataset, and the run has no dataset.json of it.
     """
     data = config.get("data")
     settings = digits_settings(data, folder, using=("class_names", "num_classes"))
     if settings is None or (names_class(short_form(data)) and "dataset" not in settings):
         return None  # a subclass may choose its dataset itself
     dataset = settings.get("dataset")
+    if (record := read_record(folder, dataset)) is not None:
+        return record.class_names
     if not isinstance(dataset, str) or dataset not in DATASETS:
         raise InputError(
             f"{folder / 'config.yaml'} names the unknown dataset {dataset!r}, expected one of "

@@ -13,7 +13,9 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.modules import VARIABLE
 from deepdigits.core.plain_values import Refers, fits
 from deepdigits.core.signatures import defaults, is_default, parameters
+from deepdigits.data.registry import DATASETS
 from deepdigits.runs.data_module import names_class
+from deepdigits.runs.dataset_record import read_record
 from deepdigits.runs.references import LAYERS, references
 from deepdigits.runs.trust import bundled_name, trusted_class
 
@@ -78,6 +80,14 @@ def _checked(settings: dict[str, Any], data: type, folder: Path) -> dict[str, An
     others = {key: value for key, value in settings.items() if key != "augment"}
     augment = section(settings, "augment", folder, "data.")
     check_settings(augment, Augment, folder, "data.augment")
+    dataset = settings.get("dataset")
+    if (record := read_record(folder, dataset)) is not None:
+        # The path may lead to files of the user: a copy of this content is taken, if there is one.
+        others["dataset_sha256"] = settings["dataset_sha256"] = record.sha256
+        del others["dataset"]
+    elif isinstance(dataset, str) and dataset not in DATASETS:
+        what = f"is {_shown(dataset)}, expected one of {', '.join(DATASETS)}"
+        raise refusal(folder, "data.dataset", f"{what} (or type --data.dataset again)")
     check_settings(others, data, folder, "data")
     return settings
 

@@ -13,6 +13,7 @@ from deepdigits.models import CNN, MLP
 from deepdigits.runs import checkpoint, config, weights
 from deepdigits.runs.class_names import names_in_report, number_of_logits
 from deepdigits.runs.data_module import dataset_classes, digits_settings
+from deepdigits.runs.dataset_record import read_record
 from deepdigits.runs.finished import is_of_other_weights
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.report import read_report
@@ -145,6 +146,8 @@ def _bundled_parts(net: str, run: Run) -> tuple[State, dict[str, Any]]:
 def _split(data: Any, run: Run) -> dict[str, Any]:
     """The settings in a config that decide which digits were trained on; none of other data."""
     settings = digits_settings(data, run.folder) or {}
+    if read_record(run.folder, settings.get("dataset")) is not None:
+        return {}  # a path, which is not read for a run
     split = {key: settings[key] for key in SPLIT if key in settings}
     for key, value in split.items():
         if type(value) is not (str if key == "dataset" else int):

@@ -10,13 +10,12 @@ from typing import Any
 
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.text import printable_values
-from deepdigits.data.registry import SPLITS
+from deepdigits.data.registry import MAX_NAME, SPLITS
 from deepdigits.metrics.report import Report
 from deepdigits.runs.json_files import read_json
 from deepdigits.runs.predictions import of_split
 
 TRAINING = "training.json"
-MAX_NAME = 100  # characters of the name of a class
 MAX_COUNT = 10**9  # images in a cell of a confusion matrix
 _NUMBERS = ("parameters", "epochs", "steps", "training_seconds")
 FACTS: Mapping[str, tuple[type, ...]] = {

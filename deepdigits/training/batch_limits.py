@@ -60,16 +60,11 @@ def number_of_batches(name: str, trainer: Trainer, data: DigitsDataModule) -> in
         data: The data; it need not be set up.
     """
     split: Split = data.test_split if name in ("test", "predict") else name  # type: ignore[assignment]
-    sizes = {
-        "train": data.dataset.num_train - data.val_size,
-        "val": data.val_size,
-        "test": data.dataset.num_test,
-    }
-    if sizes[split] == 0:
+    if (images := data.num_images(split)) == 0:
         return 0
     size = data.batch_size if name == "train" else data.eval_batch_size
     shuffle = name == "train" and not trainer.overfit_batches  # type: ignore[attr-defined]
-    return len(IndexSampler(sizes[split], size, shuffle, world_size=trainer.world_size))
+    return len(IndexSampler(images, size, shuffle, world_size=trainer.world_size))
 
 
 def _limit(name: str, trainer: Trainer) -> Any:

@@ -22,6 +22,8 @@ from deepdigits.training.resume_settings import (
 )
 from deepdigits.training.resumed_loggers import resumed_loggers
 
+_OF_DATASET = ("dataset", "dataset_sha256")  # settings that a typed --data.dataset replaces
+
 
 def for_evaluation(run: Run, args: Sequence[str]) -> str:
     """The net and the data of a run; trainer settings are not taken from its config.
@@ -83,6 +85,8 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
     keys, typed = typed_keys(args), typed_data(args)
     untyped = {name: _untyped_settings(content.get(name), name, keys) for name in ("model", "data")}
     untyped = {name: value for name, value in untyped.items() if value is not None}
+    if "data.dataset" in keys and isinstance(untyped.get("data"), Mapping):
+        untyped["data"] = {k: v for k, v in untyped["data"].items() if k not in _OF_DATASET}
     kept = {"model": found_config.model_settings(untyped, folder, typed_nets(args))}
     data = found_config.section(content, "data", folder)
     if not typed or data.get("class_path") in typed:

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.precision import native_bf16
+from deepdigits.data.paths.location import absolute_path, is_path
 from deepdigits.runs.data_module import names_class
 from deepdigits.training.callbacks.monitored import COUNTERS
 from deepdigits.training.config_flags import has_flag, typed_keys
@@ -46,6 +47,7 @@ def settle(config: Any, stage: Stage, resumed: Path | None, args: Sequence[str])
         InputError: The config asks for a device that is missing, or for a wrong strategy.
     """
     _settle_seed(config, args)
+    _settle_dataset(config)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
     check_strategy(config.trainer.strategy)
     for group in (config.checkpoint, config.early_stopping):
@@ -75,6 +77,28 @@ def _settle_seed(config: Any, args: Sequence[str]) -> None:
     typed = any(has_flag(args, one) for one in names) if is_digits else names & typed_keys(args)
     if not typed and "seed" in config.data.get("init_args", {}):
         config.data.init_args.seed = seed
+
+
+def _settle_dataset(config: Any) -> None:
+    """Make the path of a dataset absolute: the saved config runs in any working directory."""
+    settings = _dataset_settings(config)
+    if settings is not None and is_path(settings["dataset"]):
+        settings.dataset = absolute_path(settings["dataset"])
+
+
+def forget_copy(config: Any) -> None:
+    """Remove the prepared copy that a resumed run used: its config names the path again."""
+    settings = _dataset_settings(config)
+    if settings is not None and "dataset_sha256" in settings:
+        settings.dataset_sha256 = None
+
+
+def _dataset_settings(config: Any) -> Any:
+    """The settings of a DigitsDataModule that name a dataset; None: there are none."""
+    if settings_of_digits(config) is None:
+        return None
+    settings = config.data.get("init_args") if names_class(config.data.as_dict()) else config.data
+    return settings if settings and isinstance(settings.get("dataset"), str) else None
 
 
 def _settle_precision(config: Any) -> None:

@@ -107,6 +107,8 @@ DATA = {
     "data in a further config": whole("data", "other.yaml"),
     "data module of a user": whole("data", {"class_path": "evil.Net"}),
     "data behind a URL": section("data", dataset="https://example.org/data"),
+    "path of the user's data": section("data", dataset="/etc"),
+    "file next to the run": section("data", dataset="one.png"),
     "variable": section("data", dataset="${oc.env:HOME}"),
     "no batch size": section("data", batch_size=None),
     "batch size as a process": section("data", batch_size=TOUCH),

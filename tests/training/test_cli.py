@@ -243,7 +243,7 @@ WRONG = {
     "no batch": (["--data.batch_size", "0"], "batch_size is 0"),
     "too much validation": (["--data.val_size", "60000"], "val_size is 60000, expected 0 to 59744"),
     "negative validation": (["--data.val_size", "-1"], "val_size is -1"),
-    "unknown dataset": (["--data.dataset", "minst"], "'fashion_mnist'"),
+    "unknown dataset": (["--data.dataset", "minst"], "did you mean 'mnist'?"),
     "no units": (["--model.hidden_sizes", "[0]"], "hidden_sizes is [0]"),
     "too strong": (["--data.augment.scale", "3"], "scale is 3.0, expected 0 to"),
     "no precision": (["--trainer.precision", "7"], "trainer.precision"),

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.data.registry import Split
+from deepdigits.data.registry import MAX_NAME, Split
 from deepdigits.metrics.report import Report
 from deepdigits.runs.evaluation import Pictured
-from deepdigits.runs.report import MAX_NAME
 from deepdigits.training.classifier import LitClassifier
 
 _STEPS = {"val": "validation_step", "test": "test_step"}

@@ -16,6 +16,7 @@ from deepdigits.core import environment
 from deepdigits.core.console import say
 from deepdigits.core.timing import clock
 from deepdigits.data.module import DigitsDataModule
+from deepdigits.data.paths.dataset import PathDataset
 from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.style import save_figure
@@ -23,6 +24,7 @@ from deepdigits.plots.training import CURVE_TAGS, learning_curves
 from deepdigits.runs import evaluation
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.curves import write_curves
+from deepdigits.runs.dataset_record import DatasetRecord, write_record
 from deepdigits.runs.finished import CHECKPOINT_SUM, mark_finished, mark_started, sha256, unmark
 from deepdigits.runs.json_files import write_json
 from deepdigits.runs.report import TRAINING, read_training
@@ -91,6 +93,7 @@ class ReportWriter(Callback):
         run = run_of(trainer)
         if run is not None and trainer.is_global_zero:
             mark_started(run.folder)
+            write_record(run.folder, _record(trainer.datamodule))  # type: ignore[attr-defined]
         self._say(trainer, left_out(pl_module, trainer.datamodule))  # type: ignore[attr-defined]
 
     @override
@@ -209,6 +212,14 @@ def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),
     }
+
+
+def _record(data: Any) -> DatasetRecord | None:
+    """The dataset of a training, if it is of a path."""
+    found = data.dataset if isinstance(data, DigitsDataModule) else None
+    if not isinstance(found, PathDataset):
+        return None
+    return DatasetRecord(str(found.path), found.sha256, tuple(data.class_names))
 
 
 def _class_path(model: type) -> str:

@@ -1,0 +1,175 @@
+"""What the reader of a path finds: images, labels and class names, checked."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdigits.core.errors import InputError
+from deepdigits.core.text import printable
+from deepdigits.data.registry import MAX_NAME, Split
+from deepdigits.models.layers import IMAGE_SIZE
+
+MAX_CLASSES = 1_000
+MAX_BYTES = 4_000_000_000  # of unpacked pixels: five million images
+_GREY = (19595, 38470, 7471)  # ITU-R 601, in parts of 65,536, as Pillow turns colour to grey
+
+
+@dataclass(frozen=True)
+class Found:
+    """The content of a dataset.
+
+    Attributes:
+        splits: Images, uint8 (N, 28, 28), and labels, int64 (N,), of each split that it has.
+        classes: Name of each class, in label order.
+        notes: What the user should know, a sentence each.
+    """
+
+    splits: Mapping[Split, tuple[NDArray[np.uint8], NDArray[np.int64]]]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset that was recognised by its files, and not read yet.
+
+    Attributes:
+        kind: Its format, in words.
+        files: The files that it consists of, in any order.
+        read: Reads them; raises InputError.
+    """
+
+    kind: str
+    files: Sequence[str | Path]
+    read: Callable[[], Found]
+
+
+def natural_key(text: str) -> list[int | str]:
+    """Sorts numbers within texts by their value.
+
+    >>> sorted(["a10", "a9", "10", "9"], key=natural_key)
+    ['9', '10', 'a9', 'a10']
+    """
+    parts = re.split(r"([0-9]+)", text)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
+
+
+def with_classes(
+    splits: Mapping[Split, tuple[NDArray[np.uint8], NDArray[Any]]],
+    path: Path,
+    notes: Sequence[str] = (),
+) -> Found:
+    """Number the classes: those of the training labels, sorted.
+
+    Args:
+        splits: Images, uint8 (N, 28, 28), and labels (N,), whole numbers or names, of each split.
+        path: The dataset, for errors.
+        notes: What the user should know.
+
+    Raises:
+        InputError: There are too few or too many classes, or a split has a class of its own.
+    """
+    values = {split: labels.tolist() for split, (_, labels) in splits.items()}
+    if len({isinstance(one, str) for split in values.values() for one in split[:1]}) > 1:
+        values = {split: list(map(str, labels)) for split, labels in values.items()}
+    known = sorted(set(values["train"]), key=lambda one: natural_key(str(one)))
+    if all(isinstance(one, int) for one in known):
+        known.sort()
+    classes = checked_names(map(str, known), path)
+    numbers = {value: number for number, value in enumerate(known)}
+    numbered = {}
+    for split, (images, _) in splits.items():
+        if unknown := sorted(set(values[split]) - numbers.keys(), key=str):
+            raise InputError(
+                f"{path}: the {split} images have the class {str(unknown[0])[:MAX_NAME]}, which no "
+                "training image has: correct the labels, or add training images of it"
+            )
+        labels = np.array([numbers[value] for value in values[split]], np.int64)
+        numbered[split] = images, labels
+    return Found(numbered, classes, tuple(notes))
+
+
+def checked_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
+    """The names of classes in a printable form.
+
+    Raises:
+        InputError: There are too few or too many, or a name is empty, too long, or there twice.
+    """
+    classes = tuple(map(printable, names))
+    if not 2 <= len(classes) <= MAX_CLASSES:
+        only = f", {classes[0][:MAX_NAME]}" if len(classes) == 1 else ""
+        raise InputError(
+            f"{path} has {len(classes):,} {'class' if len(classes) == 1 else 'classes'}{only}: "
+            f"expected 2 to {MAX_CLASSES:,}"
+        )
+    if wrong := [name for name in classes if not 0 < len(name) <= MAX_NAME]:
+        raise InputError(
+            f"{path}: the class name {wrong[0][:MAX_NAME]!r} has {len(wrong[0])} characters, "
+            f"expected 1 to {MAX_NAME}: rename it"
+        )
+    if len(set(classes)) < len(classes):
+        raise InputError(f"{path}: two class names look the same when printed: rename one")
+    return classes
+
+
+def checked_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Images as uint8 (N, 28, 28); colour (N, 28, 28, 3) is turned to grey.
+
+    Args:
+        array: Whole numbers from 0 to 255.
+        name: The file and the key, for errors.
+
+    Raises:
+        InputError: Another shape, another type, a pixel out of range, or no image.
+    """
+    size = (IMAGE_SIZE, IMAGE_SIZE)
+    if array.shape[1:] not in (size, (*size, 1), (*size, 3)):
+        raise InputError(
+            f"{name} has the shape {array.shape}, expected (N, 28, 28) or (N, 28, 28, 3): save "
+            "images of another size as a folder of class folders, which are resized"
+        )
+    if not len(array):
+        raise InputError(f"{name} has no images: expected one or more")
+    if array.dtype.kind not in "iu":
+        raise InputError(
+            f"{name} holds {array.dtype}, expected whole numbers from 0 to 255 (uint8): convert "
+            "the pixels"
+        )
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 255:
+        raise InputError(
+            f"{name} has the pixel {low if low < 0 else high}, expected whole numbers from 0 to "
+            "255: convert the pixels"
+        )
+    if array.ndim == 4 and array.shape[3] == 3:
+        array = (array.astype(np.int64) @ np.array(_GREY) + 0x8000) >> 16
+    return np.ascontiguousarray(array.reshape(-1, *size), dtype=np.uint8)
+
+
+def checked_labels(array: NDArray[Any], number: int, name: str) -> NDArray[Any]:
+    """Labels (N,), whole numbers or texts; a second axis of length 1 is dropped.
+
+    Args:
+        array: The labels.
+        number: Number of images.
+        name: The file and the key, for errors.
+
+    Raises:
+        InputError: Another shape, another type, or another number of them.
+    """
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (number,):
+        raise InputError(
+            f"{name} has the shape {array.shape}, expected ({number},): one label for each image"
+        )
+    if array.dtype.kind not in "iuU":
+        raise InputError(
+            f"{name} holds {array.dtype}, expected whole numbers or texts: convert the labels"
+        )
+    return array
