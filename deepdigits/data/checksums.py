@@ -1,12 +1,19 @@
 """Checksums of extracted dataset files."""
 
 import hashlib
+import re
 from pathlib import Path
 
 from deepdigits.core.files import write_text
 from deepdigits.data.registry import DatasetInfo
 
 SUMS = "SHA256SUMS"  # in the format of the sha256sum command
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_sha256(value: object) -> bool:
+    """Whether a value is a SHA-256 in hexadecimal digits."""
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
 def _sha256(path: Path) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.text import printable
-from deepdigits.data.paths.found import checked_names
-from deepdigits.data.paths.prepared import is_sum
+from deepdigits.data.checksums import is_sha256
+from deepdigits.data.paths.class_names import checked_names
 from deepdigits.data.registry import DATASETS
 from deepdigits.runs.json_files import read_json, write_json
 
@@ -58,7 +58,7 @@ def read_record(folder: Path, dataset: object) -> DatasetRecord | None:
     if content is None or content.get("path") != printable(dataset):
         return None
     names, sha256 = content.get("class_names"), content.get("sha256")
-    if not is_sum(sha256) or not isinstance(names, list):
+    if not is_sha256(sha256) or not isinstance(names, list):
         raise InputError(f"{folder / RECORD} is damaged: expected path, sha256 and class_names")
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"{folder / RECORD} is damaged: a class name is no text")

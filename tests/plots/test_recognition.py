@@ -18,6 +18,7 @@ from deepdigits.inference.explanation import explain
 from deepdigits.inference.reader import DigitReader
 from deepdigits.inference.reading import Digit, Reading
 from deepdigits.inference.saliency import occlusion
+from deepdigits.models.shift_tta import with_shift_tta
 from deepdigits.plots.recognition import ImagePanel, draw, save
 from deepdigits.plots.style import BLUE, VERMILLION
 
@@ -72,7 +73,7 @@ def test_each_digit_has_a_box_its_crop_a_saliency_map_and_bars(reader, row) -> N
     ):
         assert (crop.images[0].get_array() == digit.crop).all()
         pixels = torch.from_numpy(digit.crop / np.float32(255))
-        drop = occlusion(reader.net, pixels, digit.best).numpy()
+        drop = occlusion(with_shift_tta(reader.net, False), pixels, digit.best).numpy()
         colours = np.ma.getdata(saliency.images[1].get_array())
         assert ((colours[..., 0] > colours[..., 2]) == (drop > 0)).all()  # orange
         assert colours[..., 3].argmax() == np.abs(drop).argmax()

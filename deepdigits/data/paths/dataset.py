@@ -11,6 +11,7 @@ from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.locks import locked
 from deepdigits.core.text import printable
+from deepdigits.data.checksums import is_sha256
 from deepdigits.data.paths import prepared
 from deepdigits.data.paths.found import Found
 from deepdigits.data.paths.location import absolute_path, existing_path
@@ -156,7 +157,7 @@ def open_copy(dataset: str, sha256: str, data_dir: Path, split_seed: int) -> Pat
         InputError: The data folder has no such copy, or a damaged one.
     """
     folder = data_dir / prepared.FOLDER
-    if not prepared.is_sum(sha256):
+    if not is_sha256(sha256):
         raise InputError(f"dataset_sha256 is {sha256[:80]!r}, expected 64 hexadecimal digits")
     if not (folder / f"{sha256}.npz").is_file():
         raise InputError(

@@ -1,7 +1,7 @@
 """What the reader of a path finds: images, labels and class names, checked."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError
-from deepdigits.core.text import printable
+from deepdigits.data.paths.class_names import checked_names
 from deepdigits.data.registry import MAX_NAME, Split
 from deepdigits.models.layers import IMAGE_SIZE
 
-MAX_CLASSES = 1_000
 MAX_BYTES = 4_000_000_000  # of unpacked pixels: five million images
 _GREY = (19595, 38470, 7471)  # ITU-R 601, in parts of 65,536, as Pillow turns colour to grey
 
@@ -92,29 +91,6 @@ def with_classes(
         labels = np.array([numbers[value] for value in values[split]], np.int64)
         numbered[split] = images, labels
     return Found(numbered, classes, tuple(notes))
-
-
-def checked_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
-    """The names of classes in a printable form.
-
-    Raises:
-        InputError: There are too few or too many, or a name is empty, too long, or there twice.
-    """
-    classes = tuple(map(printable, names))
-    if not 2 <= len(classes) <= MAX_CLASSES:
-        only = f", {classes[0][:MAX_NAME]}" if len(classes) == 1 else ""
-        raise InputError(
-            f"{path} has {len(classes):,} {'class' if len(classes) == 1 else 'classes'}{only}: "
-            f"expected 2 to {MAX_CLASSES:,}"
-        )
-    if wrong := [name for name in classes if not 0 < len(name) <= MAX_NAME]:
-        raise InputError(
-            f"{path}: the class name {wrong[0][:MAX_NAME]!r} has {len(wrong[0])} characters, "
-            f"expected 1 to {MAX_NAME}: rename it"
-        )
-    if len(set(classes)) < len(classes):
-        raise InputError(f"{path}: two class names look the same when printed: rename one")
-    return classes
 
 
 def checked_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:

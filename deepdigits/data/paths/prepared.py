@@ -7,7 +7,6 @@ name is the SHA-256 of name, size and times of the original files, says which co
 import hashlib
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,12 @@ import numpy as np
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path, write_text
+from deepdigits.data.checksums import is_sha256
 from deepdigits.data.paths.found import Found
 from deepdigits.data.registry import SPLITS
 
 FOLDER = "paths"  # in the data folder
 _FORMAT = 1  # of the copies; a new number prepares all datasets again
-_SUM = re.compile(r"[0-9a-f]{64}")
-
-
-def is_sum(text: object) -> bool:
-    """Whether a value is a SHA-256 in hex."""
-    return isinstance(text, str) and _SUM.fullmatch(text) is not None
 
 
 def key_of(path: Path, files: Sequence[str | Path], skip_damaged: bool) -> str:
@@ -87,7 +81,7 @@ def recorded(key: str, folder: Path) -> tuple[str, tuple[str, ...]] | None:
         sum_, notes = content["sha256"], tuple(map(str, content["notes"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (sum_, notes) if is_sum(sum_) and (folder / f"{sum_}.npz").is_file() else None
+    return (sum_, notes) if is_sha256(sum_) and (folder / f"{sum_}.npz").is_file() else None
 
 
 def read(sum_: str, folder: Path) -> Found:

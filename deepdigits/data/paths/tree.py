@@ -8,7 +8,8 @@ from pathlib import Path
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.text import printable
-from deepdigits.data.paths.found import checked_names, natural_key
+from deepdigits.data.paths.class_names import checked_names
+from deepdigits.data.paths.found import natural_key
 from deepdigits.data.paths.listing import list_folder, walk
 from deepdigits.data.registry import Split
 
