@@ -27,7 +27,9 @@ from deepdigits.training.threads import fastest_threads
 
 _OTHER_CONFIG = "benchmarks take a config of a LitClassifier and the data module of the package"
 _ONLY_DEFAULT = {
-    **{"max_steps": -1, "accumulate_grad_batches": 1, "overfit_batches": 0.0},
+    "max_steps": -1,
+    "accumulate_grad_batches": 1,
+    "overfit_batches": 0.0,
     "gradient_clip_val": None,
 }
 OURS, BAREBONES, PLAIN = "deepdigits fit, everything on", "Lightning barebones", "plain PyTorch"

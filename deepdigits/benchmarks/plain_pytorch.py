@@ -12,6 +12,7 @@ from deepdigits.core.timing import clock
 from deepdigits.data.batches import Batches, IndexSampler
 from deepdigits.data.module import DigitsDataModule, to_float
 from deepdigits.data.registry import Split
+from deepdigits.training.batch_limits import limited
 from deepdigits.training.class_weights import class_weights_of
 from deepdigits.training.classifier import LitClassifier
 from deepdigits.training.cli import DigitsCLI
@@ -30,9 +31,8 @@ def plain_pytorch_seconds(built: DigitsCLI, epochs: int) -> float:
     device = built.trainer.strategy.root_device
     data.prepare_data()
     data.setup("fit")
-    limit = built.config.trainer.limit_train_batches
     train = _batches(data, "train", device)
-    num_batches = _limited(len(train), limit)
+    num_batches = limited(len(train), built.trainer.limit_train_batches)
     val = _batches(data, "val", device) if data.val_size else None
     model.to(device)
     start = clock(device)
@@ -94,13 +94,6 @@ def train_plain_pytorch(
                 counts = [(net(to_float(b.images)).argmax(1) == b.labels).sum() for b in val]
             correct.append(int(torch.stack(counts).sum()))
     return correct
-
-
-def _limited(total: int, limit: int | float | None) -> int:
-    """The batches of an epoch under ``trainer.limit_train_batches``, as Lightning counts them."""
-    if limit is None:
-        return total
-    return int(total * limit) if isinstance(limit, float) else min(total, limit)
 
 
 def _batches(data: DigitsDataModule, split: Split, device: torch.device) -> Batches:

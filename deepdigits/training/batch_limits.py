@@ -41,7 +41,7 @@ def check_batches(command: str, trainer: Trainer, data: LightningDataModule) -> 
         if total and limit == 0 and (name != "val" or command == "validate"):
             way_out = ", or use `deepdigits fit`, which does not test" if command == "train" else ""
             raise InputError(f"{option} is 0: pass 1 batch or more{way_out}")
-        if total and isinstance(limit, float) and limit > 0 and int(total * limit) == 0:
+        if total and isinstance(limit, float) and limit > 0 and limited(total, limit) == 0:
             share = math.ceil(1000 / total) / 1000
             raise InputError(
                 f"{option} is {limit}, which is less than a batch, since there are {total}: pass a "
@@ -67,6 +67,15 @@ def number_of_batches(name: str, trainer: Trainer, data: DigitsDataModule) -> in
     return len(IndexSampler(images, size, shuffle, world_size=trainer.world_size))
 
 
+def limited(total: int, limit: int | float) -> int:
+    """The batches of a pass under a limit of the trainer: a number of batches, or a share of all.
+
+    >>> limited(10, 3), limited(10, 30), limited(10, 0.39)
+    (3, 10, 3)
+    """
+    return min(total, limit) if isinstance(limit, int) else int(total * limit)
+
+
 def _limit(name: str, trainer: Trainer) -> Any:
     return getattr(trainer, f"limit_{name}_batches")
 
@@ -75,7 +84,7 @@ def _check_interval(trainer: Trainer, data: DigitsDataModule) -> None:
     # A trainer that validates by time has no interval in batches.
     interval, limit = getattr(trainer, "val_check_interval", None), _limit("train", trainer)
     total = number_of_batches("train", trainer, data)
-    trained = min(total, limit) if isinstance(limit, int) else int(total * limit)
+    trained = limited(total, limit)
     validates = data.val_size and _limit("val", trainer)
     if trainer.check_val_every_n_epoch is None or not validates or not isinstance(interval, int):
         return

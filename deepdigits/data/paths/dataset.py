@@ -20,7 +20,7 @@ from deepdigits.data.registry import DATASETS, DatasetInfo, Split
 from deepdigits.data.sources import OTHER_FOLDER
 from deepdigits.data.split import VAL_SIZE, stratified_split
 
-HELD_OUT = 6  # one of so many training images is held out, where there is no split of its own
+HELD_OUT = 6  # without a test split, one of this many training images is held out for it
 _MAX_NAME = 60  # characters of the path in the name of a dataset
 _say = rank_zero_only(say)
 

@@ -76,9 +76,9 @@ def with_classes(
     values = {split: labels.tolist() for split, (_, labels) in splits.items()}
     if len({isinstance(one, str) for split in values.values() for one in split[:1]}) > 1:
         values = {split: list(map(str, labels)) for split, labels in values.items()}
-    known = sorted(set(values["train"]), key=lambda one: natural_key(str(one)))
-    if all(isinstance(one, int) for one in known):
-        known.sort()
+    known = sorted(
+        set(values["train"]), key=lambda one: one if type(one) is int else natural_key(one)
+    )
     classes = checked_names(map(str, known), path)
     numbers = {value: number for number, value in enumerate(known)}
     numbered = {}
@@ -91,6 +91,14 @@ def with_classes(
         labels = np.array([numbers[value] for value in values[split]], np.int64)
         numbered[split] = images, labels
     return Found(numbered, classes, tuple(notes))
+
+
+def checked_split(
+    images: NDArray[Any], labels: NDArray[Any], images_name: str, labels_name: str
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Images and labels of a split; see `checked_images` and `checked_labels`."""
+    checked = checked_images(images, images_name)
+    return checked, checked_labels(labels, len(checked), labels_name)
 
 
 def checked_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:

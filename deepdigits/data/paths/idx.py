@@ -12,14 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.paths.found import (
-    MAX_BYTES,
-    Found,
-    Source,
-    checked_images,
-    checked_labels,
-    with_classes,
-)
+from deepdigits.data.paths.found import MAX_BYTES, Found, Source, checked_split, with_classes
 from deepdigits.data.registry import Split
 
 _PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
@@ -67,11 +60,10 @@ def _files(folder: Path) -> dict[tuple[Split, str], Path]:
 
 
 def _read(path: Path, pairs: dict[Split, tuple[Path, Path]]) -> Found:
-    splits = {}
-    for split, (images_file, labels_file) in pairs.items():
-        images = checked_images(read_idx(images_file), str(images_file))
-        labels = checked_labels(read_idx(labels_file), len(images), str(labels_file))
-        splits[split] = images, labels
+    splits = {
+        split: checked_split(read_idx(images), read_idx(labels), str(images), str(labels))
+        for split, (images, labels) in pairs.items()
+    }
     return with_classes(splits, path)
 
 

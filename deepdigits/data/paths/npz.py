@@ -9,19 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.paths.found import (
-    MAX_BYTES,
-    Found,
-    Source,
-    checked_images,
-    checked_labels,
-    with_classes,
-)
+from deepdigits.data.paths.found import MAX_BYTES, Found, Source, checked_split, with_classes
 from deepdigits.data.registry import SPLITS, Split
 
-_KERAS: dict[Split, tuple[str, str]] = {
-    split: (f"x_{split}", f"y_{split}") for split in ("train", "val", "test")
-}
+_KERAS: dict[Split, tuple[str, str]] = {split: (f"x_{split}", f"y_{split}") for split in SPLITS}
 _MEDMNIST: dict[Split, tuple[str, str]] = {
     split: (f"{split}_images", f"{split}_labels") for split in SPLITS
 }
@@ -49,9 +40,9 @@ def _read(path: Path) -> Found:
         for key in (of_images, of_labels):
             if key not in arrays:
                 raise InputError(f"{path} has no key {key}: expected {of_images} and {of_labels}")
-        images = checked_images(arrays[of_images], f"{path}: {of_images}")
-        labels = checked_labels(arrays[of_labels], len(images), f"{path}: {of_labels}")
-        splits[split] = images, labels
+        splits[split] = checked_split(
+            arrays[of_images], arrays[of_labels], f"{path}: {of_images}", f"{path}: {of_labels}"
+        )
     return with_classes(splits, path)
 
 

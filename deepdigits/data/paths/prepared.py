@@ -75,7 +75,7 @@ def write(found: Found, key: str, folder: Path) -> str:
 
 
 def recorded(key: str, folder: Path) -> tuple[str, tuple[str, ...]] | None:
-    """The SHA-256 of the copy of a dataset, and its notes; None if there is no whole record."""
+    """The SHA-256 of the copy of a dataset, and its notes; None if there is no complete record."""
     try:
         content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
         sum_, notes = content["sha256"], tuple(map(str, content["notes"]))

@@ -88,7 +88,7 @@ def find_tree(path: Path) -> Tree:
 
 
 def _unwrapped(path: Path) -> tuple[Path, list[str]]:
-    """The folder that has the class or split folders, and the files that are no images on the way.
+    """The folder that has the class or split folders, and the other files above it.
 
     A folder that holds only one folder is a wrapper, unless that one is a split or has no folders.
     """
