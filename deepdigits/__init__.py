@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepdigits.commands.export import export
     from deepdigits.commands.predict import predict
     from deepdigits.commands.repeat import repeat
+    from deepdigits.commands.sweep import sweep
     from deepdigits.commands.train import train
     from deepdigits.core.errors import InputError, RunFailed
     from deepdigits.data.augment import Augment
@@ -51,6 +52,7 @@ _MODULES = {
     "load": "inference.load",
     "predict": "commands.predict",
     "repeat": "commands.repeat",
+    "sweep": "commands.sweep",
     "train": "commands.train",
 }
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "load",
     "predict",
     "repeat",
+    "sweep",
     "train",
 ]
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "classify": Command("read the digits of photos and drawings", "classify:main"),
     "report": Command("evaluate a run: RUN --split train|val|test", "evaluate:main"),
     "repeat": Command("train with several seeds: -c CONFIG --seeds N", "repeat:main"),
+    "sweep": Command("search for the best settings of a config: --param KEY=RANGE", "sweep:main"),
     "ensemble": Command("evaluate the mean of several nets: RUN RUN ...", "ensemble:main"),
     "compare": Command("compare runs, with statistics", "compare:main"),
     "export": Command("export a net: RUN --to onnx|torch|safetensors", "export:main"),

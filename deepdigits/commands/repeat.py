@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import exclusive_lock, sole_lock
-from deepdigits.runs.finished import is_trained
+from deepdigits.runs.finished import is_trained, move_aside
 from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
 from deepdigits.runs.run import Run
 from deepdigits.training.config_flags import named_configs
@@ -187,7 +186,7 @@ def _train(
             result = _test(folder, config, args, lock) if is_trained(folder) else None
         if result is not None:
             return result
-        kept = _move_aside(folder)
+        kept = move_aside(folder)
         say(f"{folder} is unfinished: it is trained again; the old one is {kept}")
     say(f"seed {seed}: {folder}")
     own = ["--seed_everything", str(seed), "--logger.version", folder.name]
@@ -216,11 +215,3 @@ def _start(args: Sequence[str], lock: Sequence[int]) -> int:
     """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code."""
     command = [sys.executable, "-m", "deepdigits", *args]
     return subprocess.run(command, pass_fds=lock, check=False).returncode
-
-
-def _move_aside(folder: Path) -> Path:
-    """Move an unfinished run into a hidden folder next to it, where no command looks for runs."""
-    hidden = folder.parent / ".unfinished"
-    hidden.mkdir(exist_ok=True)
-    places = (hidden / f"{folder.name}-{number}" for number in count())
-    return folder.rename(next(place for place in places if not place.exists()))

@@ -4,7 +4,11 @@ from importlib.util import find_spec
 
 from deepdigits.core.errors import InputError
 
-EXTRAS = {"export": ("onnx", "onnxscript", "onnxruntime"), "demo": ("starlette", "uvicorn")}
+EXTRAS = {
+    "export": ("onnx", "onnxscript", "onnxruntime"),
+    "demo": ("starlette", "uvicorn"),
+    "sweep": ("optuna",),
+}
 
 
 def installed(extra: str) -> bool:

@@ -54,7 +54,7 @@ def read_curves(folder: Path) -> dict[str, NDArray[np.float64]]:
     path = folder / CURVES
     if not path.is_file():
         raise InputError(
-            f"{folder} has no {CURVES}: its training has not ended, or was of deepdigits 0.1"
+            f"{folder} has no {CURVES}: no epoch has ended, or it is of deepdigits 0.1"
         )
     try:
         with path.open(newline="", encoding="utf-8") as file:

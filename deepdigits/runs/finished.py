@@ -7,6 +7,7 @@ starts or is resumed.
 
 from collections.abc import Mapping
 from hashlib import file_digest
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def mark_finished(folder: Path) -> None:
 def is_trained(folder: Path) -> bool:
     """Whether the training of a run has ended, tested or not."""
     return (folder / TRAINING).is_file()
+
+
+def move_aside(folder: Path) -> Path:
+    """Move an unfinished run into a hidden folder next to it, where no command looks for runs."""
+    hidden = folder.parent / ".unfinished"
+    hidden.mkdir(exist_ok=True)
+    places = (hidden / f"{folder.name}-{number}" for number in count())
+    return folder.rename(next(place for place in places if not place.exists()))
 
 
 def check_trained(folder: Path) -> None:

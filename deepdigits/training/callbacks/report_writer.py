@@ -109,6 +109,9 @@ class ReportWriter(Callback):
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._history.end_epoch(trainer, pl_module)
+        run = run_of(trainer)
+        if run is not None and trainer.is_global_zero and self._history.curves:
+            write_curves(run.folder, self._history.curves)  # so that others can follow
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,0 +1,7 @@
+"""Hyper-parameter search with Optuna, on any number of processes and machines.
+
+    space (settings) -> store (Optuna's storage) -> search (one worker) -> training (one trial)
+
+A worker runs trials until N are finished; a trial is a `deepdigits fit` in its own run folder. All
+that workers know of each other is in the storage.
+"""
