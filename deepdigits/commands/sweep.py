@@ -149,20 +149,20 @@ def _search(plan: "Plan", settings: "Settings", jobs: int) -> Sweep:
     from deepdigits.sweeps.worker import open_search, work
     from deepdigits.sweeps.workers import run_workers
 
-    study = open_search(plan, settings)
     progress = Progress(settings.total, plan.metric, plan.maximize)
-    say(f"search      {plan.folder}, {hidden_password(settings.storage)}")
-    progress.start(study)
-    if jobs == 1:
-        work(plan, settings, study, progress)
-    else:
-        run_workers(plan, settings, jobs, study, progress)
-    trials = best.finished(study)
-    ranking = best.ranked(trials, plan.maximize)
     files: dict[str, Path] = {}
-    if ranking:
-        files["best"] = best.write_best(ranking[0], plan.config, plan.folder)
-    files |= save_figures(study, plan.metric, plan.folder)
+    with open_search(plan, settings) as study:
+        say(f"search      {plan.folder}, {hidden_password(settings.storage)}")
+        progress.start(study)
+        if jobs == 1:
+            work(plan, settings, study, progress)
+        else:
+            run_workers(plan, settings, jobs, study, progress)
+        trials = best.finished(study)
+        ranking = best.ranked(trials, plan.maximize)
+        if ranking:
+            files["best"] = best.write_best(ranking[0], plan.config, plan.folder)
+        files |= save_figures(study, plan.metric, plan.folder)
     _print(plan, trials, ranking, files)
     say(f"more        optuna-dashboard {hidden_password(settings.storage)}")
     return Sweep(plan.folder, plan.metric, tuple(trials), tuple(ranking), files)

@@ -14,6 +14,7 @@ from deepdigits.sweeps import slots
 from deepdigits.sweeps.store import OUTAGE, fail_stale_trials, retry
 
 Objective = Callable[[optuna.Trial], float]
+ADDING = 5.0  # seconds that adding a trial which retries another one may take
 _POLL = 0.5  # seconds between two looks at the storage
 _IN_A_ROW = 5  # trials that fail one after the other, before a worker gives up
 
@@ -78,10 +79,33 @@ def _step(study: optuna.Study, objective: Objective, total: int, heartbeat: int)
         time.sleep(_POLL)
         return False
     before = len(trials)
-    study.optimize(_counted(study, objective, total), n_trials=1, catch=(Surplus, Killed))
+    _run_one(study, objective, total)
     # A grid that is exhausted adds no trial.
     after = study.get_trials(deepcopy=False)
     return len(after) == before and not waiting and not _some_live(after)
+
+
+def _run_one(study: optuna.Study, objective: Objective, total: int) -> None:
+    """Run one trial, unless it is one too many."""
+    started: list[int] = []
+
+    def run(trial: optuna.Trial) -> float:
+        # Now, not only in the thread of the heartbeat: from here on a kill is noticed.
+        study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+        trial.set_user_attr(slots.STARTED, True)
+        started.append(trial.number)
+        if slots.is_surplus(trial.number, study.get_trials(deepcopy=False), total):
+            trial.set_user_attr(slots.ENDED, "surplus")
+            raise Surplus
+        return objective(trial)
+
+    try:
+        study.optimize(run, n_trials=1, catch=(Surplus, Killed))
+    except (ValueError, UpdateFinishedTrialError):
+        # While the storage was away, another worker may have taken this one for killed.
+        trials = study.get_trials(deepcopy=False)
+        if not (started and trials[started[0]].state == TrialState.FAIL):
+            raise
 
 
 def recover(study: optuna.Study, grace: float) -> None:
@@ -96,23 +120,8 @@ def recover(study: optuna.Study, grace: float) -> None:
     for trial in slots.abandoned(trials, now, grace):
         with suppress(UpdateFinishedTrialError):
             study.tell(trial.number, state=TrialState.FAIL)
-    for trial in slots.forgotten(trials, now, min(5.0, grace)):
+    for trial in slots.forgotten(trials, now, ADDING):
         retry(study, trial)
-
-
-def _counted(study: optuna.Study, objective: Objective, total: int) -> Objective:
-    """The objective, for trials that are not one too many."""
-
-    def run(trial: optuna.Trial) -> float:
-        # Now, not only in the thread of the heartbeat: from here on a kill is noticed.
-        study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
-        trial.set_user_attr(slots.STARTED, True)
-        if slots.is_surplus(trial.number, study.get_trials(deepcopy=False), total):
-            trial.set_user_attr(slots.ENDED, "surplus")
-            raise Surplus
-        return objective(trial)
-
-    return run
 
 
 def _some_live(trials: list[FrozenTrial]) -> bool:

@@ -37,6 +37,7 @@ class Storage(RDBStorage):
             super().record_heartbeat(trial_id)
 
 
+@contextmanager
 def open_study(
     url: str,
     name: str,
@@ -44,8 +45,8 @@ def open_study(
     facts: Mapping[str, Any],
     folder: Path,
     heartbeat: int,
-) -> tuple[optuna.Study, Mapping[str, Any]]:
-    """Create a study, or load the one that another process has created.
+) -> Iterator[tuple[optuna.Study, Mapping[str, Any]]]:
+    """Create a study, or load the one that another process has created; close it after the block.
 
     Args:
         url: The storage, as SQLAlchemy takes it.
@@ -55,7 +56,7 @@ def open_study(
         folder: The folder of the search; its lock keeps processes of this machine apart.
         heartbeat: Seconds between two signs of life of a worker.
 
-    Returns:
+    Yields:
         The study, without sampler and pruner, and the facts that it was created with.
 
     Raises:
@@ -70,7 +71,11 @@ def open_study(
         )
         if "facts" not in study.user_attrs:
             study.set_user_attr("facts", dict(facts))
-    return study, study.user_attrs["facts"]
+    try:
+        yield study, study.user_attrs["facts"]
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def retry(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,25 +41,26 @@ class Settings:
     heartbeat: int
 
 
-def open_search(plan: Plan, settings: Settings) -> optuna.Study:
-    """Create the study of a search, or load it.
+@contextmanager
+def open_search(plan: Plan, settings: Settings) -> Iterator[optuna.Study]:
+    """Create the study of a search, or load it; close it after the block.
 
     Raises:
         InputError: It was created for another search, or the storage cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study, facts = open_study(
+    with open_study(
         settings.storage,
         plan.name,
         "maximize" if plan.maximize else "minimize",
         plan.facts(),
         plan.folder,
         settings.heartbeat,
-    )
-    plan.check(facts)
-    study.sampler = make_sampler(settings.sampler, plan.space, None)
-    study.pruner = make_pruner(settings.pruner, plan.epochs)
-    return study
+    ) as (study, facts):
+        plan.check(facts)
+        study.sampler = make_sampler(settings.sampler, plan.space, None)
+        study.pruner = make_pruner(settings.pruner, plan.epochs)
+        yield study
 
 
 def work(plan: Plan, settings: Settings, study: optuna.Study, progress: Progress | None) -> None:
@@ -113,7 +116,8 @@ def main(parent: int) -> None:
     end_with(parent)
     plan, settings = from_json(sys.stdin.read())
     try:
-        work(plan, settings, open_search(plan, settings), None)
+        with open_search(plan, settings) as study:
+            work(plan, settings, study, None)
     except Interrupted as stop:
         sys.exit(stop.code)
     except (InputError, RunFailed) as error:
