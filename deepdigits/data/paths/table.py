@@ -1,6 +1,10 @@
-"""Read CSV files as Kaggle has them: a row for each image, its label and its 784 pixels."""
+"""Read CSV files as Kaggle has them: a row for each image, its label and its 784 pixels.
+
+Another square number of pixels is an image of another size.
+"""
 
 import csv
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.paths.found import Found, Source, checked_images, with_classes
+from deepdigits.data.paths.arrays import MIN_SIDE, checked_images
+from deepdigits.data.paths.found import Found, Source, with_classes
+from deepdigits.data.paths.framing import Framing
 from deepdigits.data.registry import SPLITS, Split
-from deepdigits.models.layers import IMAGE_SIZE
+from deepdigits.images.normalization import SIDE
 
-PIXELS = IMAGE_SIZE**2
+PIXELS = SIDE**2  # or another square number
 _LABEL = "label"
-_EXPECTED = f"expected the column {_LABEL} and {PIXELS} columns of pixels"
+_EXPECTED = f"expected the column {_LABEL} and {PIXELS} columns of pixels, or another square number"
 _WAY_OUT = "correct the file"
 
 
-def find(path: Path) -> Source | None:
+def find(path: Path, framing: Framing) -> Source | None:
     """A CSV file, or train.csv and others in a folder; None if there is none."""
     if path.is_file():
         files: dict[Split, Path] = {"train": path} if path.suffix.lower() == ".csv" else {}
@@ -31,24 +37,30 @@ def find(path: Path) -> Source | None:
         files = {split: file for split, file in named.items() if file.is_file()}
     if "train" not in files:
         return None
-    return Source("CSV", list(files.values()), partial(_read, path, files))
+    return Source("CSV", list(files.values()), partial(_read, path, framing, files))
 
 
-def _read(path: Path, files: Mapping[Split, Path]) -> Found:
+def _read(path: Path, framing: Framing, files: Mapping[Split, Path]) -> Found:
     splits, notes = {}, []
     for split, file in files.items():
         names = header(file)
         if _LABEL not in names and split != "train":
             notes.append(f"{file.name} has no column {_LABEL}, and is not used")
             continue
-        if _LABEL not in names or len(names) != PIXELS + 1:
+        if _LABEL not in names or _side(names) is None:
             has = "no" if _LABEL not in names else "a"
             raise InputError(
                 f"{file} has {has} column {_LABEL} and {len(names) - names.count(_LABEL)} others: "
                 f"{_EXPECTED}"
             )
         splits[split] = _images_and_labels(file, names)
-    return with_classes(splits, path, notes)
+    return with_classes(splits, path, framing, notes)
+
+
+def _side(names: list[str]) -> int | None:
+    """Width and height of images of as many columns of pixels; None: they make no square."""
+    side = math.isqrt(len(names) - 1)
+    return side if side**2 == len(names) - 1 and side >= MIN_SIDE else None
 
 
 def header(file: Path) -> list[str]:
@@ -63,7 +75,7 @@ def header(file: Path) -> list[str]:
 
 
 def _images_and_labels(file: Path, names: list[str]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Images, uint8 (N, 28, 28), and labels (N,), whole numbers or texts."""
+    """Images, uint8 (N, H, H), and labels (N,), whole numbers or texts."""
     place, texts = names.index(_LABEL), list[str]()
 
     def keep(text: str) -> int:
@@ -90,7 +102,8 @@ def _images_and_labels(file: Path, names: list[str]) -> tuple[NDArray[np.uint8],
         raise _explained(file, names, f"it has {pixels.shape[1]} columns")
     if pixels.size and not 0 <= pixels.min() <= pixels.max() <= 255:
         raise _explained(file, names, "a pixel is out of range")
-    pixels = np.delete(pixels, place, axis=1).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+    side = math.isqrt(len(names) - 1)
+    pixels = np.delete(pixels, place, axis=1).reshape(-1, side, side)
     return checked_images(pixels, str(file)), _labels(file, names, texts)
 
 
