@@ -10,7 +10,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.data.paths.choice import choose_way
 from deepdigits.data.paths.decoding import SQUARE, Decoded, crop_again, decode_all
 from deepdigits.data.paths.framing import Framing, Way, count_polarities
-from deepdigits.data.paths.look import Look, most_frequent_sizes, size_name
+from deepdigits.data.paths.look import Look, is_mixed, most_frequent_sizes, size_name
 from deepdigits.data.paths.pictures import Pictures
 from deepdigits.data.registry import SPLITS, Split
 
@@ -20,7 +20,8 @@ def convert_all(
 ) -> tuple[dict[Split, Decoded], Look]:
     """Bring the pictures of all splits to 28x28, in their order, and say how.
 
-    Framing and polarity are those of the training pictures; no picture is treated by itself.
+    Framing and polarity are those of the training pictures. Only if a set for ``photo`` has both
+    polarities, each picture keeps its own: its ink is found either way.
 
     Args:
         splits: The pictures of each split.
@@ -37,12 +38,13 @@ def convert_all(
     train = _decode(splits["train"], way, None, path, skip_damaged)
     polarities = _polarities(train, way, path)
     dark_on_light = polarities[0] < polarities[1]
-    if way == "photo":
-        crop_again(splits["train"], train, dark_on_light, path)
+    forced = None if is_mixed(*polarities) else dark_on_light
+    if way == "photo" and forced is not None:
+        crop_again(splits["train"], train, forced, path)
     decoded: dict[Split, Decoded] = {"train": train}
     for split in SPLITS[1:]:
         if split in splits:
-            decoded[split] = _decode(splits[split], way, dark_on_light, path, skip_damaged)
+            decoded[split] = _decode(splits[split], way, forced, path, skip_damaged)
     sizes = sum((one.sizes for one in decoded.values()), Counter[tuple[int, int]]())
     if framing == "auto" and way == "fit" and not dark_on_light and set(sizes) == {SQUARE}:
         way = "none"

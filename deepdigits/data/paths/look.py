@@ -8,7 +8,7 @@ from typing import Any, get_args
 from deepdigits.data.paths.framing import Way
 
 MAX_SIZES = 20
-MIXED = 0.05  # share of images of the other polarity that is worth a note
+_MIXED = 0.05  # share of images of the other polarity; fewer are mistakes of the look at them
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Look:
     Attributes:
         framing: ``photo``, ``fit`` or ``none``; never ``auto``.
         chosen: Whether it was chosen by looking, and not given.
-        light_on_dark: Polarity of the whole set, from its training images. True too if they have no
+        light_on_dark: Polarity of the whole set: of most training images. True too if they have no
             plain background.
         inverted: Whether all images were inverted.
         num_light_on_dark: Number of training images that are light on dark, each looked at alone.
@@ -71,13 +71,15 @@ class Look:
         notes = []
         if self.num_blank:
             notes.append(f"{self.num_blank:,} images have no ink, and are black")
-        polarities = (self.num_light_on_dark, self.num_dark_on_light)
-        if self.framing != "none" and min(polarities) > MIXED * sum(polarities):
+        if self.framing != "none" and is_mixed(self.num_light_on_dark, self.num_dark_on_light):
+            number = min(self.num_light_on_dark, self.num_dark_on_light)
             other = "dark on light" if self.light_on_dark else "light on dark"
-            notes.append(
-                f"{min(polarities):,} training images seem to be {other}, unlike the set, and are "
-                "treated as the others: invert them first if they are"
+            how = (
+                "each image is read in its own way"
+                if self.framing == "photo"
+                else "all are treated as the others; invert those first"
             )
+            notes.append(f"{number:,} training images are {other}, unlike the others: {how}")
         return notes
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,6 +98,15 @@ class Look:
         if look.framing not in get_args(Way):
             raise ValueError(f"framing {look.framing!r}")
         return look
+
+
+def is_mixed(light_on_dark: int, dark_on_light: int) -> bool:
+    """Whether a set has both polarities, by the number of images of each.
+
+    >>> is_mixed(60, 40), is_mixed(990, 10)
+    (True, False)
+    """
+    return min(light_on_dark, dark_on_light) > _MIXED * (light_on_dark + dark_on_light)
 
 
 def most_frequent_sizes(sizes: Mapping[tuple[int, int], int]) -> tuple[dict[str, int], int]:
