@@ -13,6 +13,7 @@ from deepdigits.core.version import __version__
 if TYPE_CHECKING:
     from deepdigits.commands.classify import classify
     from deepdigits.commands.compare import compare
+    from deepdigits.commands.data import inspect_data
     from deepdigits.commands.ensemble import ensemble
     from deepdigits.commands.evaluate import evaluate
     from deepdigits.commands.export import export
@@ -46,6 +47,7 @@ _MODULES = {
     "ensemble": "commands.ensemble",
     "evaluate": "commands.evaluate",
     "export": "commands.export",
+    "inspect_data": "commands.data",
     "load": "inference.load",
     "predict": "commands.predict",
     "repeat": "commands.repeat",
@@ -69,6 +71,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "export",
+    "inspect_data",
     "load",
     "predict",
     "repeat",

@@ -8,14 +8,15 @@ from torch import Tensor
 from deepdigits.benchmarks.timing import Result
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
-from deepdigits.data.digits import load_split
 from deepdigits.data.registry import Split
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader, to_images
 from deepdigits.models.shift_tta import is_unclear, with_shift_tta
+from deepdigits.runs.images import images_of
 from deepdigits.runs.model import read_model
 from deepdigits.runs.model_info import ModelInfo
 from deepdigits.runs.resolve import resolve_run
+from deepdigits.runs.run import Run
 from deepdigits.runs.shift_confidence import write_confidence
 
 COLUMNS = ["digits", "n", "shifted copies", "passes an image", "errors", "differ from all five"]
@@ -41,7 +42,7 @@ def bench_cascade(model: str = "cnn", save: bool = False) -> Result:
             f"the net of {model} does not average over shifts: expected a CNN or an MLP that was "
             "trained with --model.shift_tta true"
         )
-    digits = partial(_digits, info)
+    digits = partial(_digits, run, info)
     confidence = choose_confidence(reader, digits("val")[0])
     rows, measurements = [], {}
     for split in ("val", "test"):
@@ -96,7 +97,12 @@ def _logits(reader: DigitReader, shift_tta: bool | float, images: Tensor) -> Ten
     return DigitReader(with_shift_tta(reader.net, shift_tta), "", ()).logits(images)
 
 
-def _digits(info: ModelInfo, split: Split) -> tuple[Tensor, Tensor]:
+def _digits(run: Run, info: ModelInfo, split: Split) -> tuple[Tensor, Tensor]:
     """Images (N, 1, 28, 28) in [0, 1] and labels (N,) of the split that a net was trained with."""
-    images, labels = load_split(split=split, **info.digits)
+    images, labels = images_of(run, info, split)
+    if labels is None:
+        raise InputError(
+            f"the {split} images of {run.name} are not known here: expected a dataset of the "
+            "catalogue, or one by its path whose prepared copy is in the data folder"
+        )
     return to_images(images), labels

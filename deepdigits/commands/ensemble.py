@@ -135,7 +135,7 @@ def build_parser() -> ArgumentParser:
 
 
 def _same_images(one: Prediction, other: Prediction) -> bool:
-    return one.dataset == other.dataset and np.array_equal(one.labels, other.labels)
+    return one.dataset == other.dataset and np.array_equal(one.images, other.images)
 
 
 def _report(probabilities: NDArray[np.float32], of: Prediction) -> Report:

@@ -43,7 +43,7 @@ def export(
     """Write a trained net as a file for other programs, with a model card.
 
     The file takes raw pixels; normalising is part of it. It is loaded with its own runtime and run
-    on all test digits; it is only kept if its predictions equal the net's.
+    on all test images; it is only kept if its predictions equal the net's.
 
     Args:
         run: A run folder, a checkpoint in one, ``latest``, or a bundled net.
@@ -117,7 +117,7 @@ def build_parser() -> ArgumentParser:
     parser = ArgumentParser(
         "export",
         description="Write a trained net as a file for other programs. The file takes raw pixels; "
-        "normalising is part of it. It is loaded with its own runtime and run on all test digits: "
+        "normalising is part of it. It is loaded with its own runtime and run on all test images: "
         "if a prediction differs, the export fails. A model card is written next to it.",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
@@ -140,18 +140,19 @@ def build_parser() -> ArgumentParser:
 
 def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str, ...]]:
     """Write the file and its model card, verified; returns the checks of each file."""
-    from deepdigits.data.digits import load_split
     from deepdigits.exporters import card, formats, runtimes, verify  # here, as they load torch
     from deepdigits.exporters.quantization import CALIBRATION, measure_quantization
     from deepdigits.inference.reader import to_images
     from deepdigits.runs.finished import check_report
+    from deepdigits.runs.images import images_of
     from deepdigits.runs.model import build_model, read_model, write_weights
     from deepdigits.runs.report import read_report
 
     state, info = read_model(run)
     net = build_model(state, info, run.checkpoint)
     check_report(run.folder, run.checkpoint, read_report(run.folder) or {})  # the card passes it on
-    images, labels = verify.test_digits(info)
+    pixels, labels = images_of(run, info, "test")
+    images = to_images(pixels)
     expected = runtimes.logits(net, images)
     path = folder / f"{run.name}{SUFFIXES[to]}"
     if to == "safetensors":
@@ -164,7 +165,7 @@ def _write(run: Run, folder: Path, to: Form, int8: bool) -> dict[str, tuple[str,
     checks: dict[str, tuple[str, ...]] = {path.name: (str(found),)}
     if int8:
         small = path.with_name(f"{run.name}-int8.onnx")
-        training, _ = load_split(split="train", **info.digits)
+        training, _ = images_of(run, info, "train")
         formats.write_int8(path, small, to_images(training[:CALIBRATION]))
         quantised = runtimes.open_onnx(small)
         found = verify.compare(runtimes.logits(quantised, images), expected, labels)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdigits.commands import unlabelled
 from deepdigits.commands.overrides import Overrides, override_arguments
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
@@ -26,7 +27,7 @@ class Prediction:
 
     Attributes:
         probabilities: float32 (N, C).
-        labels: True labels, int64 (N,).
+        labels: True labels, int64 (N,). None: the dataset has none.
         images: uint8 (N, 28, 28).
         class_names: Name of each class, (C,).
         dataset: Name of the dataset.
@@ -34,7 +35,7 @@ class Prediction:
     """
 
     probabilities: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     images: NDArray[np.uint8]
     class_names: tuple[str, ...]
     dataset: str
@@ -59,12 +60,15 @@ def predict(
         run: A run, its folder, a checkpoint in it, ``latest``, or a bundled net (cnn or mlp).
         split: train, val or test; without augmentation.
         output: A .csv or .npz file to write them to as well.
-        overrides: Flags that override the run's config, or a mapping of them.
+        overrides: Flags that override the run's config, or a mapping of them. ``data.dataset`` may
+            be a CSV file without labels; then a .csv output has ImageId and Label.
 
     Raises:
         InputError: There is no such run, a flag is wrong, or the file cannot be written.
     """
     more = override_arguments(overrides)
+    if (file := unlabelled.typed_table(more)) is not None:
+        return _predict_table(resolve_run(run), file, output, more)
     _check_data(resolve_run(run), split, more)
     _, flags = split_arguments(resolve_run(run), split, more)
     flags += [f"--ckpt_path={run_argument(run)}"]
@@ -93,6 +97,15 @@ def predict(
     )
 
 
+def _predict_table(
+    run: Run, file: Path, output: str | Path | None, args: Sequence[str]
+) -> Prediction:
+    """The prediction of a CSV file without labels."""
+    unlabelled.check_arguments(file, args)
+    images, probabilities, reader = unlabelled.predict_table(run, file, output)
+    return Prediction(probabilities, None, images, reader.class_names, file.name, "test")
+
+
 def _check_data(run: Run, split: str, args: Sequence[str]) -> None:
     """Check that the data module gives images and labels of a split.
 
@@ -114,10 +127,13 @@ def _check_data(run: Run, split: str, args: Sequence[str]) -> None:
         )
 
 
-def main(args: Sequence[str]) -> DigitsCLI:
+def main(args: Sequence[str]) -> DigitsCLI | None:
     """Write the probabilities to a file.
 
     Returns:
-        The CLI, with its trainer, model and datamodule.
+        The CLI, with its trainer, model and datamodule. None: the images have no labels.
     """
+    if (file := unlabelled.typed_table(args)) is not None:
+        unlabelled.main(file, args)
+        return None
     return execute("predict", args)

@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": Command("compare runs, with statistics", "compare:main"),
     "export": Command("export a net: RUN --to onnx|torch|safetensors", "export:main"),
     "demo": Command("draw digits in the browser: [RUN ...]", "demo:main"),
+    "data": Command("show what is in a dataset: NAME or PATH", "data:main"),
     "configs": Command("list the configs that come with the package, or print one", "configs:main"),
     "bench": Command("measure speed, side by side", "bench:main"),
     "completion": Command("print a completion script: bash or zsh", "completion:main"),

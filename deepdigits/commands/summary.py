@@ -13,6 +13,9 @@ from deepdigits.runs.run import Run
 from deepdigits.runs.trust import command_prefix
 from deepdigits.training.cli import DigitsCLI
 
+MAX_ROWS = 50  # classes of a table; of more, those with the lowest F1 are shown
+_WEAKEST = 20
+
 
 def print_evaluation(cli: DigitsCLI) -> None:
     """Print the report of the last evaluation of a CLI, else the metrics; in one process."""
@@ -35,8 +38,15 @@ def print_metrics(metrics: Mapping[str, SupportsFloat]) -> None:
 
 
 def print_table(report: Report) -> None:
-    """Print precision, recall and F1 of each class and overall."""
-    tables.show(report.COLUMNS, report.rows())
+    """Print precision, recall and F1 of each class and overall; of many classes the weakest."""
+    *rows, overall = report.rows()
+    if len(rows) <= MAX_ROWS:
+        tables.show(report.COLUMNS, [*rows, overall])
+        return
+    tested = [number for number, scores in enumerate(report.classes) if scores.num_samples]
+    weakest = sorted(tested, key=lambda number: report.classes[number].f1)[:_WEAKEST]
+    tables.show(report.COLUMNS, [*(rows[number] for number in weakest), overall])
+    say(f"the {len(weakest)} of {len(rows):,} classes with the lowest F1; report.md has all", "")
 
 
 def print_report(report: Report) -> None:

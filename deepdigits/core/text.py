@@ -54,6 +54,15 @@ def code_text(text: str) -> str:
     return re.sub("[<>`&]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text))
 
 
+def shortened(text: str, length: int) -> str:
+    """Text of up to `length` characters: a longer one ends in an ellipsis.
+
+    >>> shortened("Ankle boot", 20), shortened("Ankle boot", 6)
+    ('Ankle boot', 'Ankle…')
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def figure_text(text: str) -> str:
     r"""Text that matplotlib draws as it is, in place of a formula between two dollar signs.
 

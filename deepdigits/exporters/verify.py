@@ -1,4 +1,4 @@
-"""Verify that an exported file predicts what the net predicts, on every test digit."""
+"""Verify that an exported file predicts what the net predicts, image by image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,10 +6,6 @@ from pathlib import Path
 from torch import Tensor
 
 from deepdigits.core.errors import RunFailed
-from deepdigits.data.digits import load_split
-from deepdigits.data.registry import DATASETS
-from deepdigits.inference.reader import to_images
-from deepdigits.runs.model_info import ModelInfo
 
 TOLERANCE = 1e-4  # of logits: float32 in another order of summation
 
@@ -47,23 +43,6 @@ class Verification:
         )
         line = other if self.changed else same
         return f"{line}, logits differ by up to {self.difference:.1e}; {measured}"
-
-
-def test_digits(info: ModelInfo) -> tuple[Tensor, Tensor | None]:
-    """All test images of the dataset of a net, float32 (N, 1, 28, 28) in [0, 1], and labels (N,).
-
-    Labels are None if the dataset is not known, or the net has other classes.
-
-    Args:
-        info: Description of the net.
-
-    Raises:
-        InputError: There is no such dataset, or it cannot be loaded.
-    """
-    images, labels = load_split(split="test", **info.digits)
-    classes = DATASETS[info.digits["dataset"]].classes
-    is_known = "dataset" in info.data and info.class_names == tuple(classes)
-    return to_images(images), labels if is_known else None
 
 
 def compare(of_file: Tensor, of_net: Tensor, labels: Tensor | None) -> Verification:

@@ -9,20 +9,23 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from deepdigits.core.text import figure_text
+from deepdigits.core.text import figure_text, shortened
 from deepdigits.metrics.calibration import calibration_bins
 from deepdigits.metrics.report import Report
 from deepdigits.plots.style import BLUE, LIGHT_GREY, ORANGE, new_figure
 
 MAX_CLASSES_WITH_COUNTS = 20  # with more classes the cells are too small for text
+MAX_CLASSES = 50  # with more classes their names are too small to read
+_MOST_CONFUSED = 40  # classes that are shown then
+_MAX_NAME = 18  # characters of a name then
 
 
 def confusion_matrix(report: Report) -> Figure:
     """The confusion matrix, with colours for the mistakes only.
 
-    The text of a cell is its count; above 20 classes there is no text. The colour of a mistake is
-    its share of the true class, on a square-root scale, so that rare mistakes can be seen. The
-    diagonal is grey.
+    The text of a cell is its count; above 20 classes there is no text, and above 50 only the
+    classes of the most frequent mistakes are shown. The colour of a mistake is its share of the
+    true class, on a square-root scale, so that rare mistakes can be seen. The diagonal is grey.
 
     Raises:
         ValueError: The matrix is not square, or the number of class names differs.
@@ -34,6 +37,12 @@ def confusion_matrix(report: Report) -> Figure:
             f"confusion matrix {counts.shape} with {len(names)} class names, expected (C, C) and C"
         )
     shares = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    title = f"{report.errors:,} mistakes in {report.num_samples:,}: {report.accuracy:.2%} right"
+    if size > MAX_CLASSES:
+        title += f"\nthe {_MOST_CONFUSED} of {size:,} classes in the most frequent mistakes"
+        shown = _most_confused(counts)
+        names = [figure_text(shortened(report.class_names[n], _MAX_NAME)) for n in shown]
+        shares, size = shares[np.ix_(shown, shown)], len(shown)
     mistakes = np.ma.masked_where(np.eye(size, dtype=bool), shares)
     norm = PowerNorm(0.5, vmin=0, vmax=max(1.0, float(mistakes.filled(0).max())))
     figure = new_figure(5, 4.4)
@@ -46,14 +55,22 @@ def confusion_matrix(report: Report) -> Figure:
     )
     axes.set_yticks(range(size), names, fontsize=fontsize)
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title(
-        f"{report.errors:,} mistakes in {report.num_samples:,}: {report.accuracy:.2%} right",
-        fontsize=10,
-    )
+    axes.set_title(title, fontsize=10)
     figure.colorbar(image, ax=axes, label="share of the true class (%)", shrink=0.8)
     if size <= MAX_CLASSES_WITH_COUNTS:
         _write_counts(axes, counts, image)
     return figure
+
+
+def _most_confused(counts: NDArray[np.int64]) -> list[int]:
+    """The classes of the most frequent mistakes, in label order."""
+    wrong = counts - np.diag(counts.diagonal())
+    classes: dict[int, None] = {}  # in the order of the mistakes
+    for pair in np.argsort(-wrong, axis=None, kind="stable"):
+        classes |= dict.fromkeys(divmod(int(pair), len(counts)))
+        if len(classes) >= _MOST_CONFUSED:
+            break
+    return sorted(list(classes)[:_MOST_CONFUSED])
 
 
 def _write_counts(axes: Axes, counts: NDArray[np.int64], image: ScalarMappable) -> None:

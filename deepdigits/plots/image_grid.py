@@ -156,7 +156,7 @@ def _draw(
     axes = figure.subplots()
     axes.axis("off")
     longest = max((len(line) for title in titles for line in title.split("\n")), default=1)
-    fontsize = min(8.0, 72 * WIDTH / columns / (0.6 * longest))  # a letter is 0.6 font sizes wide
+    fontsize = min(8.0, 72 * WIDTH / columns / (0.65 * longest))  # a letter is 0.6 font sizes wide
     for i, tile in enumerate(tiles):
         y, x = (i // columns) * step_y + above, (i % columns) * step_x
         canvas[y : y + height, x : x + width] = tile

@@ -92,6 +92,19 @@ def write_probabilities(
             writer.writerow([index, *(head[number] for number in classes), *row])
 
 
+def write_submission(path: Path, predicted: Sequence[str]) -> None:
+    """Write predicted class names as Kaggle expects them, whole or not at all.
+
+    Args:
+        path: A .csv file: a row for each image, ImageId from 1, and Label.
+        predicted: Name of the predicted class of each image.
+    """
+    with atomic_path(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["ImageId", "Label"])
+        writer.writerows(enumerate(map(spreadsheet_text, predicted), start=1))
+
+
 def read(folder: Path, split: str) -> Predictions | None:
     """Read predictions.npz of a split from a run folder; None if there is no such file.
 

@@ -47,6 +47,22 @@ def test_counts_are_light_on_dark_cells_and_dark_on_light_ones() -> None:
     assert colours == {"5": "black", "90": "white", "1": "black", "999": "black"}
 
 
+def test_of_many_classes_those_of_the_most_frequent_mistakes_are_shown() -> None:
+    counts = np.diag(np.full(1000, 30))
+    wrong = [(3, 700), (700, 4), (999, 5)]
+    for number, pair in enumerate(wrong):
+        counts[pair] = 20 - number
+    names = [f"a long name of the class {number}" for number in range(1000)]
+    axes = confusion_matrix(Report(counts, names)).axes[0]
+    shown = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert len(shown) == 40 and all(len(name) <= 18 for name in shown)
+    matrix = np.ma.asarray(axes.images[0].get_array())
+    assert matrix.shape == (40, 40)
+    shares = sorted(matrix.compressed()[matrix.compressed() > 0])
+    assert shares == pytest.approx([100 * n / (30 + n) for n in (18, 19, 20)])
+    assert "the 40 of 1,000 classes in the most frequent mistakes" in axes.get_title()
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "emnist_balanced"])
 def test_names_of_a_confusion_matrix_do_not_overlap(name: str) -> None:
     names = DATASETS[name].classes

@@ -240,3 +240,16 @@ def test_an_export_of_a_run_on_a_path_is_verified(letters: Path) -> None:
     reader = deepdigits.load(str(RUN / "export" / "mlp.safetensors"))
     assert reader.class_names == NAMES
     assert str(letters.absolute()) not in (RUN / "export" / "mlp.safetensors.md").read_text()
+
+
+def test_export_is_verified_with_the_own_test_images(letters: Path, own_data_folder: Path) -> None:
+    run(["train", *TRAIN, "--data.dataset", "letters"])
+    accuracy = deepdigits.Run(RUN).report.accuracy
+    (check,) = deepdigits.export(RUN, "safetensors").checks["mlp.safetensors"]
+    assert check.startswith("all 50 predictions equal the net's")
+    assert check.endswith(f"accuracy {100 * accuracy:.2f} %")
+    for copy in (own_data_folder / "paths").glob("*.npz"):
+        copy.unlink()
+    (check,) = deepdigits.export(RUN, "safetensors").checks["mlp.safetensors"]
+    assert check.startswith("all 130 predictions equal the net's")  # those of the tiny MNIST
+    assert "accuracy is not measured" in check

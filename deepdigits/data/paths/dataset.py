@@ -27,7 +27,7 @@ def find_dataset(
     split_seed: int,
     skip_damaged: bool,
     sha256: str | None,
-    framing: Framing,
+    framing: Framing = "auto",
 ) -> tuple[DatasetInfo | PathDataset, str]:
     """A dataset of the catalogue or of a path, and its name.
 
