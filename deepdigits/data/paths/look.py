@@ -58,27 +58,30 @@ class Look:
             polarity += ", inverted"
         elif not self.light_on_dark and self.framing != "photo":
             polarity += ", not inverted"
-        why, other = {
-            "photo": ("writing on a plain page", "; --data.framing fit keeps them whole"),
-            "fit": ("resized and centred", ""),
-            "none": ("taken as they are", ""),
-        }[self.framing]
-        way_out = other if self.chosen else ""
-        return f"{self.framing}: {self.num_images:,} images {size}, {polarity}; {why}{way_out}"
+        done = {"photo": "cropped to the ink", "fit": "resized and centred", "none": "as they are"}
+        if self.smallest == self.largest == "28x28" and self.framing == "fit":
+            done["fit"] = "else as they are"
+        why = ""
+        if self.chosen and self.framing == "photo":
+            why = ": they look like writing on a plain page (--data.framing fit keeps them whole)"
+        return (
+            f"{self.framing}: {self.num_images:,} images {size}, {polarity}; "
+            f"{done[self.framing]}{why}"
+        )
 
     def notes(self) -> list[str]:
         """What may be wrong, a sentence each: pictures that are no writing, two polarities."""
         notes = []
         if self.num_blank:
             notes.append(f"{self.num_blank:,} images have no ink, and are black")
-        if self.framing != "none" and is_mixed(self.num_light_on_dark, self.num_dark_on_light):
+        if is_mixed(self.num_light_on_dark, self.num_dark_on_light):
             number = min(self.num_light_on_dark, self.num_dark_on_light)
             other = "dark on light" if self.light_on_dark else "light on dark"
-            how = (
-                "each image is read in its own way"
-                if self.framing == "photo"
-                else "all are treated as the others; invert those first"
-            )
+            how = {
+                "photo": "each image is read in its own way",
+                "fit": "all are treated as the others; invert those first",
+                "none": "all are taken as they are; invert those first",
+            }[self.framing]
             notes.append(f"{number:,} training images are {other}, unlike the others: {how}")
         return notes
 
