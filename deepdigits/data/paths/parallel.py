@@ -23,7 +23,7 @@ from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.data.paths.framing import Way
 from deepdigits.data.paths.pictures import Framed, Picture, Pictures, frame_each
 
-MIN_PICTURES = 300  # for processes: fewer are done before two have started
+MIN_PICTURES = 1_000  # for processes: each takes a second to start
 _CHUNKS: dict[Way, int] = {"photo": 16, "fit": 200, "none": 200}  # pictures in a task
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _START = (
