@@ -179,6 +179,12 @@ def test_nets_metrics_and_augmentation_load_without_lightning() -> None:
     assert names.isdisjoint({"lightning", "pytorch_lightning"})
 
 
+def test_a_process_for_pictures_loads_no_torch() -> None:
+    names = loaded_after("import deepdigits.data.paths.picture_process")
+    assert {"numpy", "PIL", "scipy"} <= names
+    assert names.isdisjoint({"torch", "lightning", "rich", "yaml"})
+
+
 def test_public_names_are_all_there() -> None:
     for name in set(deepdigits.__all__) - {"__version__"}:
         assert getattr(deepdigits, name).__name__ == name

@@ -13,7 +13,8 @@ from deepdigits.core.files import check_output_path, display_path
 from deepdigits.core.text import printable
 from deepdigits.data import sources
 from deepdigits.data.inspection import Arrays, Facts, Repeated, examples, find_facts
-from deepdigits.data.paths.dataset import PathDataset, find_dataset
+from deepdigits.data.paths.dataset import find_dataset
+from deepdigits.data.paths.path_dataset import PathDataset
 from deepdigits.data.registry import SPLITS, DatasetInfo, Split
 from deepdigits.plots.class_examples import class_examples
 from deepdigits.plots.style import save_figure

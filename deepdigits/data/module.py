@@ -12,7 +12,9 @@ from deepdigits.core.limits import SEED
 from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, EpochDraws, IndexSampler
-from deepdigits.data.paths.dataset import PathDataset, find_dataset
+from deepdigits.data.paths.dataset import find_dataset
+from deepdigits.data.paths.framing import Framing
+from deepdigits.data.paths.path_dataset import PathDataset
 from deepdigits.data.registry import DatasetName, Split
 from deepdigits.data.split import VAL_SIZE, check_sizes, stratified_split
 
@@ -44,6 +46,10 @@ class DigitsDataModule(LightningDataModule):
         skip_damaged: Leave damaged images in a folder of class folders out, and say how many.
         dataset_sha256: SHA-256 of a dataset that was prepared from a path before. Its copy in the
             data folder is used, and the path is not read. null: the path is read.
+        framing: How images of a path are brought to 28x28. photo: each is cropped to its ink, as
+            `classify` does it with a photo of one digit. fit: resized whole and centred, and all
+            are inverted if they are dark on light. none: they are 28x28, and taken as they are.
+            auto: chosen by looking at the size and the content of the images.
 
     Raises:
         InputError: The dataset is unknown or damaged, or a size or a seed is out of range.
@@ -63,6 +69,7 @@ class DigitsDataModule(LightningDataModule):
         test_split: Split = "test",
         skip_damaged: bool = False,
         dataset_sha256: str | None = None,
+        framing: Framing = "auto",
     ) -> None:
         super().__init__()
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
@@ -73,7 +80,7 @@ class DigitsDataModule(LightningDataModule):
         folder = Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
         self.data_dir = folder.absolute()  # now: the user's code may change the working directory
         self.dataset, self.dataset_name = find_dataset(
-            dataset, self.data_dir, split_seed, skip_damaged, dataset_sha256
+            dataset, self.data_dir, split_seed, skip_damaged, dataset_sha256, framing
         )
         if isinstance(self.dataset, PathDataset):
             val_size = self.dataset.usable_val_size(val_size, batch_size)

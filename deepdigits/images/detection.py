@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from deepdigits.images.foreground import extract_foreground
+from deepdigits.images.foreground import Grey, extract_foreground, foreground_and_polarity
 from deepdigits.images.io import to_grey
 from deepdigits.images.normalization import Crop, normalize_crop
 from deepdigits.images.ruling import remove_ruling
@@ -51,5 +51,23 @@ def crop_digit(image: Image.Image) -> Crop:
     Raises:
         InputError: The image is too large.
     """
-    ink = extract_foreground(to_grey(image)[0])
-    return normalize_crop(np.zeros((1, 1), np.float32) if ink is None else remove_ruling(ink))
+    return crop_grey(to_grey(image)[0])[0]
+
+
+def crop_grey(grey: Grey, dark_on_light: bool | None = None) -> tuple[Crop, bool | None]:
+    """All ink of a grey image as one digit, and whether it is darker than the page.
+
+    Args:
+        grey: Luminance in [0, 255], shape (H, W).
+        dark_on_light: The polarity, if it is known; None: it is found.
+
+    Returns:
+        The crop, uint8 (28, 28), and the polarity; all zeros and None if there is no ink.
+
+    >>> crop, polarity = crop_grey(np.full((40, 40), 180, np.float32))
+    >>> crop.any(), polarity
+    (np.False_, None)
+    """
+    ink, polarity = foreground_and_polarity(grey, dark_on_light)
+    crop = normalize_crop(np.zeros((1, 1), np.float32) if ink is None else remove_ruling(ink))
+    return crop, polarity if crop.any() else None

@@ -34,9 +34,26 @@ def extract_foreground(grey: Grey) -> Grey | None:
     >>> np.allclose(ink, extract_foreground(255 - page), atol=0.01)
     True
     """
+    return foreground_and_polarity(grey)[0]
+
+
+def foreground_and_polarity(
+    grey: Grey, dark_on_light: bool | None = None
+) -> tuple[Grey | None, bool]:
+    """The ink of an image as `extract_foreground` has it, and whether it is darker than the page.
+
+    Args:
+        grey: Luminance in [0, 255], shape (H, W).
+        dark_on_light: The polarity, if it is known; None: it is found.
+
+    >>> page = np.full((40, 40), 60, np.float32)
+    >>> page[5:35, 18:22] = 200
+    >>> foreground_and_polarity(page)[1]
+    False
+    """
     light = estimate_illumination(grey)
     usual = np.median(light[::4, ::4])  # of a smooth surface a sixteenth is enough
-    pen_is_dark = is_dark_on_light(grey - light)
+    pen_is_dark = is_dark_on_light(grey - light) if dark_on_light is None else dark_on_light
     if pen_is_dark:  # black does not depend on the light, and is kept
         share = (usual + 16) / (light.clip(0) + 16)
         dark = grey * share.clip(1 / MAX_SHADE, MAX_SHADE)
@@ -53,12 +70,12 @@ def extract_foreground(grey: Grey) -> Grey | None:
     floor = max(8.0, 4 * noise)
     contrasting = depth[depth > floor]
     if not len(contrasting):
-        return None
+        return None, pen_is_dark
     full = float(np.percentile(contrasting, FULL_INK))
     if full < max(MIN_CONTRAST, 1.5 * floor):
-        return None
+        return None, pen_is_dark
     ink: Grey = np.clip((depth - floor / 2) / (full - floor / 2), 0, 1)
-    return ink
+    return ink, pen_is_dark
 
 
 def estimate_illumination(grey: Grey) -> Grey:

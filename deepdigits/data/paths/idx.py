@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.paths.found import MAX_BYTES, Found, Source, checked_split, with_classes
+from deepdigits.data.paths.arrays import checked_split
+from deepdigits.data.paths.found import MAX_BYTES, Found, Source, with_classes
+from deepdigits.data.paths.framing import Framing
 from deepdigits.data.registry import Split
 
 _PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
@@ -21,7 +23,7 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 _MAX_AXES = 4
 
 
-def find(path: Path) -> Source | None:
+def find(path: Path, framing: Framing) -> Source | None:
     """The IDX files in a folder, in its ``raw`` folder or in ``*/raw``; None if there are none.
 
     Raises:
@@ -45,7 +47,7 @@ def find(path: Path) -> Source | None:
             if missing:
                 raise InputError(f"{folder / missing[0]} is missing: expected it, or it as .gz")
             pairs[split] = cast(tuple[Path, Path], tuple(pair))
-    return Source("IDX files", sorted(files.values()), partial(_read, path, pairs))
+    return Source("IDX files", sorted(files.values()), partial(_read, path, framing, pairs))
 
 
 def _files(folder: Path) -> dict[tuple[Split, str], Path]:
@@ -59,12 +61,12 @@ def _files(folder: Path) -> dict[tuple[Split, str], Path]:
     return found
 
 
-def _read(path: Path, pairs: dict[Split, tuple[Path, Path]]) -> Found:
+def _read(path: Path, framing: Framing, pairs: dict[Split, tuple[Path, Path]]) -> Found:
     splits = {
         split: checked_split(read_idx(images), read_idx(labels), str(images), str(labels))
         for split, (images, labels) in pairs.items()
     }
-    return with_classes(splits, path)
+    return with_classes(splits, path, framing)
 
 
 def read_idx(path: Path) -> NDArray[Any]:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError, one_line
-from deepdigits.data.paths.found import MAX_BYTES, Found, Source, checked_split, with_classes
+from deepdigits.data.paths.arrays import checked_split
+from deepdigits.data.paths.found import MAX_BYTES, Found, Source, with_classes
+from deepdigits.data.paths.framing import Framing
 from deepdigits.data.registry import SPLITS, Split
 
 _KERAS: dict[Split, tuple[str, str]] = {split: (f"x_{split}", f"y_{split}") for split in SPLITS}
@@ -18,14 +20,14 @@ _MEDMNIST: dict[Split, tuple[str, str]] = {
 }
 
 
-def find(path: Path) -> Source | None:
+def find(path: Path, framing: Framing) -> Source | None:
     """A .npz file; None for another path."""
     if not path.is_file() or path.suffix.lower() != ".npz":
         return None
-    return Source(".npz file", [path], partial(_read, path))
+    return Source(".npz file", [path], partial(_read, path, framing))
 
 
-def _read(path: Path) -> Found:
+def _read(path: Path, framing: Framing) -> Found:
     arrays = _arrays(path)
     keys = next((keys for keys in (_KERAS, _MEDMNIST) if keys["train"][0] in arrays), None)
     if keys is None:
@@ -43,7 +45,7 @@ def _read(path: Path) -> Found:
         splits[split] = checked_split(
             arrays[of_images], arrays[of_labels], f"{path}: {of_images}", f"{path}: {of_labels}"
         )
-    return with_classes(splits, path)
+    return with_classes(splits, path, framing)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

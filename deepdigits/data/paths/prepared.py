@@ -1,13 +1,15 @@
 """The prepared copy of a dataset in the data folder: one verified file of uint8 pixels.
 
 Its name is the SHA-256 of its content, so a copy is found by its content too. A second file, whose
-name is the SHA-256 of name, size and times of the original files, says which copy is theirs.
+name is the SHA-256 of name, size and times of the original files, says which copy is theirs,
+what was seen of the original images, and the name of the file of each.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +19,45 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path, write_text
 from deepdigits.data.checksums import is_sha256
 from deepdigits.data.paths.found import Found
-from deepdigits.data.registry import SPLITS
+from deepdigits.data.paths.framing import Framing
+from deepdigits.data.paths.look import Look
+from deepdigits.data.registry import SPLITS, Split
 
 FOLDER = "paths"  # in the data folder
-_FORMAT = 1  # of the copies; a new number prepares all datasets again
+_FORMAT = 2  # of the copies; a new number prepares all datasets again
 
 
-def key_of(path: Path, files: Sequence[str | Path], skip_damaged: bool) -> str:
+@dataclass(frozen=True)
+class Record:
+    """What is known of the dataset at a path, beside its copy.
+
+    Attributes:
+        sha256: The SHA-256 of its content, which names the copy.
+        notes: What the user should know, a sentence each.
+        look: What was seen of the original images.
+        files: The file of each image in the copy, below the path; None: they have no files.
+    """
+
+    sha256: str
+    notes: tuple[str, ...]
+    look: Look
+    files: Mapping[Split, tuple[str, ...]] | None
+
+
+def key_of(path: Path, files: Sequence[str | Path], skip_damaged: bool, framing: Framing) -> str:
     """The SHA-256 of name, size and times of the files of a dataset: it changes if a file does.
 
     Args:
         path: The dataset.
         files: Its files.
         skip_damaged: Whether damaged images are left out.
+        framing: How images are brought to 28x28.
 
     Raises:
         InputError: A file cannot be found.
     """
-    sum_ = hashlib.sha256(repr((_FORMAT, os.path.realpath(path), skip_damaged)).encode())
+    given = (_FORMAT, os.path.realpath(path), skip_damaged, framing)
+    sum_ = hashlib.sha256(repr(given).encode())
     for file in sorted(os.fspath(one) for one in files):
         try:
             status = os.stat(file)
@@ -69,19 +92,24 @@ def write(found: Found, key: str, folder: Path) -> str:
         arrays |= {f"{split}_images": images, f"{split}_labels": labels}
     with atomic_path(folder / f"{sum_}.npz") as part, part.open("wb") as file:
         np.savez(file, **arrays)
-    content = {"sha256": sum_, "notes": list(found.notes)}
+    content: dict[str, Any] = {"sha256": sum_, "notes": list(found.notes)}
+    content["look"] = None if found.look is None else found.look.to_dict()
+    content["files"] = None if found.files is None else dict(found.files)
     write_text(folder / f"{key}.json", json.dumps(content, indent=2) + "\n")
     return sum_
 
 
-def recorded(key: str, folder: Path) -> tuple[str, tuple[str, ...]] | None:
-    """The SHA-256 of the copy of a dataset, and its notes; None if there is no complete record."""
+def recorded(key: str, folder: Path) -> Record | None:
+    """The record of a dataset; None if there is none, it is not whole, or its copy is gone."""
     try:
         content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
-        sum_, notes = content["sha256"], tuple(map(str, content["notes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        sum_, files = content["sha256"], content["files"]
+        names = None if files is None else {one: tuple(map(str, files[one])) for one in files}
+        notes = tuple(map(str, content["notes"]))
+        record = Record(sum_, notes, Look.from_dict(content["look"]), names)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return (sum_, notes) if is_sha256(sum_) and (folder / f"{sum_}.npz").is_file() else None
+    return record if is_sha256(sum_) and (folder / f"{sum_}.npz").is_file() else None
 
 
 def read(sum_: str, folder: Path) -> Found:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError
-from deepdigits.data.paths.found import Found, Source, checked_images, with_classes
+from deepdigits.data.paths.arrays import checked_images
+from deepdigits.data.paths.found import Found, Source, with_classes
+from deepdigits.data.paths.framing import Framing
 from deepdigits.data.paths.location import absolute_path, is_path
 from deepdigits.data.paths.rows import LABEL, PIXELS, lines, read_rows
 from deepdigits.data.registry import SPLITS, Split
@@ -17,7 +19,7 @@ from deepdigits.data.registry import SPLITS, Split
 _EXPECTED = f"expected the column {LABEL} and {PIXELS} columns of pixels"
 
 
-def find(path: Path) -> Source | None:
+def find(path: Path, framing: Framing) -> Source | None:
     """A CSV file, or train.csv and others in a folder; None if there is none."""
     if path.is_file():
         files: dict[Split, Path] = {"train": path} if path.suffix.lower() == ".csv" else {}
@@ -26,10 +28,10 @@ def find(path: Path) -> Source | None:
         files = {split: file for split, file in named.items() if file.is_file()}
     if "train" not in files:
         return None
-    return Source("CSV", list(files.values()), partial(_read, path, files))
+    return Source("CSV", list(files.values()), partial(_read, path, framing, files))
 
 
-def _read(path: Path, files: Mapping[Split, Path]) -> Found:
+def _read(path: Path, framing: Framing, files: Mapping[Split, Path]) -> Found:
     splits, notes = {}, []
     for split, file in files.items():
         names = header(file)
@@ -44,7 +46,7 @@ def _read(path: Path, files: Mapping[Split, Path]) -> Found:
                 f"{_EXPECTED}{only if LABEL not in names else ''}"
             )
         splits[split] = _labelled(file, names)
-    return with_classes(splits, path, notes)
+    return with_classes(splits, path, framing, notes)
 
 
 def header(file: Path) -> list[str]:

@@ -16,7 +16,7 @@ from deepdigits.core import environment
 from deepdigits.core.console import say
 from deepdigits.core.timing import clock
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.data.paths.dataset import PathDataset
+from deepdigits.data.paths.path_dataset import PathDataset
 from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report
 from deepdigits.plots.style import save_figure

@@ -13,8 +13,9 @@ from PIL import Image
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
-from deepdigits.data.paths import pictures
-from deepdigits.data.paths.dataset import PathDataset, open_path
+from deepdigits.data.paths import conversion
+from deepdigits.data.paths.dataset import open_path
+from deepdigits.data.paths.path_dataset import PathDataset
 from deepdigits.data.paths.recognition import find_source
 from deepdigits.data.registry import Split
 
@@ -127,7 +128,7 @@ def test_images_of_another_size_are_fitted(capsys: pytest.CaptureFixture[str]) -
         Path("big", str(number % 2)).mkdir(parents=True, exist_ok=True)
         page.save(f"big/{number % 2}/{number}.jpg")
     data = module("big", val_size=2, batch_size=2)
-    assert "12 images are not 28x28" in capsys.readouterr().err
+    assert "framing     fit: 12 images of 100x50, light on dark" in capsys.readouterr().err
     image = data.images_and_labels("train")[0][0]
     assert image[0].eq(30).all() and image[-1].eq(30).all()  # the colour of its edges
     assert image[14, 14] > 240 and image[14, 0] < 40
@@ -137,7 +138,7 @@ def test_the_second_start_decodes_nothing(
     tiny_arrays: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = opened(tree(tiny_arrays))
-    monkeypatch.setattr(pictures, "decode", None)
+    monkeypatch.setattr(conversion, "decode_all", None)
     assert opened("photos") == first
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from deepdigits.core.errors import InputError
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.paths.dataset import PathDataset, open_path
-from deepdigits.data.paths.pictures import decode
+from deepdigits.data.paths.pictures import frame
 
 CANARY = Path("canary")
 HEAD = ",".join(["label", *(f"pixel{number}" for number in range(784))])
@@ -158,9 +158,9 @@ WRONG: dict[str, tuple[Callable[[], None], str, tuple[str, ...]]] = {
         (),  # it is not read, and the rest is whole
     ),
     "other shape": (
-        lambda: archive(x_train=np.zeros((12, 32, 32), np.uint8)),
+        lambda: archive(x_train=np.zeros((12, 3, 32, 32), np.uint8)),
         "a.npz",
-        ("x_train has the shape (12, 32, 32)", "class folders"),
+        ("x_train has the shape (12, 3, 32, 32)", "expected (N, H, W) or (N, H, W, 3)"),
     ),
     "floats": (lambda: archive(x_train=np.zeros((12, 28, 28))), "a.npz", ("float64", "0 to 255")),
     "pixel 300": (
@@ -348,22 +348,22 @@ KINDS: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_of_image_keeps_its_pixels(name: str) -> None:
     KINDS[name](Path(name))
-    pixels, resized = decode(Path(name))
-    assert np.array_equal(pixels, np.asarray(grey_image()))
-    assert not resized
+    framed = frame(Path(name), "none")
+    assert np.array_equal(framed.pixels, np.asarray(grey_image()))
+    assert framed.size == (28, 28)
 
 
 def test_cmyk_and_black_and_white() -> None:
     Image.new("CMYK", (28, 28), (0, 0, 0, 255)).save("black.jpg")
-    assert decode(Path("black.jpg"))[0].max() <= 2
+    assert frame(Path("black.jpg"), "fit").pixels.max() <= 2
     Image.new("1", (28, 28), 1).save("white.png")
-    assert decode(Path("white.png"))[0].min() == 255
+    assert frame(Path("white.png"), "fit").pixels.min() == 255
 
 
 @pytest.mark.parametrize("size", [(1, 1), (500, 3), (3, 500), (29, 28), (2_000, 1_500)])
 def test_each_size_is_fitted(size: tuple[int, int]) -> None:
     Image.new("L", size, 90).save("a.png")
-    pixels, resized = decode(Path("a.png"))
-    assert pixels.shape == (28, 28)
-    assert (pixels == 90).all()
-    assert resized
+    framed = frame(Path("a.png"), "fit")
+    assert framed.pixels.shape == (28, 28)
+    assert (framed.pixels == 90).all()
+    assert framed.size == size
