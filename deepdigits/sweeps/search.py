@@ -87,24 +87,29 @@ def _step(study: optuna.Study, objective: Objective, total: int, heartbeat: int)
 
 def _run_one(study: optuna.Study, objective: Objective, total: int) -> None:
     """Run one trial, unless it is one too many."""
-    started: list[int] = []
+    errors: list[Exception] = []
 
     def run(trial: optuna.Trial) -> float:
         # Now, not only in the thread of the heartbeat: from here on a kill is noticed.
         study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
         trial.set_user_attr(slots.STARTED, True)
-        started.append(trial.number)
         if slots.is_surplus(trial.number, study.get_trials(deepcopy=False), total):
             trial.set_user_attr(slots.ENDED, "surplus")
             raise Surplus
-        return objective(trial)
+        try:
+            return objective(trial)
+        except (optuna.TrialPruned, Killed, UpdateFinishedTrialError, StorageInternalError):
+            raise
+        except Exception as error:
+            errors.append(error)
+            raise
 
     try:
         study.optimize(run, n_trials=1, catch=(Surplus, Killed))
-    except (ValueError, UpdateFinishedTrialError):
-        # While the storage was away, another worker may have taken this one for killed.
-        trials = study.get_trials(deepcopy=False)
-        if not (started and trials[started[0]].state == TrialState.FAIL):
+    except (AssertionError, ValueError, UpdateFinishedTrialError):
+        # While the storage was away, another worker has taken this one for killed, or the end of
+        # the trial was not stored. Optuna raises these; the trial is retried.
+        if errors:
             raise
 
 

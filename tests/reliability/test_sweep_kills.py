@@ -70,7 +70,7 @@ def check(url: str, folder: Path, total: int) -> None:
     assert "Traceback" not in (folder / "errors").read_text()
 
 
-def end(workers: list["subprocess.Popen[bytes]"]) -> None:
+def end(workers: list["subprocess.Popen[bytes]"], folder: Path) -> None:
     limit = time.monotonic() + DEADLINE
     try:
         codes = [worker.wait(max(1.0, limit - time.monotonic())) for worker in workers]
@@ -78,7 +78,7 @@ def end(workers: list["subprocess.Popen[bytes]"]) -> None:
         for worker in workers:
             worker.kill()
             worker.wait()
-    assert codes == [0] * len(workers)
+    assert codes == [0] * len(workers), (folder / "errors").read_text()
 
 
 def wait_for_first(folder: Path, workers: list["subprocess.Popen[bytes]"]) -> None:
@@ -106,7 +106,7 @@ def test_thirty_kills_lose_no_trial_and_double_none(
             workers[place].wait()
             count(1)
             workers[place] = start(url, tmp_path)
-        end(workers)
+        end(workers, tmp_path)
         check(url, tmp_path, TOTAL)
 
 
@@ -119,7 +119,7 @@ def test_six_first_starts_at_once_are_one_search(
             folder = tmp_path / f"start_{number}"
             folder.mkdir()
             own = url.replace("study.db", f"study_{number}.db")
-            end([start(own, folder, 6) for _ in range(6)])
+            end([start(own, folder, 6) for _ in range(6)], folder)
             check(own, folder, 6)
             count(1)
             if "postgresql" in url:
@@ -135,7 +135,7 @@ def test_the_server_is_stopped_and_started_again(
         server.stop()
         time.sleep(3)
         server.start()
-        end(workers)
+        end(workers, tmp_path)
         check(server.url, tmp_path, 60)
 
 
@@ -156,5 +156,5 @@ def test_one_kill_is_noticed_and_the_trial_is_done_by_another(tmp_path: Path) ->
     time.sleep(0.15)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
-    end([start(url, tmp_path, 3)])
+    end([start(url, tmp_path, 3)], tmp_path)
     check(url, tmp_path, 3)
