@@ -31,6 +31,8 @@ class Prediction:
         class_names: Name of each class, (C,).
         dataset: Name of the dataset.
         split: train, val or test.
+        places: Place of each image in the training images of the dataset, in their original order,
+            int64 (N,); of a test split, or of a validation split that the dataset has, in that.
     """
 
     probabilities: NDArray[np.float32]
@@ -39,6 +41,7 @@ class Prediction:
     class_names: tuple[str, ...]
     dataset: str
     split: str
+    places: NDArray[np.int64]
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -90,6 +93,7 @@ def predict(
         tuple(data.class_names),
         data.dataset_name,
         data.test_split,
+        data.places(data.test_split)[: len(probabilities)].numpy(),
     )
 
 

@@ -57,10 +57,15 @@ def _run_name(group: Group, result: Result) -> str:
 
 
 def _one_net_each(first: Group, second: Group) -> tuple[Result, Result]:
-    """The runs of the lowest seed that both groups have; without one, the first run of each."""
-    by_seed = [{one.seed: one for one in group.results} for group in (first, second)]
-    shared = [seed for seed in by_seed[0].keys() & by_seed[1].keys() if seed is not None]
-    if not shared:
+    """The runs of the lowest fold and seed that both groups have; else the first run of each.
+
+    Nets of different folds are never paired: their digits differ.
+    """
+    by_seed = [
+        {(one.fold or 0, one.seed): one for one in group.results if one.seed is not None}
+        for group in (first, second)
+    ]
+    if not (shared := by_seed[0].keys() & by_seed[1].keys()):
         return first.results[0], second.results[0]
     return by_seed[0][min(shared)], by_seed[1][min(shared)]
 

@@ -35,9 +35,24 @@ class Result:
 
     @property
     def evaluated_on(self) -> tuple[str, str, int]:
-        """Dataset, split and number of digits; only results on the same digits are averaged."""
+        """Dataset, split and number of digits; only results on the same digits are averaged.
+
+        For a fold it is the number of digits in all folds: each of them is held out once.
+        """
         digits = self.report["overall"]["num_samples"]
+        if self.fold is not None:
+            digits = self.report["folds"]["num_images"]
         return self.report["dataset"], self.report["split"], digits
+
+    @property
+    def fold(self) -> int | None:
+        """The fold that was held out; None: it was evaluated on a split."""
+        folds = self.report.get("folds")
+        names = ("fold", "num_images")
+        if not isinstance(folds, dict) or any(type(folds.get(name)) is not int for name in names):
+            return None
+        fold: int = folds["fold"]
+        return fold
 
 
 def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list[str]]:

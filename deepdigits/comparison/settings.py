@@ -6,11 +6,11 @@ from typing import Any
 
 from deepdigits.runs.data_module import short_form
 
-# Keys that may differ between runs of one config: seed, folders, display, threads.
+# Keys that may differ between runs of one config: seed, fold, folders, display, threads.
 _IGNORED = re.compile(
     r"(seed_everything|ckpt_path|init_from|weights_only|peer_timeout|num_threads|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
-    r"|data\.(init_args\.)?(data_dir|seed)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
+    r"|data\.(init_args\.)?(data_dir|seed|fold)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
 
 

@@ -111,9 +111,7 @@ class LabelEdits:
                     f"{len(classes)} classes of {dataset}: {names}"
                 )
 
-    def apply(
-        self, dataset: str, images: Tensor, labels: Tensor, classes: Sequence[str]
-    ) -> Edited:
+    def apply(self, dataset: str, images: Tensor, labels: Tensor, classes: Sequence[str]) -> Edited:
         """The training images as if the dataset had no others, and these labels.
 
         Args:
