@@ -18,8 +18,8 @@ from deepdigits.runs.run import Run
 def gather(folder: Path, results: Sequence[Result]) -> OutOfFold:
     """The probabilities of each training image by the net that was not trained on it.
 
-    They are read from out_of_fold.npz if that is of these nets; else each net predicts its fold, and
-    the file is written.
+    They are read from out_of_fold.npz if that is of these nets; else each net predicts its fold,
+    and the file is written.
 
     Args:
         folder: The folder of the runs.

@@ -1,7 +1,7 @@
 """Label edits: training images that are left out, and labels that are replaced.
 
-They are rows of CSV files, such as ``deepdigits audit`` writes. A row names an image by its place in
-the training images, in the order of the dataset.
+They are rows of CSV files, such as ``deepdigits audit`` writes. A row names an image by its place
+in the training images, in the order of the dataset.
 """
 
 import hashlib

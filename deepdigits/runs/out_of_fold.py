@@ -1,6 +1,4 @@
-"""Write and read out_of_fold.npz: the probabilities of each training image by a net that was not
-trained on it.
-"""
+"""Write and read out_of_fold.npz: the predictions for each image by a net not trained on it."""
 
 import hashlib
 from dataclasses import dataclass

@@ -15,8 +15,8 @@ import deepdigits
 from deepdigits.core import environment
 from deepdigits.core.console import say
 from deepdigits.core.timing import clock
-from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.edit_files import write_copies
+from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.paths.dataset import PathDataset
 from deepdigits.data.registry import Split
 from deepdigits.metrics.report import Report

@@ -1,0 +1,126 @@
+"""Find wrong labels by confident learning. Pure functions.
+
+Northcutt, Jiang, Chuang: Confident Learning: Estimating Uncertainty in Dataset Labels. Journal of
+Artificial Intelligence Research 70 (2021), https://doi.org/10.1613/jair.1.12125
+
+The probabilities of an image must come from a net that was not trained on it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+_NOT_REACHED = 2.0  # the threshold of a class that no image has
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """The suspicious labels, the most suspicious first.
+
+    Attributes:
+        indices: Place of each in the arrays that were given, int64 (M,).
+        suggested: The class that it seems to be, int64 (M,).
+        scores: From 0, certainly wrong, to 1, float64 (M,); see `label_scores`.
+        confident_joint: Counts of labels (rows) and confident classes (columns), int64 (C, C).
+    """
+
+    indices: NDArray[np.int64]
+    suggested: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    confident_joint: NDArray[np.int64]
+
+
+def find_label_issues(probabilities: Array, labels: Array) -> LabelIssues:
+    """Find the labels that contradict confident predictions.
+
+    A label is suspicious if the image confidently belongs to another class, and the label is not
+    the most probable class.
+
+    Args:
+        probabilities: Out-of-sample class probabilities (N, C).
+        labels: Given labels (N,).
+
+    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.95, 0.05]])
+    >>> wrong = find_label_issues(probabilities, np.array([0, 0, 1]))
+    >>> wrong.indices.tolist(), wrong.suggested.tolist(), wrong.confident_joint.tolist()
+    ([2], [0], [[1, 0], [1, 0]])
+    """
+    confident = confident_classes(probabilities, labels)
+    classes = probabilities.shape[1]
+    sure = confident >= 0
+    joint = np.bincount(labels[sure] * classes + confident[sure], minlength=classes * classes)
+    given = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    indices = np.flatnonzero(sure & (confident != labels) & (given < probabilities.max(axis=1)))
+    scores = label_scores(probabilities[indices], labels[indices])
+    order = scores.argsort(kind="stable")
+    indices = indices[order]
+    return LabelIssues(indices, confident[indices], scores[order], joint.reshape(classes, classes))
+
+
+def confident_classes(probabilities: Array, labels: Array) -> NDArray[np.int64]:
+    """The class that each image confidently belongs to, (N,); -1: it is not certain.
+
+    It is the most probable of the classes whose probability reaches their threshold.
+
+    Args:
+        probabilities: Out-of-sample class probabilities (N, C).
+        labels: Given labels (N,).
+    """
+    reached = probabilities >= thresholds(probabilities, labels) - _ROUNDING
+    best: NDArray[np.int64] = np.where(reached, probabilities, -1.0).argmax(axis=1)
+    return np.where(reached.any(axis=1), best, -1)
+
+
+def thresholds(probabilities: Array, labels: Array) -> NDArray[np.float64]:
+    """The mean probability that the images of each class have for it, (C,).
+
+    Args:
+        probabilities: Out-of-sample class probabilities (N, C).
+        labels: Given labels (N,).
+
+    >>> thresholds(np.array([[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]]), np.array([0, 0, 1])).tolist()
+    [0.5, 0.5]
+    """
+    classes = range(probabilities.shape[1])
+    members = [probabilities[labels == label, label] for label in classes]
+    return np.array([one.mean(dtype=np.float64) if len(one) else _NOT_REACHED for one in members])
+
+
+def label_scores(probabilities: Array, labels: Array) -> NDArray[np.float64]:
+    """The normalised margin of each label, from 0 to 1: the lower, the more suspicious.
+
+    It is (p - q + 1) / 2, where p is the probability of the label and q the highest of another
+    class.
+
+    Args:
+        probabilities: Class probabilities (N, C).
+        labels: Given labels (N,).
+
+    >>> label_scores(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1])).tolist()
+    [0.75, 0.25]
+    """
+    others = probabilities.astype(np.float64)
+    places = np.arange(len(labels)), labels
+    given = others[places]
+    others[places] = -1.0
+    margin: NDArray[np.float64] = (given - others.max(axis=1) + 1) / 2
+    return margin
+
+
+def class_pairs(labels: Array, suggested: Array) -> list[tuple[int, int, int]]:
+    """How often each pair of label and suggested class occurs, the most frequent first.
+
+    Args:
+        labels: Given labels (M,).
+        suggested: Suggested classes (M,).
+
+    >>> class_pairs(np.array([4, 4, 7]), np.array([9, 9, 1]))
+    [(4, 9, 2), (7, 1, 1)]
+    """
+    pairs, counts = np.unique(np.stack([labels, suggested]), axis=1, return_counts=True)
+    order = (-counts).argsort(kind="stable")
+    return [(int(pairs[0, i]), int(pairs[1, i]), int(counts[i])) for i in order]
