@@ -26,6 +26,8 @@ from deepdigits.runs.resolve import run_argument
 from deepdigits.runs.run import Run
 
 _SHOWN = 10  # pairs and labels in the text
+_PROBABILITIES = ("label_probability", "suggested_probability")
+_COLUMNS = ("index", "label", "suggested", *_PROBABILITIES, "sha256")
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,8 @@ class Audit:
         indices: Place of each image in the dataset, int64 (M,); see `Prediction.places`.
         labels: The given label, int64 (M,).
         suggested: The class that the nets are sure of, int64 (M,).
-        label_probabilities: Probability of the label, float32 (M,).
+        label_probabilities: Probability of the label, float32 (M,): the lower, the more suspicious.
         suggested_probabilities: Probability of the suggested class, float32 (M,).
-        scores: From 0, certainly wrong, to 1, float64 (M,): the normalised margin.
         sums: First 16 hexadecimal digits of the SHA-256 of each image, (M,).
         confident_joint: Counts of labels (rows) and confident classes (columns), int64 (C, C).
         class_names: Name of each class.
@@ -54,7 +55,6 @@ class Audit:
     suggested: NDArray[np.int64]
     label_probabilities: NDArray[np.float32]
     suggested_probabilities: NDArray[np.float32]
-    scores: NDArray[np.float64]
     sums: NDArray[np.str_]
     confident_joint: NDArray[np.int64]
     class_names: tuple[str, ...]
@@ -81,9 +81,8 @@ class Audit:
                 "index": int(self.indices[row]),
                 "label": self.class_names[self.labels[row]],
                 "suggested": self.class_names[self.suggested[row]],
-                "label_probability": round(float(self.label_probabilities[row]), 6),
-                "suggested_probability": round(float(self.suggested_probabilities[row]), 6),
-                "score": round(float(self.scores[row]), 6),
+                _PROBABILITIES[0]: round(float(self.label_probabilities[row]), 6),
+                _PROBABILITIES[1]: round(float(self.suggested_probabilities[row]), 6),
                 "sha256": str(self.sums[row]),
             }
             for row in range(len(self.indices))
@@ -198,7 +197,6 @@ def _audit(found: Audited, limit: int | None, files: dict[str, Path]) -> Audit:
         suggested=suggested,
         label_probabilities=found.probabilities[chosen, found.labels[chosen]],
         suggested_probabilities=found.probabilities[chosen, suggested],
-        scores=issues.scores[:limit],
         sums=found.sums[chosen],
         confident_joint=issues.confident_joint,
         class_names=found.class_names,
@@ -211,8 +209,7 @@ def _audit(found: Audited, limit: int | None, files: dict[str, Path]) -> Audit:
 
 
 def _to_csv(made: Audit) -> str:
-    names = ("index", "label", "suggested", "label_probability", "suggested_probability")
-    return tables.comma_separated(made.rows) if made.rows else ",".join((*names, "score", "sha256"))
+    return tables.comma_separated(made.rows) if made.rows else ",".join(_COLUMNS)
 
 
 def _to_json(made: Audit) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from deepdigits.commands.predict import Prediction, predict
 from deepdigits.core.errors import InputError
 from deepdigits.data.label_edits import image_sum
+from deepdigits.data.registry import Split
 from deepdigits.runs import out_of_fold
 from deepdigits.runs.bundled import output_folder
 from deepdigits.runs.resolve import resolve_run
@@ -65,7 +66,7 @@ class Audited:
         return chosen
 
 
-def read_audited(names: Sequence[str], split: str | None) -> Audited:
+def read_audited(names: Sequence[str], split: Split | None) -> Audited:
     """Labels and mean probabilities of one run or more.
 
     Args:
@@ -88,11 +89,11 @@ def read_audited(names: Sequence[str], split: str | None) -> Audited:
             raise InputError(
                 f"{name} has other images or labels than {names[0]}: audit one dataset at a time"
             )
-    mean = np.mean([member.probabilities for member in members], axis=0, dtype=np.float64)
-    return replace(first, probabilities=mean.astype(np.float32))
+    several = np.stack([member.probabilities for member in members])
+    return replace(first, probabilities=several.mean(axis=0, dtype=np.float64).astype(np.float32))
 
 
-def _read(name: str, split: str | None) -> Audited:
+def _read(name: str, split: Split | None) -> Audited:
     if (found := out_of_fold.read(Path(name))) is not None:
         if split not in (None, "train"):
             raise InputError(
@@ -106,7 +107,7 @@ def _read(name: str, split: str | None) -> Audited:
             "repeat` with the same arguments again"
         )
     run = resolve_run(name)
-    if split not in ("val", "test"):
+    if split is None or split == "train":
         raise InputError(
             f"{name} was trained on the labels of its training images, so it cannot judge them: "
             f"train with {_FOLDS} and audit its folder, or choose --split val or test"

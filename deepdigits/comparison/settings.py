@@ -13,6 +13,10 @@ _IGNORED = re.compile(
     r"|data\.(init_args\.)?(data_dir|seed|fold)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
 
+# Settings that are newer than some run folders, and whose default is saved: without them a run had
+# the default. Those with the default null are not saved.
+_ADDED = {"skip_damaged": False}
+
 
 def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """A config as flat settings, without seed, folders and display options.
@@ -21,6 +25,8 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     {'data.batch_size': 64}
     >>> settings({"data": {"class_path": "my.Data", "init_args": {"seed": 3, "size": 9}}})
     {'data.class_path': 'my.Data', 'data.init_args.size': 9}
+    >>> settings({"data": {"skip_damaged": False}})  # as a run of an earlier version
+    {}
     >>> settings({"init_from": "cnn", "init_sha256": "0123456789abcdef"})  # whatever its path is
     {'init_from': '0123456789ab'}
     """
@@ -28,13 +34,18 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         name = f"{prefix}{key}"
         value = short_form(value) if name == "data" else value
-        if _IGNORED.fullmatch(name):
+        if _IGNORED.fullmatch(name) or _is_added_default(name, value):
             continue
         if name == "init_sha256":
             flat["init_from"] = value and str(value)[:12]
             continue
         flat.update(settings(value, f"{name}.") if isinstance(value, dict) else {name: value})
     return flat
+
+
+def _is_added_default(name: str, value: Any) -> bool:
+    section, _, key = name.rpartition(".")
+    return section in ("data", "data.init_args") and key in _ADDED and value is _ADDED[key]
 
 
 def differences(several: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

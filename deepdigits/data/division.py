@@ -3,35 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from deepdigits.data import sources
 from deepdigits.data.folds import fold_of_each, fold_size
 from deepdigits.data.label_edits import LabelEdits
+from deepdigits.data.part import Part
 from deepdigits.data.paths.dataset import PathDataset
 from deepdigits.data.registry import DatasetInfo, Split
 from deepdigits.data.split import stratified_split
-
-
-class Part(NamedTuple):
-    """The images of a split.
-
-    Attributes:
-        images: uint8 (N, 28, 28).
-        labels: int64 (N,).
-        places: Place of each image in the training images of the dataset, in their original order,
-            int64 (N,); or in the images of its test or validation split, if they are of that.
-    """
-
-    images: Tensor
-    labels: Tensor
-    places: Tensor
-
-    def __getitem__(self, chosen: Tensor) -> "Part":  # type: ignore[override]
-        return Part(self.images[chosen], self.labels[chosen], self.places[chosen])
 
 
 @dataclass(frozen=True)
@@ -99,12 +80,12 @@ class Division:
         if self.folds is not None:
             held_out = fold_of_each(part.labels, self.folds, self.split_seed) == self.fold
             if split == "test":
-                return {"test": part[held_out]}
-            part = part[~held_out]
+                return {"test": part.take(held_out)}
+            part = part.take(~held_out)
         if self.dataset.num_val:
             return {"train": part, "val": self._read("val")}
         train, val = stratified_split(part.labels, val_size, self.split_seed)
-        return {"train": part[train], "val": part[val]}
+        return {"train": part.take(train), "val": part.take(val)}
 
     def training(self) -> Part:
         """All training images after the label edits, in the order of the dataset.
@@ -112,8 +93,7 @@ class Division:
         Raises:
             InputError: As for `load`.
         """
-        images, labels, _ = self._read("train")
-        return Part(*self.edits.apply(self.name, images, labels, self.dataset.classes))
+        return self.edits.apply(self._read("train"), self.name, self.dataset.classes)
 
     def _read(self, split: Split) -> Part:
         if isinstance(self.dataset, PathDataset):

@@ -8,15 +8,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.text import spreadsheet_text
+from deepdigits.data.part import Part
 
 DIGITS = 16  # of the SHA-256 of an image, in a CSV file
 _SHOWN = 12  # classes in an error
@@ -37,20 +36,6 @@ class Edit:
     label: str | None
     sha256: str | None
     source: str
-
-
-class Edited(NamedTuple):
-    """The training images of a dataset after its label edits.
-
-    Attributes:
-        images: uint8 (N, 28, 28).
-        labels: int64 (N,).
-        places: Place of each image in the order of the dataset, int64 (N,).
-    """
-
-    images: Tensor
-    labels: Tensor
-    places: Tensor
 
 
 @dataclass(frozen=True)
@@ -111,22 +96,23 @@ class LabelEdits:
                     f"{len(classes)} classes of {dataset}: {names}"
                 )
 
-    def apply(self, dataset: str, images: Tensor, labels: Tensor, classes: Sequence[str]) -> Edited:
+    def apply(self, training: Part, dataset: str, classes: Sequence[str]) -> Part:
         """The training images as if the dataset had no others, and these labels.
 
         Args:
+            training: All training images.
             dataset: Name of the dataset, for errors.
-            images: All its training images, uint8 (N, 28, 28).
-            labels: Their labels, int64 (N,).
             classes: Names of its classes.
 
         Raises:
             InputError: An image is not the one that was edited, or a class is left without images.
         """
-        known, before, labels = _labels_by_name(classes), labels, labels.clone()
+        if not self.edits:
+            return training
+        known, labels = _labels_by_name(classes), training.labels.clone()
         kept = torch.ones(len(labels), dtype=torch.bool)
         for edit in self.edits:
-            if edit.sha256 not in (None, image_sum(images[edit.index].numpy())):
+            if edit.sha256 not in (None, image_sum(training.images[edit.index].numpy())):
                 raise InputError(
                     f"{edit.source}: image {edit.index} of {dataset} has another SHA-256 than the "
                     "column sha256: the file belongs to another dataset, or to another state of it"
@@ -135,15 +121,12 @@ class LabelEdits:
                 kept[edit.index] = False
             else:
                 labels[edit.index] = known[edit.label]
-        places = kept.nonzero().squeeze(1)
-        gone = (before.unique()[:, None] != labels[places].unique()).all(dim=1)
-        if gone.any():
-            empty = classes[int(before.unique()[gone][0])]
+        if gone := set(training.labels.tolist()) - set(labels[kept].tolist()):
             raise InputError(
-                f"{dataset} has no training image of class {empty} after its label edits ("
-                f"{self}): leave out rows of the files"
+                f"{dataset} has no training image of class {classes[min(gone)]} after its label "
+                f"edits ({self}): leave out rows of the files"
             )
-        return Edited(images[places] if not kept.all() else images, labels[places], places)
+        return Part(training.images, labels, training.places).take(kept)
 
 
 def image_sum(image: NDArray[np.uint8]) -> str:

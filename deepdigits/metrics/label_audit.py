@@ -3,7 +3,9 @@
 Northcutt, Jiang, Chuang: Confident Learning: Estimating Uncertainty in Dataset Labels. Journal of
 Artificial Intelligence Research 70 (2021), https://doi.org/10.1613/jair.1.12125
 
-The probabilities of an image must come from a net that was not trained on it.
+The probabilities of an image must come from a net that was not trained on it. The issues are ranked
+by the probability of the given label. Of the rankings that the authors compare, it had a higher
+average precision than the normalised margin on MNIST with 1 % of wrong labels.
 """
 
 from dataclasses import dataclass
@@ -24,13 +26,11 @@ class LabelIssues:
     Attributes:
         indices: Place of each in the arrays that were given, int64 (M,).
         suggested: The class that it seems to be, int64 (M,).
-        scores: From 0, certainly wrong, to 1, float64 (M,); see `label_scores`.
         confident_joint: Counts of labels (rows) and confident classes (columns), int64 (C, C).
     """
 
     indices: NDArray[np.int64]
     suggested: NDArray[np.int64]
-    scores: NDArray[np.float64]
     confident_joint: NDArray[np.int64]
 
 
@@ -55,10 +55,8 @@ def find_label_issues(probabilities: Array, labels: Array) -> LabelIssues:
     joint = np.bincount(labels[sure] * classes + confident[sure], minlength=classes * classes)
     given = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
     indices = np.flatnonzero(sure & (confident != labels) & (given < probabilities.max(axis=1)))
-    scores = label_scores(probabilities[indices], labels[indices])
-    order = scores.argsort(kind="stable")
-    indices = indices[order]
-    return LabelIssues(indices, confident[indices], scores[order], joint.reshape(classes, classes))
+    indices = indices[given[indices].argsort(kind="stable")]
+    return LabelIssues(indices, confident[indices], joint.reshape(classes, classes))
 
 
 def confident_classes(probabilities: Array, labels: Array) -> NDArray[np.int64]:
@@ -88,27 +86,6 @@ def thresholds(probabilities: Array, labels: Array) -> NDArray[np.float64]:
     classes = range(probabilities.shape[1])
     members = [probabilities[labels == label, label] for label in classes]
     return np.array([one.mean(dtype=np.float64) if len(one) else _NOT_REACHED for one in members])
-
-
-def label_scores(probabilities: Array, labels: Array) -> NDArray[np.float64]:
-    """The normalised margin of each label, from 0 to 1: the lower, the more suspicious.
-
-    It is (p - q + 1) / 2, where p is the probability of the label and q the highest of another
-    class.
-
-    Args:
-        probabilities: Class probabilities (N, C).
-        labels: Given labels (N,).
-
-    >>> label_scores(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1])).tolist()
-    [0.75, 0.25]
-    """
-    others = probabilities.astype(np.float64)
-    places = np.arange(len(labels)), labels
-    given = others[places]
-    others[places] = -1.0
-    margin: NDArray[np.float64] = (given - others.max(axis=1) + 1) / 2
-    return margin
 
 
 def class_pairs(labels: Array, suggested: Array) -> list[tuple[int, int, int]]:

@@ -86,10 +86,14 @@ def read(folder: Path) -> OutOfFold | None:
                 raise ValueError("unpacked, it is larger than any dataset")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = OutOfFold(
-                *(arrays[name] for name in _NAMES),
-                tuple(printable(str(name))[:MAX_NAME] for name in arrays["class_names"]),
-                printable(str(arrays["dataset"])),
-                tuple(map(str, arrays["checkpoints"])),
+                probabilities=arrays["probabilities"],
+                labels=arrays["labels"],
+                folds=arrays["folds"],
+                places=arrays["places"],
+                sums=arrays["sums"],
+                class_names=tuple(printable(str(one))[:MAX_NAME] for one in arrays["class_names"]),
+                dataset=printable(str(arrays["dataset"])),
+                checkpoints=tuple(map(str, arrays["checkpoints"])),
             )
             if str(arrays["sha256"]) != found.sha256:
                 raise ValueError("its content has another SHA-256")

@@ -20,7 +20,8 @@ def training_images(run: Run) -> NDArray[np.uint8]:
     from deepdigits.data.augment import Augment
     from deepdigits.data.module import DigitsDataModule  # loads Lightning
 
-    settings, owner = data_settings(run.config, run.folder), DigitsDataModule
+    settings = data_settings(run.config, run.folder)
+    owner: type = DigitsDataModule
     if names_class(settings):
         owner = trusted_class(settings["class_path"], run.folder, section="data")
         settings = settings["init_args"]
@@ -31,4 +32,5 @@ def training_images(run: Run) -> NDArray[np.uint8]:
     known = parameters(owner)
     data = owner(**{name: value for name, value in settings.items() if name in known})
     data.prepare_data()
-    return data.division.training().images.numpy()
+    images: NDArray[np.uint8] = data.division.training().images.numpy()
+    return images
