@@ -9,7 +9,7 @@ from pathlib import Path
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import write_text
 from deepdigits.core.text import printable, spreadsheet_text
-from deepdigits.data.label_edits import DIGITS, Edit, LabelEdits
+from deepdigits.data.label_edits import DIGITS, Edit, LabelEdits, plain_name
 
 KINDS = ("exclude", "relabel")  # arguments of the data module
 _MAX_BYTES = 100_000_000  # a row of `audit` takes less than 100 bytes
@@ -122,7 +122,7 @@ def _edit(values: Mapping[str, str], label: str | None, source: str) -> Edit:
         raise InputError(f"{source}: sha256 {sha256[:40]!r}, expected {DIGITS} hexadecimal digits")
     if label is not None and not values[label]:
         raise InputError(f"{source}: the column {label} is empty, expected the name of a class")
-    name = None if label is None else printable(values[label])
+    name = None if label is None else plain_name(printable(values[label]))
     return Edit(int(values["index"]), name, sha256, source)
 
 

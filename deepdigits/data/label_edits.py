@@ -138,7 +138,14 @@ def image_sum(image: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:DIGITS]
 
 
+def plain_name(text: str) -> str:
+    """The name of a class in a CSV file, without the apostrophe before a formula.
+
+    >>> plain_name("'=1+1"), plain_name("7")
+    ('=1+1', '7')
+    """
+    return text[1:] if text[:1] == "'" and spreadsheet_text(text[1:]) == text else text
+
+
 def _labels_by_name(classes: Sequence[str]) -> Mapping[str, int]:
-    """Label of each class, by its name and by its name in a CSV file."""
-    names = {spreadsheet_text(name): label for label, name in enumerate(classes)}
-    return names | {name: label for label, name in enumerate(classes)}
+    return {plain_name(name): label for label, name in enumerate(classes)}
