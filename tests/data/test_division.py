@@ -124,7 +124,9 @@ def test_a_path_without_a_test_split(
     test = prepared(**settings).images_and_labels("test")[0]
     data = prepared(**settings, folds=5)
     assert sum(len(one) for one in places(data).values()) == 250
-    rows = {image.numpy().tobytes() for split in SPLITS for image in data.images_and_labels(split)[0]}  # type: ignore[arg-type]
+    rows = {
+        image.numpy().tobytes() for split in SPLITS for image in data.images_and_labels(split)[0]
+    }  # type: ignore[arg-type]
     assert rows.isdisjoint(image.numpy().tobytes() for image in test)
 
 
