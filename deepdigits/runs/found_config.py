@@ -91,8 +91,8 @@ def _checked(settings: dict[str, Any], data: type, folder: Path) -> dict[str, An
         what = f"is {_shown(dataset)}, expected one of {', '.join(DATASETS)}"
         raise refusal(folder, "data.dataset", f"{what} (or type --data.dataset again)")
     for kind in KINDS:
-        if settings.get(kind) is not None:
-            others[kind] = settings[kind] = str(_edit_copy(folder, kind))
+        if others.pop(kind, None) is not None:
+            settings[kind] = str(_edit_copy(folder, kind))
     check_settings(others, data, folder, "data")
     return settings
 
