@@ -41,18 +41,26 @@ class Result:
         """
         digits = self.report["overall"]["num_samples"]
         if self.fold is not None:
-            digits = self.report["folds"]["num_images"]
+            digits = self._folds["num_images"]
         return self.report["dataset"], self.report["split"], digits
 
     @property
     def fold(self) -> int | None:
         """The fold that was held out; None: it was evaluated on a split."""
-        folds = self.report.get("folds")
-        names = ("fold", "num_images")
+        return self._folds.get("fold")
+
+    @property
+    def num_folds(self) -> int | None:
+        """Number of folds that the training images were divided into; None: there are none."""
+        return self._folds.get("of")
+
+    @property
+    def _folds(self) -> dict[str, int]:
+        """The entry of report.json on folds; empty without one, or if it is damaged."""
+        folds, names = self.report.get("folds"), ("fold", "of", "num_images")
         if not isinstance(folds, dict) or any(type(folds.get(name)) is not int for name in names):
-            return None
-        fold: int = folds["fold"]
-        return fold
+            return {}
+        return folds if folds["of"] > 1 else {}
 
 
 def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list[str]]:

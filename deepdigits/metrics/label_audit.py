@@ -44,10 +44,10 @@ def find_label_issues(probabilities: Array, labels: Array) -> LabelIssues:
         probabilities: Out-of-sample class probabilities (N, C).
         labels: Given labels (N,).
 
-    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.95, 0.05]])
+    >>> probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.95, 0.05]])
     >>> wrong = find_label_issues(probabilities, np.array([0, 0, 1]))
     >>> wrong.indices.tolist(), wrong.suggested.tolist(), wrong.confident_joint.tolist()
-    ([2], [0], [[1, 0], [1, 0]])
+    ([2], [0], [[2, 0], [1, 0]])
     """
     confident = confident_classes(probabilities, labels)
     classes = probabilities.shape[1]

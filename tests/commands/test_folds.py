@@ -142,7 +142,7 @@ def test_other_settings_and_another_number_of_folds_are_refused(trained: list[st
 def test_compare_takes_folds_as_it_takes_seeds_and_never_as_test_images(trained: list[str]) -> None:
     seven = ["--folds", "7"]  # folds of 42 and 43 images
     run(["repeat", *TINY, *seven])
-    run(["repeat", *TINY, *seven, "--logger.name", "wide", "--model.hidden_sizes", "[64]"])
+    run(["repeat", *TINY, *seven, "--logger.name", "small", "--model.hidden_sizes", "[4]"])
     run(["train", *TINY, "--logger.name", "mlp", "--logger.version", "tested"])
     comparison = deepdigits.compare("lightning_logs")
     rows = {(row["config"], row["dataset"]): row for row in comparison.rows}
@@ -150,7 +150,14 @@ def test_compare_takes_folds_as_it_takes_seeds_and_never_as_test_images(trained:
     assert len(rows) == 3 and len(named) == 3
     folds = [row for (_, dataset), row in rows.items() if dataset == "mnist, fold of 7"]
     assert [(row["n"], row["num_samples"]) for row in folds] == [(7, 300), (7, 300)]
-    two = deepdigits.compare([FOLDS / "fold_3", "lightning_logs/wide/fold_3"])
+    both = deepdigits.compare([FOLDS, "lightning_logs/small"], split="test")
+    assert both.evidence is None  # the run on the test images is a group of its own
+    (FOLDS / "tested").rename("tested")
+    both = deepdigits.compare([FOLDS, "lightning_logs/small"])
+    assert both.evidence is not None and both.evidence.welch is not None
+    assert both.evidence.welch.df == 6
+    assert "corrected paired t-test over folds" in both.evidence.sentences[0]
+    two = deepdigits.compare([FOLDS / "fold_3", "lightning_logs/small/fold_3"])
     assert two.evidence is not None and two.evidence.mcnemar is not None
     assert two.evidence.mcnemar.num_samples in (42, 43)
 
