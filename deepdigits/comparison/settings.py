@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepdigits.runs.data_module import short_form
+from deepdigits.runs.trust import bundled_name
 
 # Keys that may differ between runs of one config: seed, fold, folders, display, threads.
 _IGNORED = re.compile(
@@ -13,9 +14,9 @@ _IGNORED = re.compile(
     r"|data\.(init_args\.)?(data_dir|seed|fold)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
 
-# Settings that are newer than some run folders, and whose default is saved: without them a run had
-# the default. Those with the default null are not saved.
-_ADDED = {"skip_damaged": False}
+# Settings that are newer than some run folders, and their default: a run without one had it. Those
+# with the default null are not saved. `crop` is an argument of LitCNN alone.
+_ADDED = {"data.skip_damaged": False, "model.crop": 0, "model.freeze": "none"}
 
 
 def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -34,8 +35,10 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         name = f"{prefix}{key}"
         value = short_form(value) if name == "data" else value
-        if _IGNORED.fullmatch(name) or _is_added_default(name, value):
+        if _IGNORED.fullmatch(name):
             continue
+        if name in ("data", "model") and isinstance(value, dict):
+            value = _without_added_defaults(name, value)
         if name == "init_sha256":
             flat["init_from"] = value and str(value)[:12]
             continue
@@ -43,9 +46,23 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _is_added_default(name: str, value: Any) -> bool:
-    section, _, key = name.rpartition(".")
-    return section in ("data", "data.init_args") and key in _ADDED and value is _ADDED[key]
+def _without_added_defaults(section: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A section as a run of an earlier version has it."""
+    given = content.get("init_args")
+    values = given if isinstance(given, dict) else content
+    added = {
+        name.partition(".")[2]: default
+        for name, default in _ADDED.items()
+        if name.startswith(f"{section}.")
+    }
+    if bundled_name(content.get("class_path")) != "LitCNN":
+        added.pop("crop", None)
+    kept = {
+        key: value
+        for key, value in values.items()
+        if key not in added or type(value) is not type(added[key]) or value != added[key]
+    }
+    return {**content, "init_args": kept} if values is given else kept
 
 
 def differences(several: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

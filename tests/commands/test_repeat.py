@@ -195,6 +195,27 @@ def test_the_resolved_config_is_the_one_that_a_run_saves(trained, capsys):
     assert resolved["logger"]["name"] == saved["logger"]["name"] == "mlp"
 
 
+@pytest.mark.parametrize("name", ["mlp", "cnn", "record"])
+def test_a_run_of_an_earlier_version_has_the_defaults_of_newer_settings(name):
+    """The reference runs are older than some options."""
+    folder = Path(__file__).parents[2] / "lightning_logs/reference" / name / "seed_0"
+    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    resolved = resolve_config(["-c", name])
+    found = differences([settings(saved), settings(resolved)])
+    assert not [key for key in found if key.startswith(("data.", "model."))]
+
+
+def test_a_newer_setting_that_is_not_the_default_is_another_config():
+    net = {"class_path": "deepdigits.LitCNN", "init_args": {"crop": 1, "freeze": "body"}}
+    config = {"model": net, "data": {"skip_damaged": True}}
+    assert settings(config).keys() == {
+        *("model.class_path", "model.init_args.crop", "model.init_args.freeze"),
+        "data.skip_damaged",
+    }
+    own = {"class_path": "my.Net", "init_args": {"crop": 0}}
+    assert settings({"model": own})["model.init_args.crop"] == 0
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs process groups and SIGKILL")
 def test_killed_in_the_third_run_and_started_again_it_ends_as_unbroken(capfd):
