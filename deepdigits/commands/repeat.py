@@ -1,29 +1,19 @@
-"""``deepdigits repeat``: train one config with several seeds or folds; summarise the accuracies.
+"""``deepdigits repeat``: train one config with several seeds or folds; summarise the accuracies."""
 
-Each run is a process of its own, so that it equals the run of `deepdigits train` with its seed: no
-random state, torch setting or process group of one run reaches the next, and its memory is freed.
-The price is an import of torch for each.
-"""
-
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from deepdigits.commands.members import Member, finished, train_member
 from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
 from deepdigits.commands.parser import ArgumentParser
-from deepdigits.comparison.results import Result, read
-from deepdigits.comparison.settings import differences, settings
+from deepdigits.comparison.results import Result
 from deepdigits.comparison.statistics import Summary, summary
-from deepdigits.core.console import say, say_text
-from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.core.locks import exclusive_lock, sole_lock
-from deepdigits.runs.finished import is_trained
+from deepdigits.core.console import say_text
+from deepdigits.core.errors import InputError
+from deepdigits.core.locks import exclusive_lock
 from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
-from deepdigits.runs.run import Run
 from deepdigits.training.config_flags import named_configs
 
 if TYPE_CHECKING:
@@ -32,34 +22,6 @@ if TYPE_CHECKING:
 # `repeat` sets the first itself; a checkpoint would make all runs continue one training.
 _RESERVED = ("--logger.version", "--ckpt_path", "--resume")
 _DEFAULT_SEEDS = 5
-
-
-@dataclass(frozen=True)
-class Member:
-    """One of the runs.
-
-    Attributes:
-        kind: What differs between the runs: seed or fold.
-        number: Which one it is.
-    """
-
-    kind: Literal["seed", "fold"]
-    number: int
-
-    @property
-    def folder_name(self) -> str:
-        """Name of the run folder."""
-        return f"{self.kind}_{self.number}"
-
-    @property
-    def flags(self) -> list[str]:
-        """The flags that only this run has."""
-        option = {"seed": "--seed_everything", "fold": "--data.fold"}[self.kind]
-        return [option, str(self.number), "--logger.version", self.folder_name]
-
-    def __str__(self) -> str:
-        """As in a line of text: ``seed 0``."""
-        return f"{self.kind} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -117,9 +79,9 @@ def repeat(
     folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:
         # All runs are looked up before the first is trained.
-        done = [_finished(folder / member.folder_name, resolved) for member in members]
+        done = [finished(folder, member, resolved) for member in members]
         results = [
-            result or _train(folder, member, args, resolved, lock)
+            result or train_member(folder, member, args, resolved, lock)
             for member, result in zip(members, done, strict=True)
         ]
         if folds is None:
@@ -146,7 +108,7 @@ def main(args: Sequence[str]) -> list[Result]:
 def to_text(folder: Path, results: Sequence[Result]) -> str:
     """The summary: each run, then mean, sd and range; over seeds with a 95 % interval."""
     accuracy = summary([100 * result.report["accuracy"] for result in results])
-    folds = results[0].fold is not None
+    folds = len({result.fold for result in results}) > 1
     lines = [
         f"{f'fold {result.fold}' if folds else f'seed {result.seed}'}: accuracy "
         f"{result.report['accuracy']:.2%}, {result.report['errors']} errors in "
@@ -245,77 +207,3 @@ def _same_origin(config: Mapping[str, Any]) -> list[str]:
     is_latest = Path(name).name == LATEST  # which each run changes
     run = [f"--init_from={run_argument(resolve_run(name))}"] if is_latest else []
     return [*run, f"--init_sha256={total}"]
-
-
-def _finished(folder: Path, config: dict[str, Any]) -> Result | None:
-    """The result of a finished run; None if it must be trained.
-
-    Raises:
-        InputError: It is finished, but with other settings.
-    """
-    try:
-        result = read(Run(folder))
-    except InputError:
-        return None
-    if differing := differences([result.settings, settings(config)]):
-        pairs = [f"{key} was {old}, now {new}" for key, (old, new) in differing.items()]
-        was = ", ".join([*pairs[:3], *(["..."] if len(pairs) > 3 else [])])
-        raise InputError(
-            f"{folder} is finished, with other settings ({was}): use those settings again, or "
-            "choose another name with --logger.name NAME"
-        )
-    return result
-
-
-def _train(
-    parent: Path, member: Member, args: Sequence[str], config: dict[str, Any], lock: Sequence[int]
-) -> Result:
-    """Train and test one run; an unfinished run in its folder is moved aside first.
-
-    A run that was trained to its end, but not tested, is only tested.
-
-    Raises:
-        InputError: The run fails, or writes no report; or another training runs in its folder.
-    """
-    folder = parent / member.folder_name
-    if folder.exists():
-        with sole_lock(folder):  # raises if a training of this run is running
-            result = _test(folder, config, args, lock) if is_trained(folder) else None
-        if result is not None:
-            return result
-        kept = _move_aside(folder)
-        say(f"{folder} is unfinished: it is trained again; the old one is {kept}")
-    say(f"{member}: {folder}")
-    code = _start(["train", *args, *member.flags], lock)
-    result = None if code else _finished(folder, config)
-    if result is None:
-        what = f"ended with exit code {code}" if code else "left no report.json"
-        kind = InputError if code in (0, 2) else RunFailed
-        raise kind(
-            f"the run of {member} {what}: correct what it printed above and call again; "
-            f"finished {member.kind}s are kept"
-        )
-    return result
-
-
-def _test(
-    folder: Path, config: dict[str, Any], args: Sequence[str], lock: Sequence[int]
-) -> Result | None:
-    """Test a trained run; None if it cannot be tested."""
-    say(f"{folder} is trained, but not tested: it is tested now")
-    code = _start(["test", f"--ckpt_path={folder}", *args], lock)
-    return None if code else _finished(folder, config)
-
-
-def _start(args: Sequence[str], lock: Sequence[int]) -> int:
-    """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code."""
-    command = [sys.executable, "-m", "deepdigits", *args]
-    return subprocess.run(command, pass_fds=lock, check=False).returncode
-
-
-def _move_aside(folder: Path) -> Path:
-    """Move an unfinished run into a hidden folder next to it, where no command looks for runs."""
-    hidden = folder.parent / ".unfinished"
-    hidden.mkdir(exist_ok=True)
-    places = (hidden / f"{folder.name}-{number}" for number in count())
-    return folder.rename(next(place for place in places if not place.exists()))

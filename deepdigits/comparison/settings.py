@@ -7,13 +7,15 @@ from typing import Any
 from deepdigits.runs.data_module import short_form
 from deepdigits.runs.trust import bundled_name
 
-# Keys that may differ between runs of one config: seed, fold, folders, display, threads.
+# Keys that may differ between runs of one config: seed, fold, folders, display, threads; and files
+# whose content has a sum in the config.
 _IGNORED = re.compile(
     r"(seed_everything|ckpt_path|init_from|weights_only|peer_timeout|num_threads|logger|dashboard"
     r"|trainer\.(logger|default_root_dir|enable_progress_bar|enable_model_summary)"
-    r"|data\.(init_args\.)?(data_dir|seed|fold)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
+    r"|data\.(init_args\.)?(data_dir|seed|fold|exclude|relabel)|checkpoint\.(dirpath|verbose)|early_stopping\.verbose)(\..*)?"
 )
 
+_SUMS = ("data.edits_sha256", "data.init_args.edits_sha256")
 # Settings that are newer than some run folders, and their default: a run without one had it. Those
 # with the default null are not saved. `crop` is an argument of LitCNN alone.
 _ADDED = {"data.skip_damaged": False, "model.crop": 0, "model.freeze": "none"}
@@ -42,6 +44,8 @@ def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if name == "init_sha256":
             flat["init_from"] = value and str(value)[:12]
             continue
+        if name in _SUMS:
+            value = value and str(value)[:12]
         flat.update(settings(value, f"{name}.") if isinstance(value, dict) else {name: value})
     return flat
 

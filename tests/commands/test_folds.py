@@ -10,7 +10,7 @@ import yaml
 
 import deepdigits
 from deepdigits.__main__ import run
-from deepdigits.commands import repeat
+from deepdigits.commands import members
 from deepdigits.comparison.groups import group_by_config
 from deepdigits.comparison.results import Result, find, read
 from deepdigits.core.errors import InputError
@@ -39,7 +39,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tiny_digits: Path) -> list[str]:
             return 2
         return 0
 
-    monkeypatch.setattr(repeat, "_start", start)
+    monkeypatch.setattr(members, "_start", start)
     return names
 
 
@@ -134,9 +134,19 @@ def test_wrong_input_is_refused_before_anything_is_trained(
 
 def test_other_settings_and_another_number_of_folds_are_refused(trained: list[str]) -> None:
     run(["repeat", *TINY, "--folds", "2"])
-    for more in (["--folds", "3"], ["--folds", "2", "--model.lr", "0.5"]):
+    for more in (
+        ["--folds", "3"],
+        ["--folds", "2", "--model.lr", "0.5"],
+        ["--folds", "2", "--seed_everything", "1"],
+    ):
         with pytest.raises(InputError, match="fold_0 is finished, with other settings"):
             run(["repeat", *TINY, *more])
+
+
+def test_seeds_of_one_fold_are_not_those_of_another(trained: list[str]) -> None:
+    run(["repeat", *TINY, "--seeds", "1", "--data.folds", "2"])
+    with pytest.raises(InputError, match=r"data\.fold was None, now 1"):
+        run(["repeat", *TINY, "--seeds", "1", "--data.folds", "2", "--data.fold", "1"])
 
 
 def test_compare_takes_folds_as_it_takes_seeds_and_never_as_test_images(trained: list[str]) -> None:
