@@ -15,7 +15,7 @@ from deepdigits.runs.out_of_fold import OutOfFold
 from deepdigits.runs.run import Run
 
 
-def gather(folder: Path, results: Sequence[Result]) -> OutOfFold:
+def gather(folder: Path, results: Sequence[Result], data_dir: str | None) -> OutOfFold:
     """The probabilities of each training image by the net that was not trained on it.
 
     They are read from out_of_fold.npz if that is of these nets; else each net predicts its fold,
@@ -24,6 +24,7 @@ def gather(folder: Path, results: Sequence[Result]) -> OutOfFold:
     Args:
         folder: The folder of the runs.
         results: The result of each fold, in order.
+        data_dir: The data folder of the runs; None: the usual one.
 
     Raises:
         InputError: A run cannot predict, or the folds do not have each image once.
@@ -35,7 +36,7 @@ def gather(folder: Path, results: Sequence[Result]) -> OutOfFold:
         known = None
     if known is not None and known.checkpoints == checkpoints:
         return known
-    content = _predicted([result.run for result in results], checkpoints)
+    content = _predicted([result.run for result in results], checkpoints, data_dir)
     if len(content.labels) != results[0].evaluated_on[2]:
         raise InputError(
             f"the folds in {folder} have {len(content.labels):,} images, expected each of the "
@@ -46,8 +47,12 @@ def gather(folder: Path, results: Sequence[Result]) -> OutOfFold:
     return content
 
 
-def _predicted(runs: Sequence[Run], checkpoints: tuple[str, ...]) -> OutOfFold:
-    parts = [predict(run) for run in runs]
+def _predicted(
+    runs: Sequence[Run], checkpoints: tuple[str, ...], data_dir: str | None
+) -> OutOfFold:
+    # The data folder is not read from a run.
+    overrides = {} if data_dir is None else {"data.data_dir": data_dir}
+    parts = [predict(run, overrides=overrides) for run in runs]
     places = np.concatenate([part.places for part in parts])
     order, first = places.argsort(kind="stable"), parts[0]
     folds = np.repeat(np.arange(len(parts)), [len(part.labels) for part in parts])

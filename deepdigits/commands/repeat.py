@@ -88,7 +88,9 @@ def repeat(
             return Repetition(folder, results)
         from deepdigits.commands.folds import gather  # loads torch
 
-        return Repetition(folder, results, gather(folder, results))
+        data = resolved["data"]
+        data_dir = data.get("init_args", data).get("data_dir")
+        return Repetition(folder, results, gather(folder, results, data_dir))
 
 
 def main(args: Sequence[str]) -> list[Result]:

@@ -160,6 +160,8 @@ class DigitsDataModule(LightningDataModule):
         Training images, validation images taken from them, and folds: in the training images of the
         dataset, in their original order. Others: in the split of the dataset.
         """
+        if split not in self._places:  # a subclass that reads its images itself
+            return torch.arange(len(self.images_and_labels(split)[1]))
         return self._places[split]
 
     def repeat(self, times: int) -> None:

@@ -112,6 +112,23 @@ def test_the_config_of_a_fold_runs_it_again(trained: list[str]) -> None:
     assert read(deepdigits.Run(FOLDS / "fold_1")).report["folds"] == before["folds"]
 
 
+def test_a_path_in_a_data_folder_of_its_own(
+    trained: list[str], tiny_arrays: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("images-idx3-ubyte", "labels-idx1-ubyte")
+    (x_train, y_train), (x_test, y_test) = (
+        [tiny_arrays[f"{part}-{name}"] for name in names] for part in ("train", "t10k")
+    )
+    np.savez("mine.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    mine = ["--data.dataset", "./mine.npz", "--data.data_dir", "elsewhere"]
+    made = deepdigits.repeat("mlp", overrides=[*TINY[2:], *mine], folds=2)
+    assert made.out_of_fold is not None
+    assert made.out_of_fold.labels.tolist() == y_train.tolist()
+    monkeypatch.setenv("DEEPDIGITS_DATA", "elsewhere")
+    Path("mine.npz").unlink()
+    assert deepdigits.audit(FOLDS).dataset.startswith("mine.npz@")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
