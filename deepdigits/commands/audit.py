@@ -21,7 +21,7 @@ from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import check_output_path, display_path, write_text
 from deepdigits.data.registry import SPLITS, Split
-from deepdigits.metrics.label_audit import class_pairs, find_label_issues
+from deepdigits.metrics.label_audit import class_pairs, doubted_labels, find_label_issues
 from deepdigits.runs.resolve import run_argument
 from deepdigits.runs.run import Run
 
@@ -102,7 +102,7 @@ def audit(
             taken. Or a run or a bundled net, with a split that it was not trained on.
         split: val or test, for runs without folds. None: the training images, for those with folds.
         output: The CSV file. None: audit.csv in the folder of the first run. The picture of the 50
-            most suspicious labels lies next to it, as .png.
+            most doubted labels lies next to it, as .png.
         limit: Write this many labels at most. None: all suspicious labels.
 
     Raises:
@@ -119,8 +119,7 @@ def audit(
     made = _audit(found, limit, {"csv": path})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, _to_csv(made) + "\n")
-    if len(made.indices):
-        _draw(made, found, path.with_suffix(".png"))
+    _draw(made, found, limit, path.with_suffix(".png"))
     return made
 
 
@@ -225,22 +224,28 @@ def _to_json(made: Audit) -> dict[str, Any]:
     }
 
 
-def _draw(made: Audit, found: Audited, path: Path) -> None:
-    """Draw the most suspicious images; without the dataset, one line says that there are none."""
+def _draw(made: Audit, found: Audited, limit: int | None, path: Path) -> None:
+    """Draw the images of the most suspicious labels; without the dataset, one line says why not.
+
+    If there are few of them, the labels follow that the nets doubt without being sure.
+    """
     from deepdigits.plots.label_audit import LIMIT, suspicious_labels  # loads matplotlib
     from deepdigits.plots.style import save_figure
 
-    shown = slice(LIMIT)
+    indices, suggested = doubted_labels(found.probabilities, found.labels)
+    shown = indices[: min(limit or LIMIT, LIMIT)]
+    if not len(shown):
+        return
     try:
-        images = found.images_at(made.indices[shown], made.sums[shown])
+        images = found.images_at(found.places[shown], found.sums[shown])
     except InputError as error:
         say(f"note: there is no picture: {error}", error=True)
         return
     figure = suspicious_labels(
         images,
-        made.labels[shown],
-        made.suggested[shown],
-        made.indices[shown],
+        found.labels[shown],
+        suggested[: len(shown)],
+        found.places[shown],
         made.class_names,
         made.num_suspicious,
     )

@@ -59,6 +59,28 @@ def find_label_issues(probabilities: Array, labels: Array) -> LabelIssues:
     return LabelIssues(indices, confident[indices], joint.reshape(classes, classes))
 
 
+def doubted_labels(probabilities: Array, labels: Array) -> tuple[Array, Array]:
+    """The labels that are not the most probable class: first the suspicious ones, then the others.
+
+    A net that is sure of nearly all images has few suspicious labels; the others come next.
+
+    Args:
+        probabilities: Out-of-sample class probabilities (N, C).
+        labels: Given labels (N,).
+
+    Returns:
+        Places in the arrays, int64 (K,), each part by the probability of the label; and the
+        suggested classes, int64 (K,).
+    """
+    issues = find_label_issues(probabilities, labels)
+    given = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    others = np.flatnonzero(given < probabilities.max(axis=1))
+    others = others[~np.isin(others, issues.indices)]
+    others = others[given[others].argsort(kind="stable")]
+    suggested = np.concatenate([issues.suggested, probabilities[others].argmax(axis=1)])
+    return np.concatenate([issues.indices, others]), suggested
+
+
 def confident_classes(probabilities: Array, labels: Array) -> NDArray[np.int64]:
     """The class that each image confidently belongs to, (N,); -1: it is not certain.
 

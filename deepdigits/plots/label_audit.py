@@ -31,7 +31,7 @@ def suspicious_labels(
         suggested: Their suggested classes (N,).
         indices: Their index in the CSV file (N,).
         class_names: Name of each class.
-        total: Number of suspicious labels.
+        total: Number of suspicious labels; the images after that many are the next ones.
     """
     names = [figure_text(name) for name in class_names]
     between = " → " if max(map(len, names)) <= _SHORT else " →\n"
@@ -40,6 +40,7 @@ def suspicious_labels(
         for label, new, index in zip(labels, suggested, indices, strict=True)
     ]
     which = f"the first {len(images)} of {total:,}" if len(images) < total else f"{total:,}"
-    heading = f"label → suggested class, and index: {which} suspicious labels"
+    more = f", and the next {len(images) - total}" if len(images) > total else ""
+    heading = f"label → suggested class, and index: {which} suspicious labels{more}"
     columns = min(_COLUMNS, max(1, math.ceil(math.sqrt(2 * len(images)))))
     return image_grid(images, titles, heading, columns)

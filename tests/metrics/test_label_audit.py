@@ -9,7 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from deepdigits.data import sources
-from deepdigits.metrics.label_audit import class_pairs, confident_classes, find_label_issues
+from deepdigits.metrics.label_audit import (
+    class_pairs,
+    confident_classes,
+    doubted_labels,
+    find_label_issues,
+)
 
 Array = NDArray[Any]
 count = pytest.importorskip("cleanlab.count")
@@ -76,6 +81,19 @@ def test_the_one_difference_from_cleanlab() -> None:
     assert confident_classes(probabilities, labels)[-1] == 1
     assert ours.tolist() == [[9, 0, 0], [0, 9, 0], [0, 1, 0]]
     assert theirs.tolist() == [[9, 0, 0], [0, 9, 0], [1, 0, 1]]  # 1 is the least on its diagonal
+
+
+def test_other_doubted_labels_come_after_the_suspicious_ones() -> None:
+    probabilities, labels = synthetic(0, 10)
+    indices, suggested = doubted_labels(probabilities, labels)
+    issues, best = find_label_issues(probabilities, labels).indices, probabilities.argmax(axis=1)
+    number = len(issues)
+    assert indices[:number].tolist() == issues.tolist()
+    assert sorted(indices) == np.flatnonzero(best != labels).tolist()
+    assert len(indices) > number
+    assert suggested[number:].tolist() == best[indices[number:]].tolist()
+    given = probabilities[indices, labels[indices]]
+    assert (np.diff(given[number:]) >= 0).all()
 
 
 def test_a_class_without_images_is_never_suggested() -> None:
