@@ -165,7 +165,7 @@ def build_parser() -> ArgumentParser:
         "audit",
         description="List the labels that are probably wrong, by confident learning (Northcutt, "
         "Jiang, Chuang 2021): a CSV file, and a picture of the 50 most suspicious. For training "
-        "images RUN is the folder of `deepdigits repeat -c CONFIG --folds K`.",
+        "images RUN is the folder of a `deepdigits repeat` with folds.",
     )
     parser.add_argument(
         "runs",

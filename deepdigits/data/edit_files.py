@@ -9,20 +9,11 @@ from pathlib import Path
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import write_text
 from deepdigits.core.text import printable, spreadsheet_text
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.data.label_edits import DIGITS, Edit, LabelEdits, plain_name
 
-KINDS = ("exclude", "relabel")  # arguments of the data module
 _MAX_BYTES = 100_000_000  # a row of `audit` takes less than 100 bytes
 _WAY_OUT = "pass a CSV file such as `deepdigits audit` writes"
-
-
-def copy_name(kind: str) -> str:
-    """Name of the copy in a run folder.
-
-    >>> copy_name("exclude")
-    'exclude.csv'
-    """
-    return f"{kind}.csv"
 
 
 def read_edits(exclude: str | None, relabel: str | None) -> LabelEdits:

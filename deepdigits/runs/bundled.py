@@ -10,7 +10,7 @@ from pathlib import Path
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import copy_atomically
-from deepdigits.data.edit_files import KINDS, copy_name
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.runs.dataset_record import RECORD
 from deepdigits.runs.finished import CHECKPOINT_SUM, check_report, sha256
 from deepdigits.runs.json_files import write_json

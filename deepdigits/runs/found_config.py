@@ -14,7 +14,7 @@ from deepdigits.core.files import is_inside
 from deepdigits.core.modules import VARIABLE
 from deepdigits.core.plain_values import Refers, fits
 from deepdigits.core.signatures import defaults, is_default, parameters
-from deepdigits.data.edit_files import KINDS, copy_name
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.data.registry import DATASETS
 from deepdigits.runs.data_module import names_class
 from deepdigits.runs.dataset_record import read_record

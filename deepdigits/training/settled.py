@@ -12,7 +12,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.precision import native_bf16
-from deepdigits.data.edit_files import KINDS, copy_name, read_edits
+from deepdigits.data.edit_files import read_edits
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.data.paths.location import absolute_path, is_path
 from deepdigits.runs.data_module import names_class, short_form
 from deepdigits.runs.run import Run
