@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepdigits.core.version import __version__
 
 if TYPE_CHECKING:
+    from deepdigits.commands.audit import audit
     from deepdigits.commands.classify import classify
     from deepdigits.commands.compare import compare
     from deepdigits.commands.data import inspect_data
@@ -43,6 +44,7 @@ _MODULES = {
     "Report": "metrics.report",
     "Run": "runs.run",
     "RunFailed": "core.errors",
+    "audit": "commands.audit",
     "classify": "commands.classify",
     "compare": "commands.compare",
     "ensemble": "commands.ensemble",
@@ -68,6 +70,7 @@ __all__ = [
     "Run",
     "RunFailed",
     "__version__",
+    "audit",
     "classify",
     "compare",
     "ensemble",

@@ -12,6 +12,7 @@ from deepdigits.core.console import say, say_text
 from deepdigits.core.files import check_output_path, display_path
 from deepdigits.core.text import printable
 from deepdigits.data import sources
+from deepdigits.data.division import read_split
 from deepdigits.data.inspection import Arrays, Facts, Repeated, examples, find_facts
 from deepdigits.data.paths.dataset import find_dataset
 from deepdigits.data.paths.path_dataset import PathDataset
@@ -155,16 +156,12 @@ def build_parser() -> ArgumentParser:
 
 def _load(found: DatasetInfo | PathDataset, name: str, folder: Path) -> dict[Split, Arrays]:
     """Images and labels of all splits that a dataset has."""
-    load: Any
-    if isinstance(found, PathDataset):
-        load = found.load
-    else:
+    if not isinstance(found, PathDataset):
         sources.prepare(name, folder)
-        load = lambda split: sources.load(name, folder, train=split == "train")  # noqa: E731
-    splits = {}
+    splits: dict[Split, Arrays] = {}
     for split in SPLITS:
         if split != "val" or found.num_val:
-            images, labels = load(split)
+            images, labels = read_split(found, name, folder, split)
             splits[split] = images.numpy(), labels.numpy()
     return splits
 

@@ -47,7 +47,7 @@ from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.origin import read_origin, take_weights
 from deepdigits.training.parser import EPILOGS, Parser, shorten
 from deepdigits.training.refusals import refusal
-from deepdigits.training.settled import forget_copy, settle, use_machine
+from deepdigits.training.settled import forget_copies, settle, use_machine
 from deepdigits.training.threads import fastest_threads
 from deepdigits.training.validation import check_top_k, why_never_validated
 from deepdigits.training.value_limits import check_values
@@ -270,9 +270,9 @@ class DigitsCLI(LightningCLI):
 
     def _save_config(self) -> AtomicSaveConfigCallback:
         config = self.config.clone()
-        if self._resumed is not None:
+        if self._resumed is not None and self.holder.run is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
-            forget_copy(config)
+            forget_copies(config, self.holder.run)
         return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)
 
     def _choose_threads(self) -> None:
