@@ -18,7 +18,12 @@ _IGNORED = re.compile(
 _SUMS = ("data.edits_sha256", "data.init_args.edits_sha256")
 # Settings that are newer than some run folders, and their default: a run without one had it. Those
 # with the default null are not saved. `crop` is an argument of LitCNN alone.
-_ADDED = {"data.skip_damaged": False, "model.crop": 0, "model.freeze": "none"}
+_ADDED = {
+    "data.framing": "auto",
+    "data.skip_damaged": False,
+    "model.crop": 0,
+    "model.freeze": "none",
+}
 
 
 def settings(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
