@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from deepdigits.commands.audit import audit
     from deepdigits.commands.classify import classify
     from deepdigits.commands.compare import compare
-    from deepdigits.commands.data import inspect_data
     from deepdigits.commands.ensemble import ensemble
     from deepdigits.commands.evaluate import evaluate
     from deepdigits.commands.export import export
+    from deepdigits.commands.inspection import inspect_data
     from deepdigits.commands.predict import predict
     from deepdigits.commands.repeat import repeat
     from deepdigits.commands.sweep import sweep
@@ -50,7 +50,7 @@ _MODULES = {
     "ensemble": "commands.ensemble",
     "evaluate": "commands.evaluate",
     "export": "commands.export",
-    "inspect_data": "commands.data",
+    "inspect_data": "commands.inspection",
     "load": "inference.load",
     "predict": "commands.predict",
     "repeat": "commands.repeat",

@@ -127,7 +127,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def _repeat(plan: Plan, name: str, flags: Sequence[str], seeds: int, jobs: int) -> Repetition:
     where = [f"--logger.save_dir={plan.folder / FOLDER}", f"--logger.name={name}"]
-    return repeat((), seeds, [*plan.args, *flags, *where])
+    return repeat((), seeds, [*plan.args, *flags, *where], jobs=jobs)
 
 
 def _welch(made: Repetition, base: Repetition) -> Welch | None:

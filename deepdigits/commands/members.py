@@ -7,7 +7,7 @@ for each.
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,8 @@ from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import sole_lock
 from deepdigits.runs.finished import is_trained, move_aside
 from deepdigits.runs.run import Run
+
+Start = Callable[[Sequence[str]], int]
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,24 @@ def _same_in_all(member: Member, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def train_member(
-    parent: Path, member: Member, args: Sequence[str], config: dict[str, Any], lock: Sequence[int]
+    parent: Path,
+    member: Member,
+    args: Sequence[str],
+    config: dict[str, Any],
+    start: Start,
+    tell: Callable[[str], None] = say,
 ) -> Result:
     """Train and test one run; an unfinished run in its folder is moved aside first.
 
     A run that was trained to its end, but not tested, is only tested.
+
+    Args:
+        parent: The folder of all runs.
+        member: The run.
+        args: The flags of all runs.
+        config: Their resolved config.
+        start: Runs `deepdigits` with arguments in a process of its own; returns its exit code.
+        tell: Prints a line.
 
     Raises:
         InputError: The run fails, or writes no report; or another training runs in its folder.
@@ -93,32 +108,41 @@ def train_member(
     folder = parent / member.folder_name
     if folder.exists():
         with sole_lock(folder):  # raises if a training of this run is running
-            is_tested = is_trained(folder) and _test(folder, args, lock)
+            is_tested = False
+            if is_trained(folder):
+                tell(f"{folder} is trained, but not tested: it is tested now")
+                is_tested = start(["test", f"--ckpt_path={folder}", *args]) == 0
             result = finished(parent, member, config) if is_tested else None
         if result is not None:
             return result
         kept = move_aside(folder)
-        say(f"{folder} is unfinished: it is trained again; the old one is {kept}")
-    say(f"{member}: {folder}")
-    code = _start(["train", *args, *member.flags], lock)
+        tell(f"{folder} is unfinished: it is trained again; the old one is {kept}")
+    tell(f"{member}: {folder}")
+    code = start(["train", *args, *member.flags])
     result = None if code else finished(parent, member, config)
     if result is None:
         what = f"ended with exit code {code}" if code else "left no report.json"
         kind = InputError if code in (0, 2) else RunFailed
         raise kind(
-            f"the run of {member} {what}: correct what it printed above and call again; "
+            f"the run of {member} {what}: correct what it printed and call again; "
             f"finished {member.kind}s are kept"
         )
     return result
 
 
-def _test(folder: Path, args: Sequence[str], lock: Sequence[int]) -> bool:
-    """Test a trained run; returns whether it could be tested."""
-    say(f"{folder} is trained, but not tested: it is tested now")
-    return _start(["test", f"--ckpt_path={folder}", *args], lock) == 0
+def start(args: Sequence[str], lock: Sequence[int], log: Path | None = None) -> int:
+    """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code.
 
-
-def _start(args: Sequence[str], lock: Sequence[int]) -> int:
-    """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code."""
+    Args:
+        args: Its arguments.
+        lock: File descriptors of the lock.
+        log: A file for its output, which is added at its end. None: the output of this process.
+    """
     command = [sys.executable, "-m", "deepdigits", *args]
-    return subprocess.run(command, pass_fds=lock, check=False).returncode
+    if log is None:
+        return subprocess.run(command, pass_fds=lock, check=False).returncode
+    with log.open("ab") as output:
+        run = subprocess.run(
+            command, pass_fds=lock, check=False, stdout=output, stderr=subprocess.STDOUT
+        )
+    return run.returncode

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdigits.commands.members import Member, finished, train_member
+from deepdigits.commands.members import Member, finished, start, train_member
 from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
+from deepdigits.commands.parallel_members import train_members
 from deepdigits.commands.parser import ArgumentParser
 from deepdigits.comparison.results import Result
 from deepdigits.comparison.statistics import Summary, summary
@@ -54,6 +56,7 @@ def repeat(
     seeds: int | None = None,
     overrides: Overrides = (),
     folds: int | None = None,
+    jobs: int = 1,
 ) -> Repetition:
     """Train and test a config with seeds 0 to ``seeds - 1``, or with each fold held out in turn.
 
@@ -66,11 +69,15 @@ def repeat(
         seeds: Number of seeds; 5 if neither seeds nor folds are given.
         overrides: Flags as on the command line, or a mapping of them.
         folds: Number of folds, in place of seeds. All runs have one seed, 0 unless a flag sets it.
+        jobs: Number of runs at the same time, with one thread each if it is more than 1. Their
+            output then goes into files, such as ``seed_0.log``.
 
     Raises:
         InputError: A flag is wrong, finished runs have other settings, or a run fails.
     """
     members = _members(seeds, folds)
+    if jobs < 1:
+        raise InputError(f"--jobs is {jobs}, expected 1 or more")
     args = named_configs([*config_arguments(config), *override_arguments(overrides)])
     _check_words(args, folds)
     args += [] if folds is None else [f"--data.folds={folds}"]
@@ -79,18 +86,22 @@ def repeat(
     folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:
         # All runs are looked up before the first is trained.
-        done = [finished(folder, member, resolved) for member in members]
-        results = [
-            result or train_member(folder, member, args, resolved, lock)
-            for member, result in zip(members, done, strict=True)
-        ]
+        results = {member: finished(folder, member, resolved) for member in members}
+        missing = [member for member, result in results.items() if result is None]
+        if jobs > 1:
+            trained = train_members(folder, missing, args, resolved, lock, jobs)
+        else:
+            run = partial(start, lock=lock)
+            trained = [train_member(folder, one, args, resolved, run) for one in missing]
+        results |= zip(missing, trained, strict=True)
+        made = [result for result in results.values() if result is not None]
         if folds is None:
-            return Repetition(folder, results)
+            return Repetition(folder, made)
         from deepdigits.commands.folds import gather  # loads torch
 
         data = resolved["data"]
         data_dir = data.get("init_args", data).get("data_dir")
-        return Repetition(folder, results, gather(folder, results, data_dir))
+        return Repetition(folder, made, gather(folder, made, data_dir))
 
 
 def main(args: Sequence[str]) -> list[Result]:
@@ -102,7 +113,7 @@ def main(args: Sequence[str]) -> list[Result]:
     options, overrides = build_parser().parse_known_args(args)
     if options.seeds is None and options.folds is None:
         raise InputError("expected --seeds N or --folds K (see deepdigits repeat --help)")
-    made = repeat((), options.seeds, overrides, options.folds)
+    made = repeat((), options.seeds, overrides, options.folds, options.jobs)
     say_text(to_text(made.folder, made.results))
     return made.results
 
@@ -143,6 +154,9 @@ def build_parser() -> ArgumentParser:
         type=int,
         metavar="K",
         help="number of folds; writes NAME/out_of_fold.npz, which `audit` reads",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="runs at the same time (default: 1)"
     )
     return parser
 

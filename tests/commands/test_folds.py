@@ -10,7 +10,7 @@ import yaml
 
 import deepdigits
 from deepdigits.__main__ import run
-from deepdigits.commands import members
+from deepdigits.commands import repeat
 from deepdigits.comparison.groups import group_by_config
 from deepdigits.comparison.results import Result, find, read
 from deepdigits.core.errors import InputError
@@ -39,7 +39,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tiny_digits: Path) -> list[str]:
             return 2
         return 0
 
-    monkeypatch.setattr(members, "_start", start)
+    monkeypatch.setattr(repeat, "start", start)
     return names
 
 

@@ -14,7 +14,7 @@ import yaml
 
 import deepdigits
 from deepdigits.__main__ import run
-from deepdigits.commands import members, repeat
+from deepdigits.commands import repeat
 from deepdigits.comparison.results import read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError, RunFailed
@@ -48,7 +48,7 @@ def trained(monkeypatch, tiny_digits):
             return 2
         return 0
 
-    monkeypatch.setattr(members, "_start", start)
+    monkeypatch.setattr(repeat, "start", start)
     return seeds
 
 
@@ -158,7 +158,7 @@ def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
 
 @pytest.mark.parametrize(("code", "kind"), [(2, InputError), (1, RunFailed), (-9, RunFailed)])
 def test_a_run_that_fails_ends_it_with_one_line(monkeypatch, capsys, tiny_digits, code, kind):
-    monkeypatch.setattr(members, "_start", lambda args, lock: code)
+    monkeypatch.setattr(repeat, "start", lambda args, lock: code)
     with pytest.raises(kind, match=f"seed 0 ended with exit code {code}"):
         repeat.main([*TINY, "--seeds", "2"])
 
