@@ -62,7 +62,7 @@ class Confirmation:
         for one in self.trials:
             points = 100 * (one.accuracy.mean - self.base.mean)
             lines.append(
-                f"trial {one.trial.number:>3}  {_mean(one.accuracy)}, {points:+.2f} points, "
+                f"trial {one.trial.number:>3}  {_mean(one.accuracy)}, {points:+.3f} points, "
                 f"{p_value(one.p)}  {shown(one.trial.values)}"
             )
         if self.better is None:
