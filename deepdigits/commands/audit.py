@@ -102,7 +102,7 @@ def audit(
             taken. Or a run or a bundled net, with a split that it was not trained on.
         split: val or test, for runs without folds. None: the training images, for those with folds.
         output: The CSV file. None: audit.csv in the folder of the first run. The picture of the 50
-            most doubted labels lies next to it, as .png.
+            most doubted labels is written beside it, as .png.
         limit: Write this many labels at most. None: all suspicious labels.
 
     Raises:
@@ -180,7 +180,8 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--output",
         metavar="FILE.csv",
-        help="the CSV file; the picture lies next to it (default: audit.csv in the folder of RUN)",
+        help="the CSV file, beside which the picture is written (default: audit.csv in the folder of "
+        "RUN)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="write N labels at most")
     parser.add_argument("--format", choices=("text", "json"), default="text")

@@ -13,6 +13,7 @@ from deepdigits.sweeps.best import Trial, changes
 from deepdigits.sweeps.plan import Plan
 from deepdigits.sweeps.progress import shown
 from deepdigits.sweeps.space import flag
+from deepdigits.training.config_flags import without_option
 
 FOLDER = "confirm"
 BASE = "config"
@@ -127,7 +128,8 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def _repeat(plan: Plan, name: str, flags: Sequence[str], seeds: int, jobs: int) -> Repetition:
     where = [f"--logger.save_dir={plan.folder / FOLDER}", f"--logger.name={name}"]
-    return repeat((), seeds, [*plan.args, *flags, *where], jobs=jobs)
+    args = without_option(plan.args, "--seed_everything")  # each run has its own
+    return repeat((), seeds, [*args, *flags, *where], jobs=jobs)
 
 
 def _welch(made: Repetition, base: Repetition) -> Welch | None:

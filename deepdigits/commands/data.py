@@ -15,10 +15,8 @@ from deepdigits.data.inspection import Repeated
 from deepdigits.data.paths.framing import FRAMINGS
 from deepdigits.data.registry import Split
 
-EXAMPLES = 10  # images of each class in the picture
 MAX_ROWS = 20  # classes in the table; of more, the largest and the smallest are shown
 _LISTED = 3  # pairs of repeated images that are named
-_SUFFIXES = (".png", ".svg", ".pdf", ".jpg")
 
 
 def main(args: Sequence[str]) -> Inspection:

@@ -116,8 +116,8 @@ def _predict_table(
     run: Run, file: Path, output: str | Path | None, args: Sequence[str]
 ) -> Prediction:
     """The prediction of a CSV file without labels."""
-    unlabelled.check_arguments(file, args)
-    images, probabilities, reader = unlabelled.predict_table(run, file, output)
+    framing = unlabelled.check_arguments(file, args).framing
+    images, probabilities, reader = unlabelled.predict_table(run, file, output, framing)
     return Prediction(
         probabilities, None, images, reader.class_names, file.name, "test", np.arange(len(images))
     )

@@ -1,6 +1,6 @@
 """``deepdigits repeat``: train one config with several seeds or folds; summarise the accuracies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,7 @@ from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.core.console import say_text
 from deepdigits.core.errors import InputError
 from deepdigits.core.locks import exclusive_lock
-from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
-from deepdigits.training.config_flags import named_configs
+from deepdigits.training.config_flags import named_configs, same_origin
 
 if TYPE_CHECKING:
     from deepdigits.runs.out_of_fold import OutOfFold
@@ -82,7 +81,7 @@ def repeat(
     _check_words(args, folds)
     args += [] if folds is None else [f"--data.folds={folds}"]
     resolved = _resolve(args)
-    args += _same_origin(resolved)
+    args += same_origin(resolved)
     folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:
         # All runs are looked up before the first is trained.
@@ -213,13 +212,3 @@ def _resolve(args: Sequence[str]) -> dict[str, Any]:
     from deepdigits.training.execution import resolve_config  # torch: only once the words are right
 
     return resolve_config(args)
-
-
-def _same_origin(config: Mapping[str, Any]) -> list[str]:
-    """Flags that let all runs start from the weights that a resolved config names."""
-    name, total = config.get("init_from"), config.get("init_sha256")
-    if name is None or total is None:
-        return []
-    is_latest = Path(name).name == LATEST  # which each run changes
-    run = [f"--init_from={run_argument(resolve_run(name))}"] if is_latest else []
-    return [*run, f"--init_sha256={total}"]

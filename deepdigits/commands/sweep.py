@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from deepdigits.commands import summary
 from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
@@ -11,7 +11,15 @@ from deepdigits.commands.sweep_parser import HEARTBEAT, build_parser
 from deepdigits.core import packages, tables
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
-from deepdigits.sweeps.space import Param, checked, parse, parse_flag, read_space
+from deepdigits.sweeps.space import (
+    Param,
+    Pruner,
+    Sampler,
+    checked,
+    parse,
+    parse_flag,
+    read_space,
+)
 from deepdigits.training.config_flags import has_flag, named_configs
 
 if TYPE_CHECKING:
@@ -22,8 +30,6 @@ if TYPE_CHECKING:
 
 _RESERVED = ("--logger.version", "--ckpt_path", "--resume")
 _SHOWN = 5  # trials of the table
-Sampler = Literal["tpe", "random", "grid"]
-Pruner = Literal["median", "hyperband", "none"]
 
 
 @dataclass(frozen=True)
@@ -90,13 +96,7 @@ def sweep(
     """
     args = named_configs([*config_arguments(config), *override_arguments(overrides)])
     numbers = {"trials": trials, "jobs": jobs, "seeds": seeds, "heartbeat": heartbeat}
-    for name, number in {**numbers, "confirm": confirm + 1}.items():
-        if number < 1:
-            least = 0 if name == "confirm" else 1
-            raise InputError(f"{name} is {number - 1 + least}, expected {least} or more")
-    for word in args:
-        if word.partition("=")[0] in _RESERVED:
-            raise InputError(f"each trial has its own folder, and starts anew: leave out {word}")
+    _check(args, numbers, confirm)
     params = _params(space)
     packages.require_extra("sweep", "sweep")
     if jobs > 1 and not has_flag(args, "num_threads"):
@@ -130,6 +130,21 @@ def main(args: Sequence[str]) -> Sweep:
     if made.confirmation is not None:
         say("", *made.confirmation.lines())
     return made
+
+
+def _check(args: Sequence[str], numbers: Mapping[str, int], confirm: int) -> None:
+    """Check flags and numbers that need no config.
+
+    Raises:
+        InputError: One is wrong.
+    """
+    least = {**dict.fromkeys(numbers, 1), "confirm": 0}
+    for name, number in {**numbers, "confirm": confirm}.items():
+        if number < least[name]:
+            raise InputError(f"{name} is {number}, expected {least[name]} or more")
+    for word in args:
+        if word.partition("=")[0] in _RESERVED:
+            raise InputError(f"each trial has its own folder, and starts anew: leave out {word}")
 
 
 def _params(space: Mapping[str, Any] | Sequence[Param] | str | Path) -> list[Param]:

@@ -1,9 +1,12 @@
 """The parser of `deepdigits sweep`."""
 
+from typing import get_args
+
 from deepdigits.commands.parser import ArgumentParser
+from deepdigits.sweeps.space import Pruner, Sampler
 
 HEARTBEAT = 60  # seconds
-SAMPLERS, PRUNERS = ("tpe", "random", "grid"), ("median", "hyperband", "none")
+SAMPLERS, PRUNERS = get_args(Sampler), get_args(Pruner)
 
 
 def build_parser() -> ArgumentParser:

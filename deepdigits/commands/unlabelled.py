@@ -14,10 +14,12 @@ from deepdigits.commands.parser import ArgumentParser
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import check_output_path, display_path
+from deepdigits.data.paths.framing import FRAMINGS, Framing
 from deepdigits.data.paths.table import read_unlabelled, unlabelled_table
 from deepdigits.inference.load import load
 from deepdigits.inference.reader import DigitReader, to_images
 from deepdigits.runs.bundled import output_folder
+from deepdigits.runs.data_module import digits_settings
 from deepdigits.runs.predictions import write_probabilities, write_submission
 from deepdigits.runs.resolve import RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
@@ -33,6 +35,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--data.dataset", dest="dataset")
     parser.add_argument("--ckpt_path", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--output", default=AUTO)
+    parser.add_argument("--data.framing", dest="framing", choices=FRAMINGS)
     return parser
 
 
@@ -52,7 +55,7 @@ def main(file: Path, args: Sequence[str]) -> None:
     if options.ckpt_path is None:
         raise InputError(f"predict needs a trained net: pass --ckpt_path RUN, where {RUN_HELP}")
     output = None if options.output == "null" else options.output
-    predict_table(resolve_run(options.ckpt_path), file, output)
+    predict_table(resolve_run(options.ckpt_path), file, output, options.framing)
 
 
 def check_arguments(file: Path, args: Sequence[str]) -> argparse.Namespace:
@@ -71,7 +74,7 @@ def check_arguments(file: Path, args: Sequence[str]) -> argparse.Namespace:
 
 
 def predict_table(
-    run: Run, file: Path, output: str | Path | None
+    run: Run, file: Path, output: str | Path | None, framing: Framing | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], DigitReader]:
     """Predict the images of a CSV file without labels, in 32 bits.
 
@@ -80,6 +83,8 @@ def predict_table(
         file: The CSV file: a header and 784 columns of pixels.
         output: A .csv file for ImageId and Label, or a .npz file for the probabilities. ``auto``:
             submission.csv in the run folder. None: nothing is written.
+        framing: How the images are brought into the form of the training images. None: as the run
+            was trained; with ``auto`` they are inverted if they are dark on light.
 
     Returns:
         Images, uint8 (N, 28, 28), their class probabilities, (N, C), and the net.
@@ -90,7 +95,8 @@ def predict_table(
     if output not in (AUTO, None):
         check_output_path("--output", Path(output), SUFFIXES)
     reader = load(run)
-    images = read_unlabelled(file)
+    images, look = read_unlabelled(file, framing or _framing(run))
+    say(f"framing     {look.sentence()}", *(f"note: {note}" for note in look.notes()), error=True)
     chunks = (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))
     parts = [reader.logits(to_images(chunk)).softmax(dim=1).numpy() for chunk in chunks]
     probabilities = np.concatenate(parts)
@@ -104,6 +110,13 @@ def predict_table(
         what = "labels" if path.suffix.lower() == ".csv" else "probabilities"
         say(f"predicted {what} of {len(images):,} images of {file.name}: {display_path(path)}")
     return images, probabilities, reader
+
+
+def _framing(run: Run) -> Framing:
+    """The framing in the config of a run."""
+    settings = digits_settings(run.config.get("data"), run.folder) or {}
+    found = settings.get("framing")
+    return next((one for one in FRAMINGS if one == found), "auto")
 
 
 def _path(run: Run, output: str | Path) -> Path:

@@ -56,7 +56,7 @@ def changes(trial: Trial, config: Mapping[str, Any]) -> dict[str, Plain]:
         trial: The trial.
         config: The resolved config without them.
     """
-    return {key: value for key, value in trial.values.items() if setting(config, key) != value}
+    return {k: v for k, v in trial.values.items() if setting(config, k) != _loaded(v)}
 
 
 def write_best(trial: Trial, config: Mapping[str, Any], folder: Path) -> Path:
@@ -67,10 +67,14 @@ def write_best(trial: Trial, config: Mapping[str, Any], folder: Path) -> Path:
         inner = content
         for name in sections:
             inner = inner.setdefault(name, {})
-        # A list or a mapping is kept as JSON, which is YAML.
-        inner[last] = yaml.safe_load(value) if isinstance(value, str) else value
+        inner[last] = _loaded(value)
     head = f"# Trial {trial.number} of the search: {trial.value}\n"
     return write_text(folder / FILE, head + (yaml.safe_dump(content) if content else "{}\n"))
+
+
+def _loaded(value: Plain) -> Any:
+    """A value as a config has it; lists and mappings are kept as JSON, which is YAML."""
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def _config_key(key: str, config: Mapping[str, Any]) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError
+from deepdigits.runs.resolve import LATEST
 from deepdigits.sweeps.space import Param
 from deepdigits.sweeps.typed_space import setting, typed_space
-from deepdigits.training.config_flags import config_name, has_flag
+from deepdigits.training.config_flags import config_name, has_flag, same_origin
 from deepdigits.training.execution import resolve_config
 
 STORAGE = "study.db"
@@ -95,6 +96,9 @@ def make_plan(args: Sequence[str], space: Sequence[Param], metric: str | None) -
             )
         words.append(f"--checkpoint.monitor={metric}")
     config = resolve_config(words)
+    if Path(str(config.get("init_from"))).name == LATEST:
+        raise InputError(f"--init_from {LATEST} is another run for each trial: name the run folder")
+    words += same_origin(config)
     monitor, mode = (setting(config, f"checkpoint.{name}") for name in ("monitor", "mode"))
     if not str(monitor).startswith("val/"):
         raise InputError(

@@ -1,18 +1,14 @@
 """Draw the values of a trial, and choose Optuna's sampler and pruner."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
 
 from deepdigits.core.errors import InputError
-from deepdigits.sweeps.space import Param, Plain
+from deepdigits.sweeps.space import Param, Plain, Pruner, Sampler
 
-Sampler = Literal["tpe", "random", "grid"]
-Pruner = Literal["median", "hyperband", "none"]
-SAMPLERS: tuple[Sampler, ...] = ("tpe", "random", "grid")
-PRUNERS: tuple[Pruner, ...] = ("median", "hyperband", "none")
 _FIRST_TRIALS = 5  # finished trials before the median of them prunes one
 _MAX_GRID = 100_000
 
@@ -62,11 +58,6 @@ def make_pruner(name: Pruner, epochs: int) -> Any:
     if name == "hyperband":
         return optuna.pruners.HyperbandPruner(1, max(1, epochs))
     return optuna.pruners.NopPruner()
-
-
-def grid_size(space: Sequence[Param]) -> int:
-    """Number of settings of a grid."""
-    return int(np.prod([len(values) for values in _grid(space).values()], dtype=np.float64))
 
 
 def _suggest(trial: optuna.Trial, param: Param) -> Plain:

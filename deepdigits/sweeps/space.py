@@ -12,8 +12,11 @@ import yaml
 from deepdigits.core.errors import InputError, one_line
 
 Plain = None | bool | int | float | str
+Sampler = Literal["tpe", "random", "grid"]
+Pruner = Literal["median", "hyperband", "none"]
 _RANGE = re.compile(r"(log:)?([^:]+?)\.\.([^:]+?)(?::(.+))?")
 _FORMS = "LOW..HIGH, log:LOW..HIGH, LOW..HIGH:STEP or A,B,C"
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _RESERVED = ("seed_everything", "logger", "ckpt_path", "resume", "config")
 
@@ -141,9 +144,21 @@ def checked(params: Sequence[Param]) -> list[Param]:
             other = next(key for key in waiting[0].when or () if key not in known)
             why = "depends on itself" if other in by_key else "is not searched"
             raise InputError(f"the condition of {waiting[0].key} is on {other}, which {why}")
+        for param in ready:
+            _check_condition(param, by_key)
         ordered += ready
         waiting = [param for param in waiting if param not in ready]
     return ordered
+
+
+def _check_condition(param: Param, by_key: Mapping[str, Param]) -> None:
+    for other, values in (param.when or {}).items():
+        choices = by_key[other].choices
+        if by_key[other].kind == "choice" and (never := [v for v in values if v not in choices]):
+            raise InputError(
+                f"the condition of {param.key} is never met: {other} is never {never[0]!r}, "
+                f"but one of {', '.join(map(str, choices))}"
+            )
 
 
 def flag(key: str, value: Plain) -> str:
@@ -168,11 +183,14 @@ def _range(key: str, text: str, found: re.Match[str], when: Any) -> Param:
         raise InputError(f"{key}={text}: expected a low end above 0 and no step with log:")
     if step_ is not None and not 0 < step_ <= high_ - low_:
         raise InputError(f"{key}={text}: expected a step above 0 that is not above the range")
-    return Param(key, "float", low_, high_, step_, log is not None, when=when)
+    # A decimal point asks for a number that is not whole, where an option takes both.
+    is_whole = "." not in f"{low}{high}{step or ''}" and low_.is_integer() and high_.is_integer()
+    kind: Literal["int", "float"] = "int" if is_whole else "float"
+    return Param(key, kind, low_, high_, step_, log is not None, when=when)
 
 
 def _choice(key: str, values: Sequence[Any], when: Any) -> Param:
-    choices = tuple(v if isinstance(v, Plain) else json.dumps(v) for v in values)
+    choices = tuple(_plain(key, value) for value in values)
     if len(choices) < 2 or len(set(map(repr, choices))) < len(choices):
         raise InputError(f"{key}: expected two different values or more, or a range ({_FORMS})")
     return Param(key, "choice", choices=choices, when=when)
@@ -184,4 +202,17 @@ def _condition(key: str, content: Any) -> dict[str, tuple[Plain, ...]] | None:
     if not isinstance(content, Mapping) or not content:
         raise InputError(f"{key}: expected `if: {{OTHER: [VALUE, ...]}}`, got {str(content)[:80]}")
     listed = {other: v if isinstance(v, list) else [v] for other, v in content.items()}
-    return {str(other): tuple(v) for other, v in listed.items()}
+    return {str(other): tuple(_plain(key, one) for one in v) for other, v in listed.items()}
+
+
+def _plain(key: str, value: Any) -> Plain:
+    """A value as Optuna takes it: lists and mappings as JSON, ``1e-3`` as a number."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)  # YAML 1.1 takes it for a text
+    try:
+        return value if isinstance(value, Plain) else json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{key}: the value {str(value)[:40]} cannot be searched: expected numbers, texts, "
+            "true, false, null, or lists and mappings of them"
+        ) from error

@@ -9,6 +9,8 @@ from deepdigits.core.errors import Interrupted
 
 _SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, n))
 
+_active: list["Stop"] = []  # those whose block is being run
+
 
 class Stop:
     """A context that notes signals, in place of ending the process.
@@ -23,6 +25,7 @@ class Stop:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
+            _active.append(self)
             self._former = {signum: signal.signal(signum, self._note) for signum in _SIGNALS}
         return self
 
@@ -32,6 +35,8 @@ class Stop:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self in _active:
+            _active.remove(self)
         for signum, handler in self._former.items():
             signal.signal(signum, handler)
 
@@ -49,3 +54,13 @@ class Stop:
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
+
+
+def check() -> None:
+    """End the command if a signal was received in the block of a `Stop`; from any place.
+
+    Raises:
+        Interrupted: One was.
+    """
+    for stop in _active:
+        stop.check()

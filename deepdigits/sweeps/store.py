@@ -1,5 +1,6 @@
 """Optuna's storage of a search: several processes may open it at once, and its server may pause."""
 
+import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,10 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy.engine import make_url
 from typing_extensions import override
 
+from deepdigits.core.console import say
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.locks import locked
+from deepdigits.sweeps import stopping
 
 MAX_RETRIES = 10  # of a trial whose worker was killed
 OUTAGE = 600.0  # seconds that a worker waits for a server that is away
@@ -93,10 +96,17 @@ def fail_stale_trials(study: optuna.Study) -> None:
 def hidden_password(url: str) -> str:
     """A storage without its password, to print.
 
-    >>> hidden_password("postgresql+psycopg://me:secret@host/db")
-    'postgresql+psycopg://me:***@host/db'
+    >>> hidden_password("postgresql+psycopg://me:secret@host/db?password=secret")
+    'postgresql+psycopg://me:***@host/db?password=hidden'
+    >>> hidden_password("me:secret@host")
+    '***@host'
     """
-    return make_url(url).render_as_string(hide_password=True)
+    try:
+        made = make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return re.sub(r"[^/@]*@", "***@", url)[:80]
+    secret = {key: "hidden" for key in made.query if "pass" in key.lower()}
+    return made.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 def _storage(url: str, heartbeat: int) -> Storage:
@@ -117,13 +127,17 @@ def _storage(url: str, heartbeat: int) -> Storage:
 
 def _connect_again(dialect: Any, record: Any, args: Any, settings: Any) -> Any:
     """Connect; while the server is away, try again."""
-    end = time.monotonic() + OUTAGE
+    end = None
     while True:
         try:
             return dialect.connect(*args, **settings)
         except dialect.loaded_dbapi.OperationalError:
+            if end is None:
+                end = time.monotonic() + OUTAGE
+                say(f"the database does not answer: waiting for up to {OUTAGE:.0f} s", error=True)
             if time.monotonic() > end:
                 raise
+            stopping.check()
             time.sleep(_PAUSE)
 
 
@@ -149,10 +163,10 @@ def _explained(url: str) -> Iterator[None]:
     """Turn the errors of a storage that cannot be opened into one line."""
     try:
         yield
-    except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError) as error:
+    except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError, ValueError) as error:
         raise InputError(
-            f"--storage {url[:80]!r} is no database: expected a URL such as sqlite:///search.db or "
-            "postgresql+psycopg://USER@HOST/DATABASE"
+            f"--storage {hidden_password(url)} is no database: expected a URL such as "
+            "sqlite:///search.db or postgresql+psycopg://USER@HOST/DATABASE"
         ) from error
     except ImportError as error:
         raise InputError(

@@ -63,10 +63,24 @@ class Trainer:
         folder = self.folder / f"trial_{slot_of(stored(trial)):03d}"
         trial.set_user_attr("values", values)
         trial.set_user_attr("folder", str(folder))
-        _wait_for_end(folder)
+        self._wait_for_end(folder)
         if not is_trained(folder):
             self._train(trial, folder, values)
         return self._best(folder)
+
+    def _wait_for_end(self, folder: Path) -> None:
+        """Wait for the training of a worker that was killed: it has been told to save and end."""
+        end = time.monotonic() + _WAIT
+        while folder.is_dir():
+            try:
+                with sole_lock(folder):
+                    return
+            except InputError:
+                if time.monotonic() > end:
+                    raise
+                if self.stop.signum is not None:
+                    raise Killed from None
+                time.sleep(_POLL)
 
     def _train(self, trial: optuna.Trial, folder: Path, values: Mapping[str, Plain]) -> None:
         log = folder.with_suffix(".log")
@@ -153,19 +167,6 @@ def _can_resume(run: Run) -> bool:
         return run.config_file.is_file() and run.last_checkpoint.is_file()
     except InputError:
         return False
-
-
-def _wait_for_end(folder: Path) -> None:
-    """Wait for the training of a worker that was killed: it has been told to save and end."""
-    end = time.monotonic() + _WAIT
-    while folder.is_dir():
-        try:
-            with sole_lock(folder):
-                return
-        except InputError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(_POLL)
 
 
 def _last_line(log: Path) -> str:

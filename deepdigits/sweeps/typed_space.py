@@ -23,8 +23,8 @@ def typed_space(space: Sequence[Param], args: Sequence[str], resolve: Resolve) -
     """
     configs = []
     for number in range(max(len(param.ends) for param in space)):
-        ends = {param.key: param.ends[min(number, len(param.ends) - 1)] for param in space}
-        configs.append(resolve([*args, *(_flag(key, end) for key, end in ends.items())]))
+        ends = [(param, param.ends[min(number, len(param.ends) - 1)]) for param in space]
+        configs.append(resolve([*args, *(_flag(param, end) for param, end in ends)]))
     return [_typed(param, [setting(one, param.key) for one in configs]) for param in space]
 
 
@@ -42,9 +42,8 @@ def setting(config: Mapping[str, Any], key: str) -> Any:
     return found
 
 
-def _flag(key: str, value: Any) -> str:
-    is_whole = isinstance(value, float) and value.is_integer()
-    return flag(key, int(value) if is_whole else value)
+def _flag(param: Param, value: Any) -> str:
+    return flag(param.key, int(value) if param.kind == "int" else value)
 
 
 def _typed(param: Param, values: Sequence[Any]) -> Param:
@@ -56,9 +55,5 @@ def _typed(param: Param, values: Sequence[Any]) -> Param:
             f"{param.key} takes no numbers (it is {str(wrong[0])[:40]!r}): list its values, as in "
             f"{param.key}=A,B"
         )
-    if any(isinstance(value, float) for value in values):
-        return replace(param, kind="float")
-    ends = (param.low, param.high, param.step)
-    if any(end is not None and not float(end).is_integer() for end in ends):
-        raise InputError(f"{param.key} takes whole numbers: give a range of them")
-    return replace(param, kind="int")
+    is_float = any(isinstance(value, float) for value in values)
+    return replace(param, kind="float") if is_float else param

@@ -14,9 +14,9 @@ from deepdigits.core.errors import InputError, Interrupted, RunFailed
 from deepdigits.sweeps.child import end_with
 from deepdigits.sweeps.plan import Plan
 from deepdigits.sweeps.progress import Progress
-from deepdigits.sweeps.sampling import Pruner, Sampler, make_pruner, make_sampler
+from deepdigits.sweeps.sampling import make_pruner, make_sampler
 from deepdigits.sweeps.search import search
-from deepdigits.sweeps.space import Param
+from deepdigits.sweeps.space import Param, Pruner, Sampler
 from deepdigits.sweeps.stopping import Stop
 from deepdigits.sweeps.store import open_study
 from deepdigits.sweeps.training import Trainer

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import optuna
+from optuna.exceptions import StorageInternalError
 
 from deepdigits.core.errors import RunFailed
 from deepdigits.core.live import live_table
@@ -47,7 +49,9 @@ def run_workers(
                 worker.wait()
         stop.check()
     if failed := [worker.returncode for worker in workers if worker.returncode]:
-        raise RunFailed(f"a worker ended with exit code {failed[0]}: its error is above")
+        code = failed[0]
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        raise RunFailed(f"a worker {how}: call again to go on; its error, if any, is above")
 
 
 def _watch(
@@ -60,7 +64,7 @@ def _watch(
     """Show the trials until all workers have ended, or a signal has come."""
     starts = 0
     with live_table(COLUMNS) as table:
-        while stop.signum is None and any(worker.poll() is None for worker in workers):
+        while stop.signum is None:
             for place, worker in enumerate(workers):
                 if (worker.poll() or 0) < 0 and starts < _MAX_STARTS * len(workers):
                     table.print(
@@ -68,12 +72,13 @@ def _watch(
                     )
                     workers[place] = _start(description)
                     starts += 1
-            for line in progress.news(study):
-                table.print(line)
-            table.update(progress.head(study), progress.rows(study))
+            with suppress(StorageInternalError):  # the server is away: the workers wait for it
+                for line in progress.news(study):
+                    table.print(line)
+                table.update(progress.head(study), progress.rows(study))
+            if all(worker.poll() is not None for worker in workers):
+                return
             time.sleep(_POLL)
-        for line in progress.news(study):
-            table.print(line)
 
 
 def _start(description: bytes) -> Process:

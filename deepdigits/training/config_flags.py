@@ -10,6 +10,7 @@ from deepdigits.core.errors import InputError
 from deepdigits.core.modules import named_modules
 from deepdigits.runs import config
 from deepdigits.runs.bundled_configs import config_path
+from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
 
 _OPTIONS = ("-c", "--config")
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -122,6 +123,29 @@ def typed_keys(args: Sequence[str]) -> set[str]:
     paths += [path.split(".") for content in _contents(args) for path in _paths(content)]
     keys = {".".join(path[:end]) for path in paths for end in range(2, len(path) + 1)}
     return keys | {path[0] for path in paths if len(path) == 1}
+
+
+def same_origin(config: Mapping[str, Any]) -> list[str]:
+    """Flags that let all runs start from the weights that a resolved config names."""
+    name, total = config.get("init_from"), config.get("init_sha256")
+    if name is None or total is None:
+        return []
+    is_latest = Path(name).name == LATEST  # which each run changes
+    run = [f"--init_from={run_argument(resolve_run(name))}"] if is_latest else []
+    return [*run, f"--init_sha256={total}"]
+
+
+def without_option(args: Sequence[str], option: str) -> list[str]:
+    """The arguments without an option and its value.
+
+    >>> without_option(["--a", "1", "--b=2", "--a=3"], "--a")
+    ['--b=2']
+    """
+    kept = []
+    for before, word in pairwise(["", *args]):
+        if before != option and word.partition("=")[0] != option:
+            kept.append(word)
+    return kept
 
 
 def _typed_classes(args: Sequence[str], section: str) -> set[str]:

@@ -71,6 +71,7 @@ def test_a_search_of_trainings_with_its_confirmation(capsys: pytest.CaptureFixtu
         (["--param", "model.lr=0.1,0.2", "--storage", "x"], "is no database"),
         (["--param", "model.lr=0.1,0.2", "--resume", "latest"], "leave out --resume"),
         (["--param", "model.lr=0.1..0.2", "--sampler", "grid"], "no finite number of values"),
+        (["--param", "model.lr=0.1,0.2", "--init_from", "latest"], "latest"),
     ],
 )
 def test_wrong_input_is_one_line_and_nothing_is_trained(words: list[str], what: str) -> None:

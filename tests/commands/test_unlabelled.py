@@ -68,6 +68,17 @@ def test_probabilities_are_those_of_the_dataset_by_name(
         np.testing.assert_array_equal(arrays["probabilities"], made.probabilities)
 
 
+def test_dark_digits_on_a_light_page_are_inverted_as_in_a_training(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(255 - digits[0])
+    made = deepdigits.predict("mlp", overrides={"data.dataset": "test.csv"})
+    assert (made.predicted == digits[1]).mean() > 0.95
+    assert "dark on light, inverted" in capsys.readouterr().err
+    as_it_is = {"data.dataset": "test.csv", "data.framing": "none"}
+    assert (deepdigits.predict("mlp", overrides=as_it_is).predicted == digits[1]).mean() < 0.6
+
+
 def test_images_in_chunks_are_predicted_alike(
     digits: tuple[NDArray[np.uint8], NDArray[np.int64]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

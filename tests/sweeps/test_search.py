@@ -1,5 +1,7 @@
 """One worker in this process: counts, errors, conditions, grids; no training."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,17 +10,18 @@ import pytest
 
 optuna = pytest.importorskip("optuna", reason="pip install 'deepdigits[sweep]'")
 
-from deepdigits.core.errors import InputError, RunFailed  # noqa: E402
-from deepdigits.sweeps import slots  # noqa: E402
+from deepdigits.core.errors import InputError, Interrupted, RunFailed  # noqa: E402
+from deepdigits.sweeps import slots, store  # noqa: E402
 from deepdigits.sweeps.best import finished, ranked  # noqa: E402
 from deepdigits.sweeps.plan import Plan  # noqa: E402
 from deepdigits.sweeps.sampling import draw, make_pruner, make_sampler  # noqa: E402
 from deepdigits.sweeps.search import Killed, NotTrained, search  # noqa: E402
 from deepdigits.sweeps.space import parse  # noqa: E402
+from deepdigits.sweeps.stopping import Stop  # noqa: E402
 from deepdigits.sweeps.store import hidden_password, open_study  # noqa: E402
 from deepdigits.sweeps.worker import Settings, from_json, to_json  # noqa: E402
 
-SPACE = [parse("x", "0..1"), parse("n", "1,2"), parse("y", {"range": "0..9", "if": {"n": [2]}})]
+SPACE = [parse("x", "0.0..1.0"), parse("n", "1,2"), parse("y", {"range": "0..9", "if": {"n": [2]}})]
 
 
 @pytest.fixture
@@ -95,7 +98,10 @@ def test_a_grid_ends_when_each_setting_was_tried(study: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("0..1", "no finite number of values"), ({"range": "1,2", "if": {"n": [1]}}, "no conditions")],
+    [
+        ("0.0..1", "no finite number of values"),
+        ({"range": "1,2", "if": {"n": [1]}}, "no conditions"),
+    ],
 )
 def test_a_space_without_a_grid_is_refused(text: Any, what: str) -> None:
     with pytest.raises(InputError, match=what):
@@ -106,6 +112,9 @@ def test_a_space_without_a_grid_is_refused(text: Any, what: str) -> None:
     ("url", "what"),
     [
         ("nonsense", "is no database"),
+        ("postgresqll://me:secret@host/db", r"postgresqll://me:\*\*\*@host/db is no database"),
+        ("me:secret@host", r"\*\*\*@host is no database"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:xx/db", "is no database"),
         ("nonsense://x", "is no database"),
         ("sqlite:////nowhere/s.db", "cannot be used"),
         ("postgresql+psycopg://me:secret@127.0.0.1:1/x", r"me:\*\*\*@127.0.0.1:1/x cannot be used"),
@@ -122,8 +131,27 @@ def test_a_storage_that_cannot_be_opened_is_one_line(url: str, what: str) -> Non
     assert "\n" not in str(caught.value) and "secret" not in str(caught.value)
 
 
-def test_a_password_is_hidden() -> None:
-    assert "secret" not in hidden_password("postgresql://me:secret@host/db")
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:secret@host/db", "mysql://host/db?user=me&password=secret", "://secret@x"],
+)
+def test_a_password_is_hidden(url: str) -> None:
+    assert "secret" not in hidden_password(url)
+
+
+def test_a_signal_ends_the_wait_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        class loaded_dbapi:  # as SQLAlchemy names it
+            OperationalError = ConnectionError
+
+        def connect(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise ConnectionError
+
+    monkeypatch.setattr(store, "_PAUSE", 0.0)
+    with Stop(), pytest.raises(Interrupted) as caught:
+        store._connect_again(Refusing(), None, (), {})
+    assert caught.value.signum == signal.SIGTERM
 
 
 def test_the_description_of_a_worker_is_read_as_it_was_written() -> None:

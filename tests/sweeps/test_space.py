@@ -16,6 +16,9 @@ def test_each_form_of_a_range_is_read() -> None:
     assert parse_flag("trainer.max_epochs=5..20:5").step == 5
     assert parse_flag("data.augment.translate=-0.1..0.1").low == -0.1
     assert parse_flag("data.batch_size=64,128,256").choices == (64, 128, 256)
+    assert parse_flag("model.lr=1e-3,1e-2").choices == (0.001, 0.01)
+    kinds = [parse_flag(f"a.b={text}").kind for text in ("1..5", "1.0..5", "1..5:0.5", "1e2..1e3")]
+    assert kinds == ["int", "float", "float", "int"]
     assert parse_flag("model.norm=true,false").choices == (True, False)
     assert parse_flag("model.hidden_sizes=[8],[16, 8]").choices == ("[8]", "[16, 8]")
     assert parse_flag("model.class_weights=null,balanced").choices == (None, "balanced")
@@ -51,6 +54,9 @@ def test_a_file_has_conditions_and_each_comes_after_what_it_depends_on() -> None
         ("seed_everything=1,2", "cannot be searched"),
         ("logger.name=a,b", "cannot be searched"),
         ("a b=1,2", "cannot be searched"),
+        ("model.lr=2024-01-01,2024-01-02", "cannot be searched: expected numbers"),
+        ("model.lr=&a [*a],2", "cannot be searched: expected numbers"),
+        ("model.lr=1e-2,0.01", "two different values or more"),
     ],
 )
 def test_a_wrong_range_is_one_line(text: str, what: str) -> None:
@@ -68,6 +74,7 @@ def test_a_wrong_range_is_one_line(text: str, what: str) -> None:
         ("a.b: {range: 1..2, of: 3}", "has the key of: expected range and if"),
         ("a.b: {range: 1..2, if: c}", "expected `if: {OTHER: [VALUE, ...]}`"),
         ("a.b: {range: 1..2, if: {c.d: 1}}", "on c.d, which is not searched"),
+        ("a.b: {range: 1..2, if: {c.d: [9]}}\nc.d: [0, 20]", "never met: c.d is never 9"),
         (
             "a.b: {range: 1..2, if: {c.d: 1}}\nc.d: {range: 1..2, if: {a.b: 1}}",
             "on c.d, which depends on itself",
@@ -79,6 +86,16 @@ def test_a_wrong_file_is_one_line(content: str, what: str) -> None:
     with pytest.raises(InputError) as caught:
         read_space(Path("space.yaml"))
     assert what in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_condition_on_a_list_is_met() -> None:
+    Path("space.yaml").write_text(
+        "model.dropout: {range: 0..0.5, if: {model.hidden_sizes: [[8]]}}\n"
+        "model.hidden_sizes: [[8], [16, 8]]\n",
+        encoding="utf-8",
+    )
+    sizes, dropout = read_space(Path("space.yaml"))
+    assert dropout.when == {"model.hidden_sizes": ("[8]",)} and "[8]" in sizes.choices
 
 
 def test_a_key_that_is_searched_twice_is_refused() -> None:
@@ -102,8 +119,11 @@ def test_types_are_those_of_the_config_and_all_ends_are_tried() -> None:
         ["--model.lr=1", "--data.batch_size=64"],
         ["--model.lr=3", "--data.batch_size=256"],
     ]
-    with pytest.raises(InputError, match="takes whole numbers"):
-        typed_space([parse("data.batch_size", "64..256:0.5"), space[0]], [], resolve)
+    # A setting that takes both: a decimal point decides.
+    both = {"trainer": {"gradient_clip_val": 1}}
+    for text, kind in (("1..5", "int"), ("1.0..5.0", "float")):
+        (param,) = typed_space([parse("trainer.gradient_clip_val", text)], [], lambda args: both)
+        assert param.kind == kind
 
 
 def test_a_range_of_a_setting_that_is_no_number_is_refused() -> None:

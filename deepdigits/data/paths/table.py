@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError
 from deepdigits.data.paths.arrays import checked_images
+from deepdigits.data.paths.conversion import convert_all
 from deepdigits.data.paths.found import Found, Source, with_classes
 from deepdigits.data.paths.framing import Framing
 from deepdigits.data.paths.location import absolute_path, is_path
+from deepdigits.data.paths.look import Look
 from deepdigits.data.paths.rows import LABEL, PIXELS, lines, read_rows
 from deepdigits.data.registry import SPLITS, Split
 
@@ -69,13 +71,19 @@ def unlabelled_table(dataset: str) -> Path | None:
     return path if len(names) == PIXELS and LABEL not in names else None
 
 
-def read_unlabelled(file: Path) -> NDArray[np.uint8]:
-    """The images of a CSV file without labels, uint8 (N, 28, 28).
+def read_unlabelled(file: Path, framing: Framing) -> tuple[NDArray[np.uint8], Look]:
+    """The images of a CSV file without labels, uint8 (N, 28, 28), and how they were framed.
+
+    Args:
+        file: The file.
+        framing: As of DigitsDataModule.
 
     Raises:
         InputError: A value is wrong; the line and the column are named.
     """
-    return checked_images(read_rows(file, header(file))[0], str(file))
+    images = checked_images(read_rows(file, header(file))[0], str(file))
+    decoded, look = convert_all({"train": images}, framing, file, skip_damaged=False)
+    return decoded["train"].images, look
 
 
 def _labelled(file: Path, names: list[str]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
