@@ -180,7 +180,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--output",
         metavar="FILE.csv",
-        help="the CSV file, beside which the picture is written (default: audit.csv in the folder of "
+        help="the CSV file; the picture is written beside it (default: audit.csv in the folder of "
         "RUN)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="write N labels at most")
