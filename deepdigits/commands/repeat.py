@@ -5,6 +5,7 @@ random state, torch setting or process group of one run reaches the next, and it
 The price is an import of torch for each.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from deepdigits.comparison.settings import differences, settings
 from deepdigits.comparison.statistics import Summary, summary
 from deepdigits.core.console import say, say_text
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.launched import without_launcher
 from deepdigits.core.locks import exclusive_lock, sole_lock
 from deepdigits.runs.finished import is_trained, move_aside
 from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
@@ -214,4 +216,5 @@ def _test(
 def _start(args: Sequence[str], lock: Sequence[int]) -> int:
     """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code."""
     command = [sys.executable, "-m", "deepdigits", *args]
-    return subprocess.run(command, pass_fds=lock, check=False).returncode
+    environment = without_launcher(os.environ)
+    return subprocess.run(command, pass_fds=lock, check=False, env=environment).returncode

@@ -28,6 +28,7 @@ from deepdigits.training.outcome import Outcome, outcome_of, take_over
 from deepdigits.training.parser import Parser
 from deepdigits.training.processes import is_peer_lost, peer_lost
 from deepdigits.training.refusals import refusal_of_lightning
+from deepdigits.training.relaunch import has_saved
 from deepdigits.training.started_process import Launch, Starter
 
 STAGES: Mapping[str, Stage] = {
@@ -117,11 +118,18 @@ def option_names(command: str) -> list[str]:
 
 
 def _run(command: str, cli: DigitsCLI, shutdown: GracefulShutdown) -> None:
-    with cli.run_folder_lock():
-        cli.run()
-        shutdown.check()
-        if command == "train":
-            cli.test_best()
+    try:
+        with cli.run_folder_lock(tests=command == "train"):
+            cli.run()
+            shutdown.check()
+            if command == "train":
+                cli.test_best()
+    except Exception as error:
+        if not is_peer_lost(error) or cli.stage != "fit" or cli.run_folder is None:
+            raise
+        # A node without the folder cannot know what the first one has saved.
+        saved = not cli.trainer.is_global_zero or has_saved(cli.run_folder)
+        raise peer_lost(command, cli.run_folder, saved) from error
 
 
 def _run_in_copy(

@@ -1,9 +1,10 @@
-"""Several processes of one run: a limit on waiting, and values that the first one hands on."""
+"""Several processes of one run: limits on waiting, and values that the first one hands on."""
 
 import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar, cast
 
 import torch.distributed
@@ -11,9 +12,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.files import display_path
+from deepdigits.training.lightning_compat import limit_connecting
 
 # What torch raises in a process when another one of the run has ended.
 _PEER_LOST = re.compile("gloo|nccl|connection (closed|reset)", re.I)
+
+# Seconds: a node may need a minute or two longer than the others to read the packages.
+JOIN_LIMIT = 300.0
+_DATA_LIMIT = 1800.0  # for the first process of a node to prepare the data: it may download them
 
 T = TypeVar("T")
 
@@ -40,6 +47,30 @@ class PeerTimeout(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if trainer.world_size > 1 and torch.distributed.is_initialized():
             torch.distributed.set_timeout(timedelta(seconds=self.seconds))
+
+
+def join(trainer: Trainer, peer_timeout: float) -> None:
+    """Connect the processes that a launcher has started, before the trainer would.
+
+    Args:
+        trainer: The trainer.
+        peer_timeout: Seconds; if they are more than `JOIN_LIMIT`, they are the limit.
+
+    Raises:
+        RunFailed: Not all of them have come in time.
+    """
+    if trainer.world_size == 1:
+        return
+    seconds = max(JOIN_LIMIT, peer_timeout)
+    limit_connecting(trainer, seconds)
+    try:
+        trainer.strategy.setup_environment()
+    except torch.distributed.DistStoreError as error:
+        raise RunFailed(
+            f"not all {trainer.world_size} processes of this run have come within {seconds:.0f} "
+            "seconds: read what the others have printed, and start all of them again"
+        ) from error
+    torch.distributed.set_timeout(timedelta(seconds=max(_DATA_LIMIT, peer_timeout)))
 
 
 def from_first_process(read: Callable[[], T]) -> T:
@@ -70,9 +101,17 @@ def is_peer_lost(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_PEER_LOST.search(str(error)))
 
 
-def peer_lost() -> RunFailed:
-    """The error of one line for it."""
-    return RunFailed(
-        "another process of this run has ended, or no longer answers, so this one stops too; "
-        "resume with `deepdigits train --resume latest`"
-    )
+def peer_lost(verb: str = "train", folder: Path | None = None, saved: bool = True) -> RunFailed:
+    """The error of one line for it.
+
+    Args:
+        verb: The command to resume with.
+        folder: The run folder of a training. None: it is not known here.
+        saved: Whether a checkpoint is in it.
+    """
+    line = "another process of this run has ended, or no longer answers, so this one stops too; "
+    if not saved:
+        return RunFailed(f"{line}nothing is saved yet: start it again")
+    run = "latest" if folder is None else display_path(folder)
+    what = "" if folder is None else "the last checkpoint is saved: "
+    return RunFailed(f"{line}{what}resume with `deepdigits {verb} --resume {run}`")
