@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
@@ -50,9 +49,10 @@ from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.origin import read_origin, take_weights
 from deepdigits.training.parser import EPILOGS, Parser, shorten
-from deepdigits.training.processes import from_first_process, join
+from deepdigits.training.processes import from_first_process
 from deepdigits.training.refusals import refusal
 from deepdigits.training.relaunch import find_run, launch_keys
+from deepdigits.training.rendezvous import join
 from deepdigits.training.settled import forget_copy, settle, use_machine
 from deepdigits.training.threads import fastest_threads
 from deepdigits.training.validation import check_top_k, why_never_validated
@@ -305,7 +305,8 @@ class DigitsCLI(LightningCLI):
     def _save_config(self) -> AtomicSaveConfigCallback:
         config = self.config.clone()
         if self._processes:
-            config.trainer.update(Namespace(**ONE_PROCESS))
+            for name, value in ONE_PROCESS.items():
+                config.trainer[name] = value
         if self._resumed is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
             forget_copy(config)

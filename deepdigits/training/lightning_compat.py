@@ -81,6 +81,17 @@ def limit_connecting(trainer: Trainer, seconds: float) -> None:
         strategy._timeout = min(strategy._timeout or timedelta.max, timedelta(seconds=seconds))
 
 
+def backend_of(trainer: Trainer) -> str:
+    """The backend with which a trainer connects its processes, such as gloo.
+
+    ``DDPStrategy._get_process_group_backend`` of lightning 2.6.6: the argument of the strategy, or
+    what fits its device.
+    """
+    strategy = trainer.strategy
+    assert isinstance(strategy, DDPStrategy)
+    return strategy._get_process_group_backend()
+
+
 def start_no_processes(trainer: Trainer) -> None:
     """Let the trainer run in this process, as one of several that have been started already.
 

@@ -13,14 +13,9 @@ from typing_extensions import override
 
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.files import display_path
-from deepdigits.training.lightning_compat import limit_connecting
 
 # What torch raises in a process when another one of the run has ended.
 _PEER_LOST = re.compile("gloo|nccl|connection (closed|reset)", re.I)
-
-# Seconds: a node may need a minute or two longer than the others to read the packages.
-JOIN_LIMIT = 300.0
-_DATA_LIMIT = 1800.0  # for the first process of a node to prepare the data: it may download them
 
 T = TypeVar("T")
 
@@ -47,30 +42,6 @@ class PeerTimeout(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if trainer.world_size > 1 and torch.distributed.is_initialized():
             torch.distributed.set_timeout(timedelta(seconds=self.seconds))
-
-
-def join(trainer: Trainer, peer_timeout: float) -> None:
-    """Connect the processes that a launcher has started, before the trainer would.
-
-    Args:
-        trainer: The trainer.
-        peer_timeout: Seconds; if they are more than `JOIN_LIMIT`, they are the limit.
-
-    Raises:
-        RunFailed: Not all of them have come in time.
-    """
-    if trainer.world_size == 1:
-        return
-    seconds = max(JOIN_LIMIT, peer_timeout)
-    limit_connecting(trainer, seconds)
-    try:
-        trainer.strategy.setup_environment()
-    except torch.distributed.DistStoreError as error:
-        raise RunFailed(
-            f"not all {trainer.world_size} processes of this run have come within {seconds:.0f} "
-            "seconds: read what the others have printed, and start all of them again"
-        ) from error
-    torch.distributed.set_timeout(timedelta(seconds=max(_DATA_LIMIT, peer_timeout)))
 
 
 def from_first_process(read: Callable[[], T]) -> T:
