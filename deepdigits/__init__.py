@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepdigits.commands.export import export
     from deepdigits.commands.predict import predict
     from deepdigits.commands.repeat import repeat
+    from deepdigits.commands.slurm import slurm
     from deepdigits.commands.sweep import sweep
     from deepdigits.commands.train import train
     from deepdigits.core.errors import InputError, RunFailed
@@ -52,6 +53,7 @@ _MODULES = {
     "load": "inference.load",
     "predict": "commands.predict",
     "repeat": "commands.repeat",
+    "slurm": "commands.slurm",
     "sweep": "commands.sweep",
     "train": "commands.train",
 }
@@ -77,6 +79,7 @@ __all__ = [
     "load",
     "predict",
     "repeat",
+    "slurm",
     "sweep",
     "train",
 ]

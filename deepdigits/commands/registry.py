@@ -26,6 +26,7 @@ COMMANDS = {
     "report": Command("evaluate a run: RUN --split train|val|test", "evaluate:main"),
     "repeat": Command("train with several seeds: -c CONFIG --seeds N", "repeat:main"),
     "sweep": Command("search for the best settings of a config: --param KEY=RANGE", "sweep:main"),
+    "slurm": Command("print a job script for SLURM: -c CONFIG --nodes N", "slurm:main"),
     "ensemble": Command("evaluate the mean of several nets: RUN RUN ...", "ensemble:main"),
     "compare": Command("compare runs, with statistics", "compare:main"),
     "export": Command("export a net: RUN --to onnx|torch|safetensors", "export:main"),

@@ -109,6 +109,20 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     return content
 
 
+def check_arguments(args: Sequence[str]) -> None:
+    """Check the configs and flags of a `train` that another machine is to run.
+
+    Nothing is built, so what depends on the machine, such as its GPUs, is not checked.
+
+    Raises:
+        InputError: A flag or a config is wrong.
+    """
+    args = named_configs(args)
+    with filtered_messages(), isolated(args), _one_line_errors():
+        given, _ = expand_run("train", args)
+        _Parsed("fit", given)
+
+
 def option_names(command: str) -> list[str]:
     """The long options of a command, sorted; those of a net's class are not among them."""
     with filtered_messages(), isolated([]):
@@ -174,6 +188,13 @@ class _Unbuilt(DigitsCLI):
 
     def instantiate_classes(self) -> None:
         """Build nothing."""
+
+
+class _Parsed(_Unbuilt):
+    """Parses a config only: it may be for another machine."""
+
+    def before_instantiate_classes(self) -> None:
+        """Settle nothing."""
 
 
 @contextmanager

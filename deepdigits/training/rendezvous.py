@@ -55,7 +55,9 @@ def _connect(trainer: Trainer, seconds: float) -> None:
     """Make the process group in a new part of the store of torchrun."""
     limit, rank = timedelta(seconds=seconds), trainer.global_rank
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(address, port, is_master=False, timeout=limit)
+    store = dist.TCPStore(  # type: ignore[attr-defined]  # not in __all__, but documented
+        address, port, is_master=False, timeout=limit
+    )
     shared = PrefixStore("deepdigits", store)
     prefix = new_prefix(shared, rank, trainer.world_size, seconds)
     device = trainer.strategy.root_device
