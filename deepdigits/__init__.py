@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from deepdigits.core.version import __version__
 
 if TYPE_CHECKING:
+    from deepdigits.commands.audit import audit
     from deepdigits.commands.classify import classify
     from deepdigits.commands.compare import compare
-    from deepdigits.commands.data import inspect_data
     from deepdigits.commands.ensemble import ensemble
     from deepdigits.commands.evaluate import evaluate
     from deepdigits.commands.export import export
+    from deepdigits.commands.inspection import inspect_data
     from deepdigits.commands.predict import predict
     from deepdigits.commands.repeat import repeat
     from deepdigits.commands.slurm import slurm
@@ -44,12 +45,13 @@ _MODULES = {
     "Report": "metrics.report",
     "Run": "runs.run",
     "RunFailed": "core.errors",
+    "audit": "commands.audit",
     "classify": "commands.classify",
     "compare": "commands.compare",
     "ensemble": "commands.ensemble",
     "evaluate": "commands.evaluate",
     "export": "commands.export",
-    "inspect_data": "commands.data",
+    "inspect_data": "commands.inspection",
     "load": "inference.load",
     "predict": "commands.predict",
     "repeat": "commands.repeat",
@@ -70,6 +72,7 @@ __all__ = [
     "Run",
     "RunFailed",
     "__version__",
+    "audit",
     "classify",
     "compare",
     "ensemble",

@@ -14,7 +14,7 @@ from PIL import Image
 from deepdigits.__main__ import run
 from deepdigits.commands import summary, train
 from deepdigits.commands.completion import options
-from deepdigits.commands.registry import COMMANDS
+from deepdigits.commands.registry import COMMANDS, OF_TRAIN
 from deepdigits.commands.registry import LIGHTNING as LIGHTNING_COMMANDS
 from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
@@ -102,7 +102,7 @@ def test_command_is_parsed(line: str, my_net: None, capsys: pytest.CaptureFixtur
 def test_other_command_exists_and_has_the_options(line: str) -> None:
     command, *args = shlex.split(line)[1:]
     assert command in COMMANDS
-    known = {*options(command), *(options("train") if command == "repeat" else ())}
+    known = {*options(command), *(options("train") if command in OF_TRAIN else ())}
     assert {arg for arg in args if arg.startswith("--")} <= known
 
 

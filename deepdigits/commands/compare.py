@@ -55,6 +55,7 @@ def compare(
         notes.append(
             "runs that were evaluated on different digits are listed separately, never averaged"
         )
+    notes += _label_edits(groups)
     if len({repr(result.report.get("hardware")) for result in tested}) > 1:
         notes.append(
             "the runs were not all trained on the same hardware: their training seconds cannot be "
@@ -122,6 +123,17 @@ def build_parser() -> ArgumentParser:
         help="compare the reports on this split (default: test)",
     )
     return parser
+
+
+def _label_edits(groups: Sequence[Group]) -> list[str]:
+    """One line for each config that was not trained with the labels of its dataset."""
+    lines = []
+    for group in groups:
+        edits = group.results[0].report.get("label_edits")
+        if isinstance(edits, dict):
+            counts = ", ".join(f"{edits.get(what)} {what}" for what in ("excluded", "relabelled"))
+            lines.append(f"{group.name} was trained with label edits: {counts}")
+    return lines
 
 
 def _order(group: Group) -> tuple[tuple[str, str, int], float, str]:

@@ -62,7 +62,7 @@ class Confirmation:
         for one in self.trials:
             points = 100 * (one.accuracy.mean - self.base.mean)
             lines.append(
-                f"trial {one.trial.number:>3}  {_mean(one.accuracy)}, {points:+.2f} points, "
+                f"trial {one.trial.number:>3}  {_mean(one.accuracy)}, {points:+.3f} points, "
                 f"{p_value(one.p)}  {shown(one.trial.values)}"
             )
         if self.better is None:
@@ -127,7 +127,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def _repeat(plan: Plan, name: str, flags: Sequence[str], seeds: int, jobs: int) -> Repetition:
     where = [f"--logger.save_dir={plan.folder / FOLDER}", f"--logger.name={name}"]
-    return repeat((), seeds, [*plan.args, *flags, *where])
+    return repeat((), seeds, [*plan.args, *flags, *where], jobs=jobs)
 
 
 def _welch(made: Repetition, base: Repetition) -> Welch | None:

@@ -90,11 +90,11 @@ def ensemble(
     reports = {member: _report(one.probabilities, one) for member, one in members.items()}
     agreement = disagreement(
         [torch.from_numpy(member.probabilities) for member in members.values()],
-        torch.from_numpy(first.labels),
+        torch.from_numpy(first.known_labels),
     )
     run = Run(make_version_folder(Path(logs) / name))
     facts = _facts(reports, agreement, first)
-    tensors = (torch.from_numpy(array) for array in (first.images, first.labels, mean))
+    tensors = (torch.from_numpy(array) for array in (first.images, first.known_labels, mean))
     files = evaluation.write(run, report, facts, evaluation.Pictured(*tensors))
     return Ensemble(run, report, reports, agreement, files)
 
@@ -141,10 +141,10 @@ def _same_images(one: Prediction, other: Prediction) -> bool:
 def _report(probabilities: NDArray[np.float32], of: Prediction) -> Report:
     """The report of class probabilities (N, C)."""
     classes = probabilities.shape[1]
-    cells = of.labels * classes + probabilities.argmax(axis=1)
+    cells = of.known_labels * classes + probabilities.argmax(axis=1)
     confusion = np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
     log_probabilities = torch.from_numpy(probabilities).clamp_min(1e-12).log()
-    loss = F.nll_loss(log_probabilities, torch.from_numpy(of.labels)).item()
+    loss = F.nll_loss(log_probabilities, torch.from_numpy(of.known_labels)).item()
     return Report(confusion, of.class_names, loss)
 
 

@@ -32,6 +32,8 @@ class Prediction:
         class_names: Name of each class, (C,).
         dataset: Name of the dataset.
         split: train, val or test.
+        places: Place of each image in the training images of the dataset, in their original order,
+            int64 (N,); of a test split, or of a validation split that the dataset has, in that.
     """
 
     probabilities: NDArray[np.float32]
@@ -40,12 +42,24 @@ class Prediction:
     class_names: tuple[str, ...]
     dataset: str
     split: str
+    places: NDArray[np.int64]
 
     @property
     def predicted(self) -> NDArray[np.int64]:
         """The most probable class of each image, (N,)."""
         best: NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return best
+
+    @property
+    def known_labels(self) -> NDArray[np.int64]:
+        """The true labels, (N,).
+
+        Raises:
+            InputError: The dataset has none.
+        """
+        if self.labels is None:
+            raise InputError(f"{self.dataset} has no labels: expected a dataset with labels")
+        return self.labels
 
 
 def predict(
@@ -94,6 +108,7 @@ def predict(
         tuple(data.class_names),
         data.dataset_name,
         data.test_split,
+        data.places(data.test_split)[: len(probabilities)].numpy(),
     )
 
 
@@ -103,7 +118,9 @@ def _predict_table(
     """The prediction of a CSV file without labels."""
     unlabelled.check_arguments(file, args)
     images, probabilities, reader = unlabelled.predict_table(run, file, output)
-    return Prediction(probabilities, None, images, reader.class_names, file.name, "test")
+    return Prediction(
+        probabilities, None, images, reader.class_names, file.name, "test", np.arange(len(images))
+    )
 
 
 def _check_data(run: Run, split: str, args: Sequence[str]) -> None:

@@ -1,108 +1,138 @@
-"""``deepdigits repeat``: train one config with several seeds, and summarise the accuracies.
+"""``deepdigits repeat``: train one config with several seeds or folds; summarise the accuracies."""
 
-Each run is a process of its own, so that it equals the run of `deepdigits train` with its seed: no
-random state, torch setting or process group of one run reaches the next, and its memory is freed.
-The price is an import of torch for each.
-"""
-
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from deepdigits.commands.members import Member, finished, start, train_member
 from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
+from deepdigits.commands.parallel_members import train_members
 from deepdigits.commands.parser import ArgumentParser
-from deepdigits.comparison.results import Result, read
-from deepdigits.comparison.settings import differences, settings
+from deepdigits.comparison.results import Result
 from deepdigits.comparison.statistics import Summary, summary
-from deepdigits.core.console import say, say_text
-from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.core.launched import without_launcher
-from deepdigits.core.locks import exclusive_lock, sole_lock
-from deepdigits.runs.finished import is_trained, move_aside
+from deepdigits.core.console import say_text
+from deepdigits.core.errors import InputError
+from deepdigits.core.locks import exclusive_lock
 from deepdigits.runs.resolve import LATEST, resolve_run, run_argument
-from deepdigits.runs.run import Run
 from deepdigits.training.config_flags import named_configs
 
-# `repeat` sets the first two itself; a checkpoint would make all seeds continue one training.
-_RESERVED = ("--seed_everything", "--logger.version", "--ckpt_path", "--resume")
+if TYPE_CHECKING:
+    from deepdigits.runs.out_of_fold import OutOfFold
+
+# `repeat` sets the first itself; a checkpoint would make all runs continue one training.
+_RESERVED = ("--logger.version", "--ckpt_path", "--resume")
+_DEFAULT_SEEDS = 5
 
 
 @dataclass(frozen=True)
 class Repetition:
-    """The runs of one config with several seeds.
+    """The runs of one config with several seeds or folds.
 
     Attributes:
-        folder: The folder of the runs, ``<logs>/<name>``; each run is ``seed_N`` in it.
-        results: The result of each seed, in order.
+        folder: The folder of the runs, ``<logs>/<name>``; each run is ``seed_N`` or ``fold_N`` in
+            it.
+        results: The result of each run, in order.
+        out_of_fold: With folds, the probabilities of each training image; also in
+            ``out_of_fold.npz`` in the folder. None: with seeds.
     """
 
     folder: Path
     results: list[Result]
+    out_of_fold: "OutOfFold | None" = None
 
     @property
     def accuracy(self) -> Summary:
-        """Number, mean, standard deviation and range of the test accuracies, in [0, 1]."""
+        """Number, mean, standard deviation and range of the accuracies, in [0, 1].
+
+        They are those on the test images or, with folds, on the fold that was held out.
+        """
         return summary([result.report["accuracy"] for result in self.results])
 
 
 def repeat(
-    config: Config | Sequence[Config] = (), seeds: int = 5, overrides: Overrides = ()
+    config: Config | Sequence[Config] = (),
+    seeds: int | None = None,
+    overrides: Overrides = (),
+    folds: int | None = None,
+    jobs: int = 1,
 ) -> Repetition:
-    """Train and test a config with seeds 0 to ``seeds - 1``; finished seeds are not run again.
+    """Train and test a config with seeds 0 to ``seeds - 1``, or with each fold held out in turn.
+
+    With folds, the training images are divided into that many; each net is trained without one fold
+    and tested on it. The test images are not read. Finished runs are not run again.
 
     Args:
         config: A config file, the name of one that comes with the package, such as ``cnn``, or a
             mapping; or several, where later ones override earlier ones.
-        seeds: Number of seeds.
+        seeds: Number of seeds; 5 if neither seeds nor folds are given.
         overrides: Flags as on the command line, or a mapping of them.
+        folds: Number of folds, in place of seeds. All runs have one seed, 0 unless a flag sets it.
+        jobs: Number of runs at the same time, with one thread each if it is more than 1. Their
+            output then goes into files, such as ``seed_0.log``.
 
     Raises:
-        InputError: A flag is wrong, finished seeds have other settings, or a run fails.
+        InputError: A flag is wrong, finished runs have other settings, or a run fails.
     """
-    if seeds < 1:
-        raise InputError(f"--seeds is {seeds}, expected 1 or more")
+    members = _members(seeds, folds)
+    if jobs < 1:
+        raise InputError(f"--jobs is {jobs}, expected 1 or more")
     args = named_configs([*config_arguments(config), *override_arguments(overrides)])
+    _check_words(args, folds)
+    args += [] if folds is None else [f"--data.folds={folds}"]
     resolved = _resolve(args)
     args += _same_origin(resolved)
     folder = Path(resolved["logger"]["save_dir"]) / resolved["logger"]["name"]
     with exclusive_lock(folder) as lock:
-        # All seeds are looked up before the first is trained.
-        done = [_finished(folder / f"seed_{seed}", resolved) for seed in range(seeds)]
-        results = [
-            result or _train(folder / f"seed_{seed}", seed, args, resolved, lock)
-            for seed, result in enumerate(done)
-        ]
-    return Repetition(folder, results)
+        # All runs are looked up before the first is trained.
+        results = {member: finished(folder, member, resolved) for member in members}
+        missing = [member for member, result in results.items() if result is None]
+        if jobs > 1:
+            trained = train_members(folder, missing, args, resolved, lock, jobs)
+        else:
+            run = partial(start, lock=lock)
+            trained = [train_member(folder, one, args, resolved, run) for one in missing]
+        results |= zip(missing, trained, strict=True)
+        made = [result for result in results.values() if result is not None]
+        if folds is None:
+            return Repetition(folder, made)
+        from deepdigits.commands.folds import gather  # loads torch
+
+        data = resolved["data"]
+        data_dir = data.get("init_args", data).get("data_dir")
+        return Repetition(folder, made, gather(folder, made, data_dir))
 
 
 def main(args: Sequence[str]) -> list[Result]:
-    """Run the seeds, and print the summary.
+    """Run the seeds or folds, and print the summary.
 
     Returns:
-        The results, by seed.
+        The results, in order.
     """
     options, overrides = build_parser().parse_known_args(args)
-    made = repeat((), options.seeds, overrides)
+    if options.seeds is None and options.folds is None:
+        raise InputError("expected --seeds N or --folds K (see deepdigits repeat --help)")
+    made = repeat((), options.seeds, overrides, options.folds, options.jobs)
     say_text(to_text(made.folder, made.results))
     return made.results
 
 
 def to_text(folder: Path, results: Sequence[Result]) -> str:
-    """The summary: each seed, then mean, sd, 95 % interval and range over the seeds."""
+    """The summary: each run, then mean, sd and range; over seeds with a 95 % interval."""
+    accuracy = summary([100 * result.report["accuracy"] for result in results])
+    folds = len({result.fold for result in results}) > 1
     lines = [
-        f"seed {result.seed}: accuracy {result.report['accuracy']:.2%}, "
-        f"{result.report['errors']} errors in {result.evaluated_on[2]:,}"
+        f"{f'fold {result.fold}' if folds else f'seed {result.seed}'}: accuracy "
+        f"{result.report['accuracy']:.2%}, {result.report['errors']} errors in "
+        f"{result.report['overall']['num_samples']:,}"
         for result in results
     ]
-    accuracy = summary([100 * result.report["accuracy"] for result in results])
+    spread = f" ± {accuracy.sd:.3f} over {accuracy.n} folds" if folds else _spread(accuracy)
     lines += [
-        f"{folder}: test accuracy {accuracy.mean:.3f} %{_spread(accuracy)}",
+        f"{folder}: {'' if folds else 'test '}accuracy {accuracy.mean:.3f} %{spread}",
         f"lowest {accuracy.min:.2f} %, highest {accuracy.max:.2f} %",
-        f"next: deepdigits compare {folder}",
+        f"next: deepdigits {'audit' if folds else 'compare'} {folder}",
     ]
     return "\n".join(lines)
 
@@ -111,13 +141,45 @@ def build_parser() -> ArgumentParser:
     """The parser of the command's own options; all others are those of `train`."""
     parser = ArgumentParser(
         "repeat",
-        usage="deepdigits repeat -c CONFIG --seeds N [any option of train]",
+        usage="deepdigits repeat -c CONFIG (--seeds N | --folds K) [any option of train]",
         description="Train and test a config with seeds 0 to N - 1 as NAME/seed_0, NAME/seed_1, "
-        "..., and print mean, sd, 95 % interval and range of the accuracy. Call it again to "
-        "continue where it stopped, or with a larger N: finished seeds are not run again.",
+        "..., and print mean, sd, 95 % interval and range of the accuracy. Or divide the training "
+        "images into K folds, train without each in turn as NAME/fold_0, ..., and test on it. Call "
+        "it again to continue where it stopped, or with a larger N: finished runs are not run "
+        "again.",
     )
-    parser.add_argument("--seeds", type=int, required=True, metavar="N", help="number of seeds")
+    parser.add_argument("--seeds", type=int, metavar="N", help="number of seeds")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="number of folds; writes NAME/out_of_fold.npz, which `audit` reads",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="runs at the same time (default: 1)"
+    )
     return parser
+
+
+def _members(seeds: int | None, folds: int | None) -> list[Member]:
+    """The runs to train.
+
+    Raises:
+        InputError: There are none, or both seeds and folds are given.
+    """
+    if seeds is not None and folds is not None:
+        raise InputError(
+            "--seeds and --folds cannot be combined: leave out --seeds; --seed_everything S sets "
+            "the seed of all folds"
+        )
+    if folds is not None:
+        if folds < 2:
+            raise InputError(f"--folds is {folds}, expected 2 or more")
+        return [Member("fold", number) for number in range(folds)]
+    seeds = _DEFAULT_SEEDS if seeds is None else seeds
+    if seeds < 1:
+        raise InputError(f"--seeds is {seeds}, expected 1 or more")
+    return [Member("seed", number) for number in range(seeds)]
 
 
 def _spread(accuracy: Summary) -> str:
@@ -127,94 +189,37 @@ def _spread(accuracy: Summary) -> str:
     return f" ± {accuracy.sd:.3f} (n={accuracy.n}), 95 % interval {low:.3f} to {high:.3f} (t)"
 
 
+def _check_words(args: Sequence[str], folds: int | None) -> None:
+    """Check that arguments do not set what `repeat` sets.
+
+    Raises:
+        InputError: One of them does.
+    """
+    own = ("--data.folds", "--data.fold") if folds is not None else ("--seed_everything",)
+    for word in args:
+        if word.partition("=")[0] in (*_RESERVED, *own):
+            raise InputError(
+                f"each run has its own {'fold' if folds is not None else 'seed'} and folder, and "
+                f"starts anew: leave out {word}"
+            )
+
+
 def _resolve(args: Sequence[str]) -> dict[str, Any]:
     """The config that a run with these arguments saves.
 
     Raises:
-        InputError: They are wrong, or they set what `repeat` sets.
+        InputError: They are wrong.
     """
-    for word in args:
-        if word.partition("=")[0] in _RESERVED:
-            raise InputError(
-                f"each run has its own seed and folder, and starts anew: leave out {word}"
-            )
     from deepdigits.training.execution import resolve_config  # torch: only once the words are right
 
     return resolve_config(args)
 
 
 def _same_origin(config: Mapping[str, Any]) -> list[str]:
-    """Flags that let all seeds start from the weights that a resolved config names."""
+    """Flags that let all runs start from the weights that a resolved config names."""
     name, total = config.get("init_from"), config.get("init_sha256")
     if name is None or total is None:
         return []
-    is_latest = Path(name).name == LATEST  # which each seed changes
+    is_latest = Path(name).name == LATEST  # which each run changes
     run = [f"--init_from={run_argument(resolve_run(name))}"] if is_latest else []
     return [*run, f"--init_sha256={total}"]
-
-
-def _finished(folder: Path, config: dict[str, Any]) -> Result | None:
-    """The result of a finished seed; None if it must be trained.
-
-    Raises:
-        InputError: It is finished, but with other settings.
-    """
-    try:
-        result = read(Run(folder))
-    except InputError:
-        return None
-    if differing := differences([result.settings, settings(config)]):
-        pairs = [f"{key} was {old}, now {new}" for key, (old, new) in differing.items()]
-        was = ", ".join([*pairs[:3], *(["..."] if len(pairs) > 3 else [])])
-        raise InputError(
-            f"{folder} is finished, with other settings ({was}): use those settings again, or "
-            "choose another name with --logger.name NAME"
-        )
-    return result
-
-
-def _train(
-    folder: Path, seed: int, args: Sequence[str], config: dict[str, Any], lock: Sequence[int]
-) -> Result:
-    """Train and test one seed; an unfinished run in its folder is moved aside first.
-
-    A run that was trained to its end, but not tested, is only tested.
-
-    Raises:
-        InputError: The run fails, or writes no report; or another training runs in its folder.
-    """
-    if folder.exists():
-        with sole_lock(folder):  # raises if a training of this seed is running
-            result = _test(folder, config, args, lock) if is_trained(folder) else None
-        if result is not None:
-            return result
-        kept = move_aside(folder)
-        say(f"{folder} is unfinished: it is trained again; the old one is {kept}")
-    say(f"seed {seed}: {folder}")
-    own = ["--seed_everything", str(seed), "--logger.version", folder.name]
-    code = _start(["train", *args, *own], lock)
-    result = None if code else _finished(folder, config)
-    if result is None:
-        what = f"ended with exit code {code}" if code else "left no report.json"
-        kind = InputError if code in (0, 2) else RunFailed
-        raise kind(
-            f"the run of seed {seed} {what}: correct what it printed above and call again; "
-            "finished seeds are kept"
-        )
-    return result
-
-
-def _test(
-    folder: Path, config: dict[str, Any], args: Sequence[str], lock: Sequence[int]
-) -> Result | None:
-    """Test a trained seed; None if it cannot be tested."""
-    say(f"{folder} is trained, but not tested: it is tested now")
-    code = _start(["test", f"--ckpt_path={folder}", *args], lock)
-    return None if code else _finished(folder, config)
-
-
-def _start(args: Sequence[str], lock: Sequence[int]) -> int:
-    """Run ``deepdigits`` in a process of its own, inheriting the lock; returns its exit code."""
-    command = [sys.executable, "-m", "deepdigits", *args]
-    environment = without_launcher(os.environ)
-    return subprocess.run(command, pass_fds=lock, check=False, env=environment).returncode

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deepdigits.comparison.groups import Group
 from deepdigits.comparison.results import Result
-from deepdigits.comparison.statistics import McNemar, Welch, mcnemar, summary, welch
+from deepdigits.comparison.statistics import McNemar, Welch, mcnemar, paired_folds, summary, welch
 from deepdigits.comparison.verdict import verdict
 from deepdigits.core.errors import InputError
 from deepdigits.runs import predictions
@@ -16,8 +16,9 @@ class Evidence:
     """The statistical tests of two groups, and their meaning.
 
     Attributes:
-        welch: The test of the two configs over their seeds. None: a config has a single seed, or
-            the groups were evaluated on different digits.
+        welch: The test of the two configs over their seeds or, fold by fold, over the folds that
+            both have. None: a config has a single one, or the groups were evaluated on different
+            digits.
         mcnemar: The test of one trained net of each config, digit by digit. None: predictions are
             missing, or are for different digits.
         sentences: The result in plain English; no config is called better at p >= 0.05.
@@ -38,7 +39,8 @@ def find_evidence(first: Group, second: Group) -> Evidence:
         reason = f"{first.name} and {second.name} were evaluated on different digits"
         return Evidence(None, None, [f"{reason}, so neither is called better."])
     summaries = summary(first.values("accuracy")), summary(second.values("accuracy"))
-    over_seeds = welch(*summaries)
+    folds = first.results[0].num_folds
+    over_seeds = welch(*summaries) if folds is None else _over_folds(first, second, folds)
     one, other = _one_net_each(first, second)
     digit_by_digit, problem = _compare_predictions(one, other)
     sentences = verdict(
@@ -47,8 +49,21 @@ def find_evidence(first: Group, second: Group) -> Evidence:
         over_seeds,
         digit_by_digit,
         (_run_name(first, one), _run_name(second, other)),
+        over="seeds" if folds is None else "folds",
     )
     return Evidence(over_seeds, digit_by_digit, sentences + ([f"{problem}."] if problem else []))
+
+
+def _over_folds(first: Group, second: Group, folds: int) -> Welch | None:
+    """The paired test over the folds and seeds that both groups have."""
+    one, other = (
+        {(result.fold, result.seed): result.report["accuracy"] for result in group.results}
+        for group in (first, second)
+    )
+    shared = [key for key in one if key in other]
+    if len(shared) < 2:
+        return None
+    return paired_folds([one[key] for key in shared], [other[key] for key in shared], folds)
 
 
 def _run_name(group: Group, result: Result) -> str:
@@ -57,10 +72,15 @@ def _run_name(group: Group, result: Result) -> str:
 
 
 def _one_net_each(first: Group, second: Group) -> tuple[Result, Result]:
-    """The runs of the lowest seed that both groups have; without one, the first run of each."""
-    by_seed = [{one.seed: one for one in group.results} for group in (first, second)]
-    shared = [seed for seed in by_seed[0].keys() & by_seed[1].keys() if seed is not None]
-    if not shared:
+    """The runs of the lowest fold and seed that both groups have; else the first run of each.
+
+    Nets of different folds are never paired: their digits differ.
+    """
+    by_seed = [
+        {(one.fold or 0, one.seed): one for one in group.results if one.seed is not None}
+        for group in (first, second)
+    ]
+    if not (shared := by_seed[0].keys() & by_seed[1].keys()):
         return first.results[0], second.results[0]
     return by_seed[0][min(shared)], by_seed[1][min(shared)]
 

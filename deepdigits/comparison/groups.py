@@ -1,4 +1,4 @@
-"""Group runs of one config: they differ only by their seed."""
+"""Group runs of one config: they differ only by their seed, or by the fold that is held out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Group:
 
     Attributes:
         name: The folder of the runs; with the settings that differ if it holds several configs.
-        results: One for each seed.
+        results: One for each seed, or for each fold.
     """
 
     name: str
@@ -33,25 +33,27 @@ class Group:
 
 
 def group_by_config(results: Iterable[Result]) -> tuple[list[Group], list[str]]:
-    """Put runs together that differ only by their seed.
+    """Put runs together that differ only by their seed or fold.
 
     Returns:
-        The groups, and one line for each run that is left out because a later run has its seed.
+        The groups, and one line for each run that is left out because a later run has its seed and
+        fold.
     """
     buckets: dict[str, dict[Any, Result]] = {}
     notes = []
     for result in results:
         folder = result.run.group
         given = sorted((k, v) for k, v in result.settings.items() if v is not None)
-        key = repr((str(folder), given, result.evaluated_on))
-        bucket = buckets.setdefault(key, {})
+        bucket = buckets.setdefault(repr((str(folder), given, result.evaluated_on)), {})
         seed = result.run.folder if result.seed is None else result.seed
-        if seed in bucket:
+        key = (result.fold, seed)
+        if key in bucket:
+            fold = "" if result.fold is None else f" in fold {result.fold}"
             notes.append(
-                f"{bucket[seed].run.folder} is left out: {result.run.folder.name} repeats its "
-                f"config and seed {seed}, so it is not an independent result"
+                f"{bucket[key].run.folder} is left out: {result.run.folder.name} repeats its "
+                f"config and seed {seed}{fold}, so it is not an independent result"
             )
-        bucket[seed] = result
+        bucket[key] = result
     members = [tuple(bucket.values()) for bucket in buckets.values()]
     names = _names(members)
     return [Group(name, one) for name, one in zip(names, members, strict=True)], notes

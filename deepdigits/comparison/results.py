@@ -35,9 +35,32 @@ class Result:
 
     @property
     def evaluated_on(self) -> tuple[str, str, int]:
-        """Dataset, split and number of digits; only results on the same digits are averaged."""
+        """Dataset, split and number of digits; only results on the same digits are averaged.
+
+        For a fold it is the number of digits in all folds: each of them is held out once.
+        """
         digits = self.report["overall"]["num_samples"]
+        if self.fold is not None:
+            digits = self._folds["num_images"]
         return self.report["dataset"], self.report["split"], digits
+
+    @property
+    def fold(self) -> int | None:
+        """The fold that was held out; None: it was evaluated on a split."""
+        return self._folds.get("fold")
+
+    @property
+    def num_folds(self) -> int | None:
+        """Number of folds that the training images were divided into; None: there are none."""
+        return self._folds.get("of")
+
+    @property
+    def _folds(self) -> dict[str, int]:
+        """The entry of report.json on folds; empty without one, or if it is damaged."""
+        folds, names = self.report.get("folds"), ("fold", "of", "num_images")
+        if not isinstance(folds, dict) or any(type(folds.get(name)) is not int for name in names):
+            return {}
+        return folds if folds["of"] > 1 else {}
 
 
 def find(names: Sequence[str], logs: Path = Path(LOGS)) -> tuple[list[Run], list[str]]:

@@ -4,6 +4,12 @@ from collections.abc import Sequence
 
 from deepdigits.comparison.statistics import ALPHA, McNemar, Summary, Welch
 
+# Name of the test over seeds or folds: at the begin of a sentence, and in it.
+_TESTS = {
+    "seeds": ("Welch's test", "Welch's t-test"),
+    "folds": ("The paired test", "corrected paired t-test"),
+}
+
 
 def verdict(
     names: tuple[str, str],
@@ -11,6 +17,7 @@ def verdict(
     welch: Welch | None,
     mcnemar: McNemar | None,
     nets: tuple[str, str] | None = None,
+    over: str = "seeds",
 ) -> list[str]:
     """Which of two configs is better, by how much, and how certain that is.
 
@@ -22,36 +29,40 @@ def verdict(
         welch: The test of the configs; None if it is not possible.
         mcnemar: The test of one trained net of each; None if predictions are missing.
         nets: Names of these two nets. None: the names of the configs.
+        over: What differs between the runs of a config: seeds or folds.
 
     Returns:
         One or two sentences for each test, and the difference between the tests if there are two.
     """
     lines = [
-        _over_seeds(names, summaries, welch),
+        _over_runs(names, summaries, welch, over),
         _digit_by_digit(nets or names, mcnemar),
     ]
     if welch and mcnemar:
         lines.append(
-            "Welch's test compares the configs, and applies to other seeds too. McNemar's test "
-            "compares two trained nets on the same digits, and does not apply to other seeds."
+            f"{_TESTS[over][0]} compares the configs, and applies to other {over} too. "
+            "McNemar's test compares two trained nets on the same digits, and does not apply to "
+            f"other {over}."
         )
     return lines
 
 
-def _over_seeds(names: Sequence[str], summaries: Sequence[Summary], welch: Welch | None) -> str:
+def _over_runs(
+    names: Sequence[str], summaries: Sequence[Summary], welch: Welch | None, over: str
+) -> str:
     first, second = names
     if welch is None:
-        return _untested(names, summaries)
+        return _untested(names, summaries, over)
     counts = f"n = {summaries[0].n} and {summaries[1].n}"
     low, high = (100 * end for end in welch.interval)
     points = 100 * welch.difference
-    test = f"Welch's t-test over seeds, {counts}, {p_value(welch.p)}"
+    test = f"{_TESTS[over][1]} over {over}, {counts}, {p_value(welch.p)}"
     if welch.p >= ALPHA:
         return (
             f"No difference between the configs {first} and {second} is shown: their mean "
             f"accuracies differ by {abs(points):.2f} points, 95 % interval {low:+.2f} to "
             f"{high:+.2f}, which chance can explain ({test}). This does not prove that they are "
-            "equal; more seeds narrow the interval."
+            f"equal; more {over} narrow the interval."
         )
     if points < 0:
         (first, second), (low, high) = (second, first), (-high, -low)
@@ -61,16 +72,17 @@ def _over_seeds(names: Sequence[str], summaries: Sequence[Summary], welch: Welch
     )
 
 
-def _untested(names: Sequence[str], summaries: Sequence[Summary]) -> str:
+def _untested(names: Sequence[str], summaries: Sequence[Summary], over: str) -> str:
     few = [name for name, summary in zip(names, summaries, strict=True) if summary.n < 2]
     if not few:
         return (
             f"The difference between the configs {names[0]} and {names[1]} cannot be tested: the "
-            "accuracies of their seeds do not vary."
+            f"accuracies of their {over} do not vary."
         )
     return (
-        "The difference between the configs may be due to the seed: a test needs two seeds or more "
-        f"of each, and there is one of {' and of '.join(few)} (deepdigits repeat trains more)."
+        f"The difference between the configs may be due to the {over[:-1]}: a test needs two "
+        f"{over} or more of each, and there is one of {' and of '.join(few)} (deepdigits repeat "
+        "trains more)."
     )
 
 

@@ -106,7 +106,7 @@ def check_output_path(option: str, path: Path, suffixes: Sequence[str]) -> None:
     """
     if path.suffix.lower() not in suffixes:
         *others, last = suffixes
-        endings = f"{', '.join(others)} or {last}"
+        endings = f"{', '.join(others)} or {last}" if others else last
         raise InputError(f"{option} {path}: expected a file name that ends in {endings}")
     if not path.parent.is_dir():
         raise InputError(f"{option} {path}: there is no folder {path.parent}")

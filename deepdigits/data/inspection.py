@@ -1,6 +1,6 @@
 """Facts of a dataset: counts, pixels, repeated images, and examples of each class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +27,17 @@ class Repeated:
     across: int
     conflicting: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+    def to_dict(self, files: Mapping[Split, Sequence[str]]) -> dict[str, Any]:
+        """Plain values for JSON: an image is its split and its place, and its file if it has one.
+
+        Args:
+            files: Split -> the file of each image.
+        """
         return {
             "pairs": len(self.pairs),
             "across_splits": self.across,
             "with_different_labels": self.conflicting,
-            "list": [[list(one), list(other)] for one, other in self.pairs],
+            "list": [[_named(*image, files) for image in pair] for pair in self.pairs],
         }
 
 
@@ -112,6 +116,10 @@ def examples(labels: NDArray[np.int64], each: int) -> NDArray[np.int64]:
         few = min(each, len(members))
         row[:few] = members[np.linspace(0, len(members) - 1, few).round().astype(int)]
     return chosen
+
+
+def _named(split: Split, place: int, files: Mapping[Split, Sequence[str]]) -> list[str | int]:
+    return [split, place, *([files[split][place]] if split in files else [])]
 
 
 def _repeated(

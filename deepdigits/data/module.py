@@ -12,11 +12,14 @@ from deepdigits.core.limits import SEED
 from deepdigits.data import sources
 from deepdigits.data.augment import Augment
 from deepdigits.data.batches import Batch, Batches, EpochDraws, IndexSampler
+from deepdigits.data.division import Division
+from deepdigits.data.edit_files import checked_edits
+from deepdigits.data.folds import check_fold
 from deepdigits.data.paths.dataset import find_dataset
 from deepdigits.data.paths.framing import Framing
 from deepdigits.data.paths.path_dataset import PathDataset
 from deepdigits.data.registry import DatasetName, Split
-from deepdigits.data.split import VAL_SIZE, check_sizes, stratified_split
+from deepdigits.data.split import VAL_SIZE, check_sizes
 
 
 class DigitsDataModule(LightningDataModule):
@@ -50,9 +53,19 @@ class DigitsDataModule(LightningDataModule):
             `classify` does it with a photo of one digit. fit: resized whole and centred, and all
             are inverted if they are dark on light. none: they are 28x28, and taken as they are.
             auto: chosen by looking at the size and the content of the images.
+        folds: Divide the training images into this many folds, in the class proportions. One is
+            held out and takes the place of the test images. null: no folds.
+        fold: The fold that is held out, 0 to folds - 1. null: 0.
+        exclude: A CSV file with a column index, such as `audit` writes: the training images with
+            these places in the order of the dataset are left out.
+        relabel: A CSV file with a column index, and a column suggested or, without it, label: these
+            training images get these classes.
+        edits_sha256: SHA-256 of what exclude and relabel change; a training sets it. Files that
+            change anything else are refused. null: not checked.
 
     Raises:
-        InputError: The dataset is unknown or damaged, or a size or a seed is out of range.
+        InputError: The dataset is unknown or damaged, a size or a seed is out of range, or a file
+            of label edits is not of this dataset.
     """
 
     def __init__(
@@ -70,6 +83,11 @@ class DigitsDataModule(LightningDataModule):
         skip_damaged: bool = False,
         dataset_sha256: str | None = None,
         framing: Framing = "auto",
+        folds: int | None = None,
+        fold: int | None = None,
+        exclude: str | None = None,
+        relabel: str | None = None,
+        edits_sha256: str | None = None,
     ) -> None:
         super().__init__()
         for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
@@ -79,13 +97,20 @@ class DigitsDataModule(LightningDataModule):
         SEED.check("seed", seed)
         folder = Path(data_dir).expanduser() if data_dir else sources.default_data_dir()
         self.data_dir = folder.absolute()  # now: the user's code may change the working directory
-        self.dataset, self.dataset_name = find_dataset(
+        self.dataset, name = find_dataset(
             dataset, self.data_dir, split_seed, skip_damaged, dataset_sha256, framing
         )
+        edits = checked_edits(exclude, relabel, edits_sha256)
+        edits.check(name, self.dataset.num_train, self.dataset.classes)
+        check_fold(name, self.dataset.num_train - edits.num_excluded, folds, fold)
+        self.division = Division(
+            self.dataset, name, self.data_dir, split_seed, edits, folds, fold or 0
+        )
+        left = self.division.num_left
         if isinstance(self.dataset, PathDataset):
-            val_size = self.dataset.usable_val_size(val_size, batch_size)
+            val_size = self.dataset.usable_val_size(val_size, left, batch_size)
         held_out = min(val_size, 0) if self.dataset.num_val else val_size
-        check_sizes(self.dataset_name, self.dataset.num_train, batch_size, held_out)
+        check_sizes(name, left, batch_size, held_out)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.val_size = val_size
@@ -95,6 +120,7 @@ class DigitsDataModule(LightningDataModule):
         self.dataset_device = dataset_device
         self.test_split = test_split
         self._tensors: dict[Split, tuple[Tensor, Tensor]] = {}
+        self._places: dict[Split, Tensor] = {}
 
     @property
     def num_classes(self) -> int:
@@ -106,40 +132,44 @@ class DigitsDataModule(LightningDataModule):
         """Name of each class, in label order."""
         return self.dataset.classes
 
+    @property
+    def dataset_name(self) -> str:
+        """Name of the dataset, as reports on ``test_split`` have it."""
+        return self.division.name_of(self.test_split)
+
     def prepare_data(self) -> None:
         """Verify the files; download or extract them if they are missing or damaged."""
         if not isinstance(self.dataset, PathDataset):  # that was prepared when it was opened
-            sources.prepare(self.dataset_name, self.data_dir)
+            sources.prepare(self.division.name, self.data_dir)
 
     def setup(self, stage: str) -> None:
         """Read the images of the stage into memory."""
         split: Split = "val" if stage in ("fit", "validate") else self.test_split
         if split in self._tensors:
             return
-        if isinstance(self.dataset, PathDataset):
-            load = self.dataset.load
-            if split != "test" and self.dataset.num_val:
-                self._tensors |= {"train": load("train"), "val": load("val")}
-                return
-            images, labels = load("test" if split == "test" else "train")
-        else:
-            images, labels = sources.load(self.dataset_name, self.data_dir, train=split != "test")
-        if split == "test":
-            self._tensors["test"] = images, labels
-            return
-        train, val = stratified_split(labels, self.val_size, self.split_seed)
-        self._tensors["train"] = images[train], labels[train]
-        self._tensors["val"] = images[val], labels[val]
+        for name, part in self.division.load(split, self.val_size).items():
+            self._tensors[name] = part.images, part.labels
+            self._places[name] = part.places
 
     def num_images(self, split: Split) -> int:
         """Number of images of a split; the data need not be set up."""
         if split != "train":
-            return self.dataset.num_test if split == "test" else self.val_size
-        return self.dataset.num_train - (0 if self.dataset.num_val else self.val_size)
+            return self.division.num_test if split == "test" else self.val_size
+        return self.division.num_left - (0 if self.dataset.num_val else self.val_size)
 
     def images_and_labels(self, split: Split) -> tuple[Tensor, Tensor]:
         """The images, uint8 (N, 28, 28), and labels, int64 (N,), of a split after `setup`."""
         return self._tensors[split]
+
+    def places(self, split: Split) -> Tensor:
+        """Place of each image of a split in its dataset, int64 (N,), after `setup`.
+
+        Training images, validation images taken from them, and folds: in the training images of the
+        dataset, in their original order. Others: in the split of the dataset.
+        """
+        if split not in self._places:  # a subclass that reads its images itself
+            return torch.arange(len(self.images_and_labels(split)[1]))
+        return self._places[split]
 
     def repeat(self, times: int) -> None:
         """Repeat the training images, to measure the cost of a larger dataset."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import copy_atomically
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.runs.dataset_record import RECORD
 from deepdigits.runs.finished import CHECKPOINT_SUM, check_report, sha256
 from deepdigits.runs.json_files import write_json
@@ -47,7 +48,7 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
 
     Returns:
         The file of the weights. Next to it are config.yaml, report.json, training.json and, if the
-        run has them, predictions.npz and dataset.json.
+        run has them, predictions.npz, dataset.json and the copies of its label edits.
 
     Raises:
         InputError: There is no such run, it was not tested, or its net cannot be loaded.
@@ -70,7 +71,7 @@ def publish(run: str | Run, name: str, folder: Path = PRETRAINED) -> Path:
     checkpoint = {"checkpoint": WEIGHTS, CHECKPOINT_SUM: sha256(path)}
     write_json(target.folder / "report.json", {**info.report, **checkpoint})
     write_json(target.folder / TRAINING, read_training(source.folder))
-    for file in ("predictions.npz", RECORD):
+    for file in ("predictions.npz", RECORD, *map(copy_name, KINDS)):
         if (source.folder / file).is_file():
             copy_atomically(source.folder / file, target.folder / file)
     return path

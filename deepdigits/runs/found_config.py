@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.files import is_inside
 from deepdigits.core.modules import VARIABLE
 from deepdigits.core.plain_values import Refers, fits
 from deepdigits.core.signatures import defaults, is_default, parameters
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.data.registry import DATASETS
 from deepdigits.runs.data_module import names_class
 from deepdigits.runs.dataset_record import read_record
@@ -88,8 +90,26 @@ def _checked(settings: dict[str, Any], data: type, folder: Path) -> dict[str, An
     elif isinstance(dataset, str) and dataset not in DATASETS:
         what = f"is {_shown(dataset)}, expected one of {', '.join(DATASETS)}"
         raise refusal(folder, "data.dataset", f"{what} (or type --data.dataset again)")
+    for kind in KINDS:
+        if others.pop(kind, None) is not None:
+            settings[kind] = str(_edit_copy(folder, kind))
     check_settings(others, data, folder, "data")
     return settings
+
+
+def _edit_copy(folder: Path, kind: str) -> Path:
+    """The copy of a file of label edits in a run folder: the path in its config is not read.
+
+    Raises:
+        InputError: The run has no such copy, or it is a link to a place outside of the run.
+    """
+    path = folder.absolute() / copy_name(kind)
+    if not path.is_file() or not is_inside(path, folder):
+        raise InputError(
+            f"{path} is missing, the run's copy of its label edits: type --data.{kind} FILE again, "
+            f"or --data.{kind} null to do without them"
+        )
+    return path
 
 
 def _class_and_settings(

@@ -7,6 +7,7 @@ saves and ends. Elsewhere the lock of the run folder keeps the two apart.
 
 import ctypes
 import os
+import runpy
 import signal
 import sys
 
@@ -25,6 +26,4 @@ def end_with(parent: int) -> None:
 if __name__ == "__main__":
     end_with(int(sys.argv[1]))
     sys.argv = ["deepdigits", *sys.argv[2:]]
-    from deepdigits.__main__ import main
-
-    main()
+    runpy.run_module("deepdigits", run_name="__main__")  # as `python -m deepdigits` does

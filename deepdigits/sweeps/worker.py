@@ -89,7 +89,8 @@ def work(plan: Plan, settings: Settings, study: optuna.Study, progress: Progress
 
 def to_json(plan: Plan, settings: Settings) -> str:
     """The description of a worker, for its stdin."""
-    return json.dumps({"plan": asdict(plan), "settings": asdict(settings)})
+    content = {"plan": asdict(plan), "settings": asdict(settings)}
+    return json.dumps(content, default=str)  # of the folder
 
 
 def from_json(text: str) -> tuple[Plan, Settings]:
@@ -98,6 +99,8 @@ def from_json(text: str) -> tuple[Plan, Settings]:
     plan, space = content["plan"], content["plan"]["space"]
     for param in space:
         param["choices"] = tuple(param["choices"])
+        if param["when"] is not None:
+            param["when"] = {key: tuple(values) for key, values in param["when"].items()}
     return (
         Plan(
             **plan

@@ -53,7 +53,7 @@ from deepdigits.training.processes import from_first_process
 from deepdigits.training.refusals import refusal
 from deepdigits.training.relaunch import find_run, launch_keys
 from deepdigits.training.rendezvous import join
-from deepdigits.training.settled import forget_copy, settle, use_machine
+from deepdigits.training.settled import forget_copies, settle, use_machine
 from deepdigits.training.threads import fastest_threads
 from deepdigits.training.validation import check_top_k, why_never_validated
 from deepdigits.training.value_limits import check_values
@@ -307,9 +307,9 @@ class DigitsCLI(LightningCLI):
         if self._processes:
             for name, value in ONE_PROCESS.items():
                 config.trainer[name] = value
-        if self._resumed is not None:
+        if self._resumed is not None and self.holder.run is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
-            forget_copy(config)
+            forget_copies(config, self.holder.run)
         return AtomicSaveConfigCallback(self.parser, config, **self.save_config_kwargs)
 
     def _choose_threads(self) -> None:

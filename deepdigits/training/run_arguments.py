@@ -24,7 +24,8 @@ from deepdigits.training.resume_settings import (
 )
 from deepdigits.training.resumed_loggers import resumed_loggers
 
-_OF_DATASET = ("dataset", "dataset_sha256")  # settings that a typed --data.dataset replaces
+# Typed settings of the data, and what they replace besides.
+_REPLACED = {"dataset": "dataset_sha256", "exclude": "edits_sha256", "relabel": "edits_sha256"}
 
 
 def for_evaluation(run: Run, args: Sequence[str]) -> str:
@@ -90,8 +91,8 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
     keys, typed = typed_keys(args), typed_data(args)
     untyped = {name: _untyped_settings(content.get(name), name, keys) for name in ("model", "data")}
     untyped = {name: value for name, value in untyped.items() if value is not None}
-    if "data.dataset" in keys and isinstance(untyped.get("data"), Mapping):
-        untyped["data"] = {k: v for k, v in untyped["data"].items() if k not in _OF_DATASET}
+    if isinstance(untyped.get("data"), Mapping):
+        untyped["data"] = _without_replaced(untyped["data"], keys)
     kept = {"model": found_config.model_settings(untyped, folder, typed_nets(args))}
     data = found_config.section(content, "data", folder)
     if not typed or data.get("class_path") in typed:
@@ -104,6 +105,17 @@ def _net_and_data(content: Mapping[str, Any], folder: Path, args: Sequence[str])
                 "it is outside of the run; to use it, pass --data.data_dir",
                 error=True,
             )
+    return kept
+
+
+def _without_replaced(data: Mapping[str, Any], typed: Set[str]) -> dict[str, Any]:
+    """The section ``data`` without typed files, and without what belongs to them."""
+    names = ("data", "data.init_args")
+    gone = {key for key in _REPLACED if not typed.isdisjoint(f"{name}.{key}" for name in names)}
+    gone |= {_REPLACED[key] for key in gone}
+    kept = {key: value for key, value in data.items() if key not in gone}
+    if isinstance(settings := kept.get("init_args"), Mapping):
+        kept["init_args"] = {key: value for key, value in settings.items() if key not in gone}
     return kept
 
 

@@ -12,8 +12,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.precision import native_bf16
+from deepdigits.data.edit_files import read_edits
+from deepdigits.data.edit_names import KINDS, copy_name
 from deepdigits.data.paths.location import absolute_path, is_path
-from deepdigits.runs.data_module import names_class
+from deepdigits.runs.data_module import names_class, short_form
+from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.monitored import COUNTERS
 from deepdigits.training.config_flags import has_flag, typed_keys
 from deepdigits.training.folder_lock import logger_settings
@@ -48,6 +51,7 @@ def settle(config: Any, stage: Stage, resumed: Path | None, args: Sequence[str])
     """
     _settle_seed(config, args)
     _settle_dataset(config)
+    _settle_edits(config, is_new=stage == "fit" and resumed is None)
     _check_devices(config.trainer.accelerator, config.trainer.devices)
     check_strategy(config.trainer.strategy)
     for group in (config.checkpoint, config.early_stopping):
@@ -86,19 +90,42 @@ def _settle_dataset(config: Any) -> None:
         settings.dataset = absolute_path(settings["dataset"])
 
 
-def forget_copy(config: Any) -> None:
-    """Remove the prepared copy that a resumed run used: its config names the path again."""
-    settings = _dataset_settings(config)
-    if settings is not None and "dataset_sha256" in settings:
+def _settle_edits(config: Any, is_new: bool) -> None:
+    """Make the paths of label edits absolute; a new training notes the SHA-256 of the edits."""
+    settings = _digits_settings(config)
+    if settings is None or "edits_sha256" not in settings:
+        return
+    for kind in KINDS:
+        if settings.get(kind) is not None:
+            settings[kind] = absolute_path(settings[kind])
+    if is_new or settings.edits_sha256 is None:
+        settings.edits_sha256 = read_edits(*map(settings.get, KINDS)).sha256
+
+
+def forget_copies(config: Any, run: Run) -> None:
+    """Name the files again whose copies a resumed run used: its config has their paths."""
+    if (settings := _digits_settings(config)) is None:
+        return
+    if "dataset_sha256" in settings:
         settings.dataset_sha256 = None
+    saved = short_form(run.config.get("data", {}))
+    saved = saved.get("init_args", saved)
+    for kind in KINDS:
+        if settings.get(kind) == str(run.folder / copy_name(kind)):
+            settings[kind] = saved.get(kind)
 
 
 def _dataset_settings(config: Any) -> Any:
     """The settings of a DigitsDataModule that name a dataset; None: there are none."""
+    settings = _digits_settings(config)
+    return settings if settings and isinstance(settings.get("dataset"), str) else None
+
+
+def _digits_settings(config: Any) -> Any:
+    """The settings of a DigitsDataModule, to be changed; None: it is another class."""
     if settings_of_digits(config) is None:
         return None
-    settings = config.data.get("init_args") if names_class(config.data.as_dict()) else config.data
-    return settings if settings and isinstance(settings.get("dataset"), str) else None
+    return config.data.get("init_args") if names_class(config.data.as_dict()) else config.data
 
 
 def _settle_precision(config: Any) -> None:

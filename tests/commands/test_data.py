@@ -51,6 +51,35 @@ def test_repeated_images_are_told_apart_by_split_and_label(
     assert content["splits"] == {"train": 300, "test": 130} and content["picture"] is None
 
 
+def test_files_and_sizes_of_pictures_are_named(
+    tiny_arrays: Arrays, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, (image, label) in enumerate(
+        zip(*(tiny_arrays[name][:60] for name in TRAIN), strict=True)
+    ):
+        path = Path("mine", str(label), f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        side = 28 if number < 40 else 56
+        Image.fromarray(image).resize((side, side)).save(path)
+    label = tiny_arrays[TRAIN[1]][3]
+    Path("mine", str((label + 1) % 10), "copy.png").write_bytes(
+        Path("mine", str(label), "3.png").read_bytes()
+    )
+    run(["data", "mine", "--framing", "fit", "--format", "json", "--picture", "null"])
+    content = json.loads(capsys.readouterr().out)
+    (pair,) = content["exact_duplicates"]["list"]
+    names = {Path(image[2]).name for image in pair}
+    assert names == {"3.png", "copy.png"}
+    assert content["exact_duplicates"]["with_different_labels"] == 1
+    assert content["original_images"]["sizes"] == {"28x28": 41, "56x56": 20}
+    assert content["original_images"]["framing"] == "fit"
+    run(["data", "mine", "--framing", "fit", "--picture", "null"])
+    out = capsys.readouterr().out
+    assert "sizes       41 of 28x28, 20 of 56x56\n" in out
+    assert "pairs of equal images: 1, 0 across splits, 1 with different labels (" in out
+    assert "/3.png" in out
+
+
 def test_all_is_printed_and_the_picture_is_written(
     tiny_arrays: Arrays, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,7 +88,7 @@ def test_all_is_printed_and_the_picture_is_written(
     assert out.startswith("mnist: 10 classes, 300 train, 130 test\n")
     for number, count in enumerate(np.bincount(tiny_arrays[TRAIN[1]])):
         assert any(line.split()[:2] == [str(number), str(count)] for line in out.splitlines())
-    assert "duplicates  0 images equal an earlier one\n" in out
+    assert "duplicates  pairs of equal images: 0\n" in out
     assert out.endswith("picture     data-mnist.png\n")
     with Image.open("data-mnist.png") as picture:
         assert min(picture.size) > 300

@@ -15,9 +15,11 @@ import yaml
 import deepdigits
 from deepdigits.__main__ import run
 from deepdigits.commands import repeat
+from deepdigits.comparison.results import read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.errors import InputError, RunFailed
 from deepdigits.core.locks import sole_lock
+from deepdigits.runs.run import Run
 from deepdigits.training.execution import resolve_config
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -46,7 +48,7 @@ def trained(monkeypatch, tiny_digits):
             return 2
         return 0
 
-    monkeypatch.setattr(repeat, "_start", start)
+    monkeypatch.setattr(repeat, "start", start)
     return seeds
 
 
@@ -143,7 +145,7 @@ def test_other_settings_than_those_of_finished_seeds_are_refused(trained, capsys
 def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
     for seed, wrong in enumerate([10, 12, 14]):
         make_run(RUNS / f"seed_{seed}", range(wrong), seed)
-    results = [repeat.read(repeat.Run(RUNS / f"seed_{seed}")) for seed in range(3)]
+    results = [read(Run(RUNS / f"seed_{seed}")) for seed in range(3)]
     accuracies = [99.0, 98.8, 98.6]
     reach = 4.3027 * statistics.stdev(accuracies) / 3**0.5  # t of a printed table, 2 degrees
     text = repeat.to_text(RUNS, results)
@@ -156,7 +158,7 @@ def test_the_summary_has_mean_sd_interval_and_range(make_run, capsys):
 
 @pytest.mark.parametrize(("code", "kind"), [(2, InputError), (1, RunFailed), (-9, RunFailed)])
 def test_a_run_that_fails_ends_it_with_one_line(monkeypatch, capsys, tiny_digits, code, kind):
-    monkeypatch.setattr(repeat, "_start", lambda args, lock: code)
+    monkeypatch.setattr(repeat, "start", lambda args, lock: code)
     with pytest.raises(kind, match=f"seed 0 ended with exit code {code}"):
         repeat.main([*TINY, "--seeds", "2"])
 
@@ -193,6 +195,27 @@ def test_the_resolved_config_is_the_one_that_a_run_saves(trained, capsys):
     resolved = resolve_config([*args, *own])
     assert differences([settings(resolved), settings(saved)]) == {}
     assert resolved["logger"]["name"] == saved["logger"]["name"] == "mlp"
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "record"])
+def test_a_run_of_an_earlier_version_has_the_defaults_of_newer_settings(name):
+    """The reference runs are older than some options."""
+    folder = Path(__file__).parents[2] / "lightning_logs/reference" / name / "seed_0"
+    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    resolved = resolve_config(["-c", name])
+    found = differences([settings(saved), settings(resolved)])
+    assert not [key for key in found if key.startswith(("data.", "model."))]
+
+
+def test_a_newer_setting_that_is_not_the_default_is_another_config():
+    net = {"class_path": "deepdigits.LitCNN", "init_args": {"crop": 1, "freeze": "body"}}
+    config = {"model": net, "data": {"skip_damaged": True}}
+    assert settings(config).keys() == {
+        *("model.class_path", "model.init_args.crop", "model.init_args.freeze"),
+        "data.skip_damaged",
+    }
+    own = {"class_path": "my.Net", "init_args": {"crop": 0}}
+    assert settings({"model": own})["model.init_args.crop"] == 0
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from deepdigits.comparison.statistics import McNemar, mcnemar, summary, welch
+from deepdigits.comparison.statistics import McNemar, mcnemar, paired_folds, summary, welch
 
 accuracies = st.lists(st.integers(9000, 9999).map(lambda n: n / 10_000), min_size=2, max_size=8)
 
@@ -56,6 +56,23 @@ def test_welch_is_that_of_scipy(first, second):
     assert found.df == pytest.approx(expected.df)
     interval = expected.confidence_interval(0.95)
     assert found.interval == pytest.approx((interval.low, interval.high), abs=1e-9)
+
+
+@given(st.data(), st.integers(2, 8))
+def test_paired_folds_is_the_paired_test_of_scipy_with_a_larger_error(data, folds):
+    values = st.lists(accuracies.map(lambda some: some[0]), min_size=folds, max_size=folds)
+    first, second = data.draw(values), data.draw(values)
+    assume(len({round(a - b, 6) for a, b in zip(first, second, strict=True)}) > 1)
+    found, expected = paired_folds(first, second, folds), stats.ttest_rel(first, second)
+    smaller = sqrt((1 / folds) / (1 / folds + 1 / (folds - 1)))
+    assert found.t == pytest.approx(expected.statistic * smaller)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.t), folds - 1))
+    assert found.interval[0] <= found.difference <= found.interval[1]
+
+
+def test_paired_folds_with_the_same_difference_is_no_test_in_spite_of_rounding():
+    assert paired_folds([0.96, 0.97, 0.99], [0.95, 0.96, 0.98], 3) is None
+    assert paired_folds([0.96], [0.9], 3) is None
 
 
 def test_welch_with_spread_in_one_config_only():

@@ -26,7 +26,7 @@ from ledger import Ledger
 from tampering import RUN, Content, edit_config
 
 from deepdigits.__main__ import run
-from deepdigits.commands import repeat
+from deepdigits.commands import members
 from deepdigits.commands.registry import COMMANDS
 from deepdigits.core.errors import InputError
 from deepdigits.runs.resolve import resolve_run
@@ -280,7 +280,7 @@ def test_repeat_builds_nothing_of_a_found_seed(
     canary: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
     """A downloaded folder lies where `repeat` looks for a finished seed."""
-    monkeypatch.setattr(repeat, "_start", lambda args, lock: 1)
+    monkeypatch.setattr(members, "_start", lambda args, lock: 1)
     mlp = ["repeat", "-c", str(resolve_run("mlp").config_file), "--seeds", "1"]
     where = ["--logger.save_dir", ".", "--logger.name", "x"]
     for kind in (*NETS, *ARGUMENTS, *DATA, *OUTSIDE):
@@ -303,7 +303,7 @@ def test_every_command_is_attacked() -> None:
     entries = {**BY_CONFIG, **BY_NAME, **BY_SETTINGS, **OWN_CONFIG}
     attacked = {entry[0] for entry in entries.values() if isinstance(entry, list)}
     reads_no_run = {"completion", "configs"}
-    assert attacked | {"repeat"} | reads_no_run == set(COMMANDS)
+    assert attacked | {"repeat", "slurm"} | reads_no_run == set(COMMANDS)
 
 
 @pytest.mark.parametrize("kind", [*NETS, *ARGUMENTS])

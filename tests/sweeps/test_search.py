@@ -11,10 +11,12 @@ optuna = pytest.importorskip("optuna", reason="pip install 'deepdigits[sweep]'")
 from deepdigits.core.errors import InputError, RunFailed  # noqa: E402
 from deepdigits.sweeps import slots  # noqa: E402
 from deepdigits.sweeps.best import finished, ranked  # noqa: E402
+from deepdigits.sweeps.plan import Plan  # noqa: E402
 from deepdigits.sweeps.sampling import draw, make_pruner, make_sampler  # noqa: E402
 from deepdigits.sweeps.search import Killed, NotTrained, search  # noqa: E402
 from deepdigits.sweeps.space import parse  # noqa: E402
 from deepdigits.sweeps.store import hidden_password, open_study  # noqa: E402
+from deepdigits.sweeps.worker import Settings, from_json, to_json  # noqa: E402
 
 SPACE = [parse("x", "0..1"), parse("n", "1,2"), parse("y", {"range": "0..9", "if": {"n": [2]}})]
 
@@ -122,3 +124,9 @@ def test_a_storage_that_cannot_be_opened_is_one_line(url: str, what: str) -> Non
 
 def test_a_password_is_hidden() -> None:
     assert "secret" not in hidden_password("postgresql://me:secret@host/db")
+
+
+def test_the_description_of_a_worker_is_read_as_it_was_written() -> None:
+    plan = Plan("s", Path("a/s"), ("-c", "x"), {"a": {"b": 1}}, tuple(SPACE), "val/f1", True, 3)
+    settings = Settings("sqlite:///s.db", 3, "tpe", "none", 60)
+    assert from_json(to_json(plan, settings)) == (plan, settings)

@@ -54,13 +54,19 @@ class PathDataset:
         """Name of the file or folder, with the begin of its SHA-256: ``photos@3f2a9c1b``."""
         return f"{printable(self.path.name)[:_MAX_NAME]}@{self.sha256[:8]}"
 
-    def usable_val_size(self, val_size: int, batch_size: int) -> int:
-        """The number of validation images: of its own split, or fewer than usual of a small set."""
+    def usable_val_size(self, val_size: int, images: int, batch_size: int) -> int:
+        """The number of validation images: of its own split, or fewer than usual of a small set.
+
+        Args:
+            val_size: As typed.
+            images: Number of images to take them from.
+            batch_size: Number of images that must be left to train on.
+        """
         if self.num_val:
             return self.num_val if val_size > 0 else val_size
-        if val_size != VAL_SIZE or val_size <= self.num_train - batch_size:
+        if val_size != VAL_SIZE or val_size <= images - batch_size:
             return val_size
-        chosen = self.num_train // HELD_OUT
+        chosen = images // HELD_OUT
         _say(
             f"note: {self.name} has fewer than {VAL_SIZE:,} images to spare for validation: "
             f"{chosen:,}, one of {HELD_OUT}, are taken; --data.val_size N takes N",

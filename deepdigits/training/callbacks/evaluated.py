@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepdigits.data.label_edits import LabelEdits
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.registry import MAX_NAME, Split
 from deepdigits.metrics.report import Report
@@ -118,9 +119,31 @@ def class_names(data: LightningDataModule | None, numbers: Sequence[str]) -> Seq
     return tuple(given) if fits and len(set(given)) == len(given) == len(numbers) else numbers
 
 
-def dataset_name(data: LightningDataModule | None) -> str:
-    """The name of a dataset: that of the class for a data module of the user's own."""
-    return data.dataset_name if isinstance(data, DigitsDataModule) else type(data).__name__
+def dataset_name(data: LightningDataModule | None, split: Split) -> str:
+    """The name of a dataset for a split: of the class for a data module of the user's own."""
+    if isinstance(data, DigitsDataModule):
+        return data.division.name_of(split)
+    return type(data).__name__
+
+
+def edits_of(data: LightningDataModule | None) -> LabelEdits:
+    """The label edits of the training images; none for a data module of the user's own."""
+    return data.division.edits if isinstance(data, DigitsDataModule) else LabelEdits()
+
+
+def division_facts(data: LightningDataModule | None) -> dict[str, Any]:
+    """Entries of report.json on folds and label edits; empty without them."""
+    facts: dict[str, Any] = {}
+    if isinstance(data, DigitsDataModule) and (division := data.division).folds is not None:
+        facts["folds"] = {"fold": division.fold, "of": division.folds}
+        facts["folds"]["num_images"] = division.num_training
+    if (edits := edits_of(data)).edits:
+        facts["label_edits"] = {
+            "excluded": edits.num_excluded,
+            "relabelled": edits.num_relabelled,
+            "sha256": edits.sha256,
+        }
+    return facts
 
 
 def seed_of(data: LightningDataModule | None) -> int | None:

@@ -80,7 +80,7 @@ class PredictionWriter(Callback):
         labels = labels_of(data, split, *probabilities.shape)
         names = class_names(data, numbers)
         write_probabilities(path, probabilities.numpy(), labels, names)
-        images = f"{len(probabilities):,} images of {dataset_name(data)}, split {split}"
+        images = f"{len(probabilities):,} images of {dataset_name(data, split)}, split {split}"
         say(f"probabilities of {images}: {display_path(path)}")
 
     def _path(self, run: Run | None, split: str) -> Path | None:

@@ -15,6 +15,7 @@ import deepdigits
 from deepdigits.core import environment
 from deepdigits.core.console import say
 from deepdigits.core.timing import clock
+from deepdigits.data.edit_files import write_copies
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.data.paths.path_dataset import PathDataset
 from deepdigits.data.registry import Split
@@ -32,6 +33,8 @@ from deepdigits.runs.run import Run
 from deepdigits.training.callbacks.evaluated import (
     class_names,
     dataset_name,
+    division_facts,
+    edits_of,
     left_out,
     pictured_images,
     seed_of,
@@ -94,6 +97,7 @@ class ReportWriter(Callback):
         if run is not None and trainer.is_global_zero:
             mark_started(run.folder)
             write_record(run.folder, _record(trainer.datamodule))  # type: ignore[attr-defined]
+            write_copies(run.folder, edits_of(trainer.datamodule))  # type: ignore[attr-defined]
         self._say(trainer, left_out(pl_module, trainer.datamodule))  # type: ignore[attr-defined]
 
     @override
@@ -178,7 +182,8 @@ class ReportWriter(Callback):
         run = run_of(trainer)
         if run is None or not trainer.is_global_zero:
             return
-        source: dict[str, Any] = {"dataset": dataset_name(data), "split": split}
+        source: dict[str, Any] = {"dataset": dataset_name(data, split), "split": split}
+        source |= division_facts(data)
         source |= _checkpoint_facts(trainer.ckpt_path, run.folder)
         facts = source | read_training(run.folder)
         target = Run(output_folder(run))
