@@ -16,6 +16,9 @@ from shell import ROOT
 from torch import Tensor
 from trainings import same_bytes
 
+from deepdigits.comparison.results import read
+from deepdigits.runs.run import Run
+
 TRAIN = ["train", "-c", str(ROOT / "configs" / "mlp.yaml"), "--trainer.accelerator", "cpu"]
 # Batch normalisation uses the images of its own process only, so it is off.
 TRAIN += ["--model.norm", "false", "--trainer.enable_progress_bar", "false"]
@@ -63,6 +66,9 @@ def test_two_nodes_without_a_flag_equal_one_process_of_twice_the_batch(ledger: L
         reports = [json.loads((RUNS / name / "report.json").read_text()) for name in ("one", "two")]
         assert reports[0]["confusion_matrix"] == reports[1]["confusion_matrix"]
         assert sum(map(sum, reports[1]["confusion_matrix"])) == 10_000
+        # Each process took a batch of its own: `compare` takes it for another recipe.
+        assert read(Run(RUNS / "two")).settings["processes"] == 2
+        assert "processes" not in read(Run(RUNS / "one")).settings
         # What two nodes have trained, one process tests and resumes without a flag.
         end(start(["test", "--ckpt_path", str(RUNS / "two")], [], "test.txt"))
         resume = ["train", "--resume", str(RUNS / "two"), "--trainer.max_epochs", "2"]
