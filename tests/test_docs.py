@@ -254,7 +254,7 @@ def test_commands_and_options_in_sentences_exist(page: str) -> None:
         if code.startswith("deepdigits "):
             assert code.split()[1] in {*COMMANDS, "--help", "COMMAND"}, code
         if code.startswith(("deepdigits ", "--")) and not code.endswith(("*", "=")):
-            assert set(re.findall(r"--[\w.]+", code)) <= every, code
+            assert set(re.findall(r"--[\w.-]+", code)) <= every, code
 
 
 def test_every_folder_of_the_package_is_in_the_readme() -> None:
