@@ -141,9 +141,9 @@ def _run(command: str, cli: DigitsCLI, shutdown: GracefulShutdown) -> None:
     except Exception as error:
         if not is_peer_lost(error) or cli.stage != "fit" or cli.run_folder is None:
             raise
-        # A node without the folder cannot know what the first one has saved.
-        saved = not cli.trainer.is_global_zero or has_saved(cli.run_folder)
-        raise peer_lost(command, cli.run_folder, saved) from error
+        # A node with a disk of its own cannot know what the first one has saved.
+        unsaved = False if cli.trainer.is_global_zero else None
+        raise peer_lost(command, cli.run_folder, has_saved(cli.run_folder) or unsaved) from error
 
 
 def _run_in_copy(

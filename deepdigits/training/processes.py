@@ -1,4 +1,4 @@
-"""Several processes of one run: limits on waiting, and values that the first one hands on."""
+"""Several processes of one run: a limit on waiting, and values that the first one hands on."""
 
 import math
 import re
@@ -72,17 +72,19 @@ def is_peer_lost(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_PEER_LOST.search(str(error)))
 
 
-def peer_lost(verb: str = "train", folder: Path | None = None, saved: bool = True) -> RunFailed:
+def peer_lost(
+    verb: str = "train", folder: Path | None = None, saved: bool | None = None
+) -> RunFailed:
     """The error of one line for it.
 
     Args:
         verb: The command to resume with.
         folder: The run folder of a training. None: it is not known here.
-        saved: Whether a checkpoint is in it.
+        saved: Whether a checkpoint is in it. None: this process cannot know.
     """
     line = "another process of this run has ended, or no longer answers, so this one stops too; "
-    if not saved:
+    if saved is False:
         return RunFailed(f"{line}nothing is saved yet: start it again")
     run = "latest" if folder is None else display_path(folder)
-    what = "" if folder is None else "the last checkpoint is saved: "
+    what = "the last checkpoint is saved: " if saved else ""
     return RunFailed(f"{line}{what}resume with `deepdigits {verb} --resume {run}`")

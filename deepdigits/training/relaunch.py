@@ -78,7 +78,7 @@ def find_run(folders: Sequence[Path], keys: LaunchKeys, tests: bool) -> tuple[Ru
         tests: Whether the run is to be tested after its training.
     """
     found = []
-    for folder in folders:
+    for folder in dict.fromkeys(folder.absolute() for folder in folders):
         recorded = _recorded(folder)
         ended = (folder / MARKER).is_file() if tests else is_trained(folder)
         searched = keys.restarted if ended else (*keys.restarted, *keys.repeated)
@@ -92,13 +92,13 @@ def find_run(folders: Sequence[Path], keys: LaunchKeys, tests: bool) -> tuple[Ru
 
 
 def has_saved(folder: Path) -> bool:
-    """Whether a training has saved the checkpoint to resume from."""
+    """Whether a training has saved a checkpoint to resume from."""
     try:
-        record = read_record(folder)
+        record, chosen = read_record(folder), Run(folder).found_checkpoint
     except InputError:
         return False
     last = (record.last if record is not None else None) or f"{CHECKPOINTS}/{LAST}"
-    return (folder / last).is_file()
+    return chosen is not None or (folder / last).is_file()
 
 
 def _recorded(folder: Path) -> set[str]:

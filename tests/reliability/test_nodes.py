@@ -108,9 +108,9 @@ def test_two_processes_that_were_asked_for_otherwise_end_at_once() -> None:
     began = time.monotonic()
     nodes = start_two_nodes([*TRAIN, "1", "--trainer.num_nodes", "3"])
     assert [node.wait(timeout=100) for node in nodes] == [1, 1]  # the exit code of torchrun
-    for node in (0, 1):
-        text = Path(f"node{node}.txt").read_text()
-        assert "num_nodes is 3, but torchrun has started 1 process on each of 2 nodes" in text
-        assert "exitcode  : 2" in text
+    # Once one agent of torchrun has ended, the other one may end with messages of its own.
+    text = "".join(Path(f"node{node}.txt").read_text() for node in (0, 1))
+    assert "num_nodes is 3, but torchrun has started 1 process on each of 2 nodes" in text
+    assert "exitcode  : 2" in text
     assert time.monotonic() - began < 90
     assert not Path("lightning_logs").exists()

@@ -12,6 +12,7 @@ from deepdigits.__main__ import run
 from deepdigits.core.errors import InputError, Interrupted, RunFailed
 from deepdigits.core.launched import Launched
 from deepdigits.runs.checkpoint_record import CheckpointRecord, write_record
+from deepdigits.runs.run import Run
 from deepdigits.training import rendezvous
 from deepdigits.training.launched_settings import launched_settings
 from deepdigits.training.relaunch import LAUNCH, find_run, launch_keys, record_launch
@@ -154,8 +155,8 @@ def test_run_of_a_launch_of_torchrun(
     run_and_checkpoint = find_run([folder, Path("runs/none")], keys, tests=True)
     assert (run_and_checkpoint is not None) == found
     if run_and_checkpoint is not None:
-        assert run_and_checkpoint[0].folder == folder
-        assert run_and_checkpoint[1] == folder / "checkpoints" / "last.ckpt"
+        assert run_and_checkpoint[0].folder == folder.absolute()
+        assert run_and_checkpoint[1] == folder.absolute() / "checkpoints" / "last.ckpt"
 
 
 def test_second_training_of_a_script_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,8 +178,17 @@ def test_finished_run_is_found_only_by_a_certain_restart(first_training: None) -
 def test_run_without_a_checkpoint_makes_room(first_training: None) -> None:
     folder = begun("a", saved=False, TORCHELASTIC_RUN_ID="x")
     again = launch_keys(["-c", "cnn"], {"TORCHELASTIC_RUN_ID": "x"})
-    assert find_run([folder], again, tests=True) is None
+    assert find_run([folder, folder], again, tests=True) is None
     assert not folder.exists()
+
+
+def test_best_checkpoint_is_enough(first_training: None) -> None:
+    folder = begun("a", saved=False, TORCHELASTIC_RUN_ID="x")
+    best = folder.absolute() / "checkpoints" / "best.ckpt"
+    torch.save({"state_dict": {}}, best)
+    write_record(folder, CheckpointRecord("checkpoints/best.ckpt", None), {})
+    again = launch_keys(["-c", "cnn"], {"TORCHELASTIC_RUN_ID": "x"})
+    assert find_run([folder], again, tests=True) == (Run(folder.absolute()), best)
 
 
 @pytest.mark.parametrize("content", ["{", '{"keys": 3}', '{"keys": [["torchrun"]]}', "[]"])
