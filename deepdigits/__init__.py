@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deepdigits.commands.inspection import inspect_data
     from deepdigits.commands.predict import predict
     from deepdigits.commands.repeat import repeat
+    from deepdigits.commands.slurm import slurm
     from deepdigits.commands.sweep import sweep
     from deepdigits.commands.train import train
     from deepdigits.core.errors import InputError, RunFailed
@@ -54,6 +55,7 @@ _MODULES = {
     "load": "inference.load",
     "predict": "commands.predict",
     "repeat": "commands.repeat",
+    "slurm": "commands.slurm",
     "sweep": "commands.sweep",
     "train": "commands.train",
 }
@@ -80,6 +82,7 @@ __all__ = [
     "load",
     "predict",
     "repeat",
+    "slurm",
     "sweep",
     "train",
 ]

@@ -14,7 +14,7 @@ from PIL import Image
 from deepdigits.__main__ import run
 from deepdigits.commands import summary, train
 from deepdigits.commands.completion import options
-from deepdigits.commands.registry import COMMANDS
+from deepdigits.commands.registry import COMMANDS, OF_TRAIN
 from deepdigits.commands.registry import LIGHTNING as LIGHTNING_COMMANDS
 from deepdigits.data import sources
 from deepdigits.data.registry import DATASETS
@@ -102,7 +102,7 @@ def test_command_is_parsed(line: str, my_net: None, capsys: pytest.CaptureFixtur
 def test_other_command_exists_and_has_the_options(line: str) -> None:
     command, *args = shlex.split(line)[1:]
     assert command in COMMANDS
-    known = {*options(command), *(options("train") if command == "repeat" else ())}
+    known = {*options(command), *(options("train") if command in OF_TRAIN else ())}
     assert {arg for arg in args if arg.startswith("--")} <= known
 
 
@@ -254,7 +254,7 @@ def test_commands_and_options_in_sentences_exist(page: str) -> None:
         if code.startswith("deepdigits "):
             assert code.split()[1] in {*COMMANDS, "--help", "COMMAND"}, code
         if code.startswith(("deepdigits ", "--")) and not code.endswith(("*", "=")):
-            assert set(re.findall(r"--[\w.]+", code)) <= every, code
+            assert set(re.findall(r"--[\w.-]+", code)) <= every, code
 
 
 def test_every_folder_of_the_package_is_in_the_readme() -> None:

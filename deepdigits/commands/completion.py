@@ -9,7 +9,7 @@ from types import ModuleType
 import shtab
 
 from deepdigits.commands.parser import CONFIG, SHELLS, ArgumentParser
-from deepdigits.commands.registry import COMMANDS, LIGHTNING
+from deepdigits.commands.registry import COMMANDS, LIGHTNING, OF_TRAIN
 from deepdigits.core.console import say_text
 from deepdigits.runs.bundled_configs import config_names
 
@@ -43,7 +43,7 @@ def main(args: Sequence[str]) -> str:
     for name, command in COMMANDS.items():
         own = [] if name in LIGHTNING else [_module(name).build_parser()]
         parser = commands.add_parser(name, help=command.help, parents=own, add_help=not own)
-        if name in LIGHTNING or name == "repeat":
+        if name in (*LIGHTNING, *OF_TRAIN):
             _add_lightning_options(parser, name)
         parser.add_argument("files", nargs="*").complete = shtab.FILE  # type: ignore[attr-defined]
     functions = _FUNCTIONS[shell] % " ".join(config_names())
@@ -75,7 +75,7 @@ def _module(command: str) -> ModuleType:
 def _add_lightning_options(parser: argparse.ArgumentParser, command: str) -> None:
     config = parser.add_argument("-c", "--config")
     config.complete = CONFIG  # type: ignore[attr-defined]
-    for option in _lightning_options("train" if command == "repeat" else command):
+    for option in _lightning_options("train" if command in OF_TRAIN else command):
         if option not in ("--help", "--config"):
             parser.add_argument(option)
 

@@ -5,6 +5,7 @@ process group of one run reaches the next, and its memory is freed. The price is
 for each.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from deepdigits.comparison.results import Result, read
 from deepdigits.comparison.settings import differences, settings
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.launched import without_launcher
 from deepdigits.core.locks import sole_lock
 from deepdigits.runs.finished import is_trained, move_aside
 from deepdigits.runs.run import Run
@@ -139,10 +141,11 @@ def start(args: Sequence[str], lock: Sequence[int], log: Path | None = None) -> 
         log: A file for its output, which is added at its end. None: the output of this process.
     """
     command = [sys.executable, "-m", "deepdigits", *args]
+    own = without_launcher(os.environ)
     if log is None:
-        return subprocess.run(command, pass_fds=lock, check=False).returncode
+        return subprocess.run(command, pass_fds=lock, check=False, env=own).returncode
     with log.open("ab") as output:
         run = subprocess.run(
-            command, pass_fds=lock, check=False, stdout=output, stderr=subprocess.STDOUT
+            command, pass_fds=lock, check=False, env=own, stdout=output, stderr=subprocess.STDOUT
         )
     return run.returncode

@@ -26,6 +26,7 @@ COMMANDS = {
     "report": Command("evaluate a run: RUN --split train|val|test", "evaluate:main"),
     "repeat": Command("train with several seeds or folds: -c CONFIG --seeds N", "repeat:main"),
     "sweep": Command("search for the best settings of a config: --param KEY=RANGE", "sweep:main"),
+    "slurm": Command("print a job script for SLURM: -c CONFIG --nodes N", "slurm:main"),
     "ensemble": Command("evaluate the mean of several nets: RUN RUN ...", "ensemble:main"),
     "compare": Command("compare runs, with statistics", "compare:main"),
     "audit": Command("find wrong labels: folder of a repeat with --folds", "audit:main"),
@@ -37,3 +38,4 @@ COMMANDS = {
     "completion": Command("print a completion script: bash or zsh", "completion:main"),
 }
 LIGHTNING = ("train", "fit", "validate", "test", "predict")  # with all options of LightningCLI
+OF_TRAIN = ("repeat", "slurm")  # they take those of `train` too

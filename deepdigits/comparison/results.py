@@ -115,7 +115,10 @@ def read(run: Run, split: str = "test") -> Result:
     members = report.get("members")  # only an ensemble has members; it has no config
     config = run.config if members is None else {"members": members}
     seed = config.get("seed_everything")
-    return Result(run, settings(config), seed if type(seed) is int else None, report)
+    found = settings(config)
+    if report.get("processes", 1) != 1:  # each took a batch, so it is another recipe
+        found["processes"] = report["processes"]
+    return Result(run, found, seed if type(seed) is int else None, report)
 
 
 def _natural(path: Path) -> list[Any]:

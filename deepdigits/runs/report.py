@@ -22,7 +22,7 @@ FACTS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(_NUMBERS, (int, float)),
     **dict.fromkeys(("hardware", "versions"), (dict,)),
     **dict.fromkeys(("model", "precision", "git_commit", "init_from", "init_sha256"), (str,)),
-    "seed": (int,),
+    **dict.fromkeys(("seed", "processes"), (int,)),
 }
 
 

@@ -14,6 +14,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 
 from deepdigits.core.errors import InputError
+from deepdigits.core.launched import without_launcher
 from deepdigits.core.locks import sole_lock
 from deepdigits.core.text import printable
 from deepdigits.runs.curves import CURVES, read_curves
@@ -88,6 +89,7 @@ class Trainer:
         with log.open("ab") as output:
             child = subprocess.Popen(
                 [*command, *self._arguments(folder, values)],
+                env=without_launcher(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

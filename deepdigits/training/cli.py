@@ -17,6 +17,8 @@ from torch import Tensor
 
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
+from deepdigits.core.files import display_path
+from deepdigits.core.launched import launched
 from deepdigits.data.module import DigitsDataModule
 from deepdigits.runs.checkpoint_record import CHECKPOINTS, LAST
 from deepdigits.runs.own_nets import unshared
@@ -41,12 +43,16 @@ from deepdigits.training.config_flags import (
 )
 from deepdigits.training.folder_lock import sole_training
 from deepdigits.training.hooks import lacks
+from deepdigits.training.launched_settings import ONE_PROCESS, launched_settings
 from deepdigits.training.lightning_compat import take_whole_numbers
 from deepdigits.training.monitors import check_monitors
 from deepdigits.training.options import DEFAULTS, Stage, add_links, add_options
 from deepdigits.training.origin import read_origin, take_weights
 from deepdigits.training.parser import EPILOGS, Parser, shorten
+from deepdigits.training.processes import from_first_process
 from deepdigits.training.refusals import refusal
+from deepdigits.training.relaunch import find_run, launch_keys
+from deepdigits.training.rendezvous import join
 from deepdigits.training.settled import forget_copies, settle, use_machine
 from deepdigits.training.threads import fastest_threads
 from deepdigits.training.validation import check_top_k, why_never_validated
@@ -125,6 +131,8 @@ class DigitsCLI(LightningCLI):
         use_machine(self.config.num_threads, self.config.matmul_precision)
         self.parser.add_instantiator(loggers.build, Logger)
         settle(self.config, self.stage, self._resumed, self.args)
+        # Not put into the config: the saved one must run on any machine.
+        self._processes = launched_settings(launched(), self.config.trainer, self.args)
         self._origin = read_origin(self.config) if self.stage == "fit" else None
 
     def instantiate_classes(self) -> None:
@@ -141,7 +149,7 @@ class DigitsCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the callbacks, loggers and checkpoint IO of the stage."""
         self.model = unshared(self.model)
-        settings = {**self.config_init.trainer, **kwargs}
+        settings = {**self.config_init.trainer, **self._processes, **kwargs}
         if self.stage == "fit":
             check_monitors(self.config, self.model)
         paths = CheckpointPaths(
@@ -225,19 +233,26 @@ class DigitsCLI(LightningCLI):
         )
 
     @contextmanager
-    def run_folder_lock(self) -> Iterator[None]:
-        """A context in which no other training writes into the run folder of this one."""
+    def run_folder_lock(self, tests: bool = False) -> Iterator[None]:
+        """A context in which no other training writes into the run folder of this one.
+
+        Args:
+            tests: Whether a test follows the training.
+        """
         trainer = self.trainer
+        if self._processes:
+            join(trainer, self.config.peer_timeout)
+            if self.stage == "fit" and self.leaves_run:
+                self._find_run_of_launch(tests)
         if self.stage != "fit" or not self.leaves_run or not trainer.is_global_zero:
             yield
             return
-        where = loggers.place(self._loggers, self._logger_group())
-        parent = Path(self._absolute(where.save_dir), where.name)
+        parent, version = self._place
         checkpoint = self.config_init.checkpoint
         own = Path(checkpoint.dirpath) if checkpoint.dirpath else None
         is_new = self._resumed is None
         with (
-            sole_training(parent, where.version, self._resumed, own, checkpoint.filename) as folder,
+            sole_training(parent, version, self._resumed, own, checkpoint.filename) as folder,
             loggers.closing(self._loggers),
         ):
             self.holder.run = Run(folder)
@@ -268,8 +283,30 @@ class DigitsCLI(LightningCLI):
         run = self.holder.run if self.stage == "fit" else None
         return None if run is None else run.folder
 
+    @property
+    def _place(self) -> tuple[Path, str | None]:
+        """The folder of the runs of this config, and the name of a new run in it, if it is set."""
+        where = loggers.place(self._loggers, self._logger_group())
+        return Path(self._absolute(where.save_dir), where.name), where.version
+
+    def _find_run_of_launch(self, tests: bool) -> None:
+        """Go on with the run that was trained before the launcher restarted the processes."""
+        self.holder.launch = keys = launch_keys(self.args)
+        parent, version = self._place
+        folders = [*parent.glob("*/"), *([parent / version] if version else [])]
+        folders += [self._resumed] if self._resumed else []
+        found = from_first_process(lambda: find_run(folders, keys, tests))
+        if found is not None:
+            self.holder.run, checkpoint = found
+            self.config.ckpt_path = str(checkpoint)
+            if self.trainer.is_global_zero:
+                say(f"restarted   going on in {display_path(self.holder.run.folder)}")
+
     def _save_config(self) -> AtomicSaveConfigCallback:
         config = self.config.clone()
+        if self._processes:
+            for name, value in ONE_PROCESS.items():
+                config.trainer[name] = value
         if self._resumed is not None and self.holder.run is not None:
             config.ckpt_path = None  # the saved config runs the whole training again
             forget_copies(config, self.holder.run)

@@ -28,6 +28,7 @@ from deepdigits.training.outcome import Outcome, outcome_of, take_over
 from deepdigits.training.parser import Parser
 from deepdigits.training.processes import is_peer_lost, peer_lost
 from deepdigits.training.refusals import refusal_of_lightning
+from deepdigits.training.relaunch import has_saved
 from deepdigits.training.started_process import Launch, Starter
 
 STAGES: Mapping[str, Stage] = {
@@ -108,6 +109,20 @@ def resolve_config(args: Sequence[str]) -> dict[str, Any]:
     return content
 
 
+def check_arguments(args: Sequence[str]) -> None:
+    """Check the configs and flags of a `train` that another machine is to run.
+
+    Nothing is built, so what depends on the machine, such as its GPUs, is not checked.
+
+    Raises:
+        InputError: A flag or a config is wrong.
+    """
+    args = named_configs(args)
+    with filtered_messages(), isolated(args), _one_line_errors():
+        given, _ = expand_run("train", args)
+        _Parsed("fit", given)
+
+
 def option_names(command: str) -> list[str]:
     """The long options of a command, sorted; those of a net's class are not among them."""
     with filtered_messages(), isolated([]):
@@ -117,11 +132,18 @@ def option_names(command: str) -> list[str]:
 
 
 def _run(command: str, cli: DigitsCLI, shutdown: GracefulShutdown) -> None:
-    with cli.run_folder_lock():
-        cli.run()
-        shutdown.check()
-        if command == "train":
-            cli.test_best()
+    try:
+        with cli.run_folder_lock(tests=command == "train"):
+            cli.run()
+            shutdown.check()
+            if command == "train":
+                cli.test_best()
+    except Exception as error:
+        if not is_peer_lost(error) or cli.stage != "fit" or cli.run_folder is None:
+            raise
+        # A node with a disk of its own cannot know what the first one has saved.
+        unsaved = False if cli.trainer.is_global_zero else None
+        raise peer_lost(command, cli.run_folder, has_saved(cli.run_folder) or unsaved) from error
 
 
 def _run_in_copy(
@@ -166,6 +188,13 @@ class _Unbuilt(DigitsCLI):
 
     def instantiate_classes(self) -> None:
         """Build nothing."""
+
+
+class _Parsed(_Unbuilt):
+    """Parses a config only: it may be for another machine."""
+
+    def before_instantiate_classes(self) -> None:
+        """Settle nothing."""
 
 
 @contextmanager

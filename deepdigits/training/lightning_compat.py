@@ -6,6 +6,7 @@ The same tests check that no other module uses a private name of another package
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial, reduce
 from itertools import chain
 from operator import or_
@@ -14,6 +15,7 @@ from typing import Any, Union, get_args, get_origin
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -66,6 +68,28 @@ def copying_method(trainer: Trainer) -> str | None:
     """
     launcher = trainer.strategy.launcher
     return launcher._start_method if type(launcher) is _MultiProcessingLauncher else None
+
+
+def limit_connecting(trainer: Trainer, seconds: float) -> None:
+    """Limit how long the processes of a trainer wait for each other when they connect.
+
+    ``DDPStrategy._timeout`` of lightning 2.6.6, which is half an hour unless its argument is given;
+    a strategy that is chosen by its name has no arguments.
+    """
+    strategy = trainer.strategy
+    if isinstance(strategy, DDPStrategy):
+        strategy._timeout = min(strategy._timeout or timedelta.max, timedelta(seconds=seconds))
+
+
+def backend_of(trainer: Trainer) -> str:
+    """The backend with which a trainer connects its processes, such as gloo.
+
+    ``DDPStrategy._get_process_group_backend`` of lightning 2.6.6: the argument of the strategy, or
+    what fits its device.
+    """
+    strategy = trainer.strategy
+    assert isinstance(strategy, DDPStrategy)
+    return strategy._get_process_group_backend()
 
 
 def start_no_processes(trainer: Trainer) -> None:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar, cast
 
 import torch.distributed
@@ -11,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from deepdigits.core.errors import InputError, RunFailed
+from deepdigits.core.files import display_path
 
 # What torch raises in a process when another one of the run has ended.
 _PEER_LOST = re.compile("gloo|nccl|connection (closed|reset)", re.I)
@@ -70,9 +72,19 @@ def is_peer_lost(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_PEER_LOST.search(str(error)))
 
 
-def peer_lost() -> RunFailed:
-    """The error of one line for it."""
-    return RunFailed(
-        "another process of this run has ended, or no longer answers, so this one stops too; "
-        "resume with `deepdigits train --resume latest`"
-    )
+def peer_lost(
+    verb: str = "train", folder: Path | None = None, saved: bool | None = None
+) -> RunFailed:
+    """The error of one line for it.
+
+    Args:
+        verb: The command to resume with.
+        folder: The run folder of a training. None: it is not known here.
+        saved: Whether a checkpoint is in it. None: this process cannot know.
+    """
+    line = "another process of this run has ended, or no longer answers, so this one stops too; "
+    if saved is False:
+        return RunFailed(f"{line}nothing is saved yet: start it again")
+    run = "latest" if folder is None else display_path(folder)
+    what = "the last checkpoint is saved: " if saved else ""
+    return RunFailed(f"{line}{what}resume with `deepdigits {verb} --resume {run}`")

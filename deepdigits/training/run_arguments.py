@@ -8,11 +8,13 @@ from typing import Any
 from deepdigits.core.console import say
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import display_path
+from deepdigits.core.launched import launched
 from deepdigits.runs import found_config
 from deepdigits.runs.links import check_links
 from deepdigits.runs.run import Run
 from deepdigits.training import chosen_optimizer
 from deepdigits.training.config_flags import typed_data, typed_keys, typed_nets
+from deepdigits.training.launched_settings import ONE_PROCESS
 from deepdigits.training.resume_settings import (
     OPTIONS,
     REPLACED,
@@ -59,7 +61,10 @@ def for_resume(run: Run, args: Sequence[str]) -> str:
     options, others = split_options(content)
     kept |= options
     for name in SECTIONS:
-        kept[name], more = split_section(name, found_config.section(content, name, folder))
+        section = found_config.section(content, name, folder)
+        if name == "trainer" and launched() is not None:  # which decides how many processes
+            section = {key: value for key, value in section.items() if key not in ONE_PROCESS}
+        kept[name], more = split_section(name, section)
         others |= more
     for name in chosen_optimizer.OPTIONS:
         if (value := content.get(name)) is not None:

@@ -303,7 +303,7 @@ def test_every_command_is_attacked() -> None:
     entries = {**BY_CONFIG, **BY_NAME, **BY_SETTINGS, **OWN_CONFIG}
     attacked = {entry[0] for entry in entries.values() if isinstance(entry, list)}
     reads_no_run = {"completion", "configs"}
-    assert attacked | {"repeat"} | reads_no_run == set(COMMANDS)
+    assert attacked | {"repeat", "slurm"} | reads_no_run == set(COMMANDS)
 
 
 @pytest.mark.parametrize("kind", [*NETS, *ARGUMENTS])

@@ -5,10 +5,12 @@ import signal
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import timedelta
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -21,12 +23,14 @@ import deepdigits
 from deepdigits import DigitsDataModule, LitMLP
 from deepdigits.training.lightning_compat import (
     average_without_waiting,
+    backend_of,
     batches_trained,
     begin_next_epoch,
     checkpoint_content,
     copying_method,
     count_batches_anew,
     expect_evaluation_mode,
+    limit_connecting,
     loaded_checkpoint,
     mark_nonfinite,
     mark_updated,
@@ -199,6 +203,25 @@ def test_strategies_that_copy_the_process_are_known(
     strategy: Any, method: str | None, make_trainer: MakeTrainer
 ) -> None:
     assert copying_method(make_trainer(strategy=strategy)) == method
+
+
+@pytest.mark.parametrize(("given", "limit"), [(None, 7), (5, 5), (60, 7)])
+def test_connecting_is_limited(
+    given: int | None, limit: int, make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {} if given is None else {"timeout": timedelta(seconds=given)}
+    trainer = make_trainer(strategy=DDPStrategy(**settings), devices=2)
+    limit_connecting(trainer, 7)
+    connect = "lightning.pytorch.strategies.ddp._init_dist_connection"
+    with mock.patch(connect) as connected:
+        trainer.strategy.setup_environment()
+    assert connected.call_args.kwargs["timeout"] == timedelta(seconds=limit)
+    assert connected.call_args.args[1] == backend_of(trainer) == "gloo"
+
+
+def test_backend_may_be_chosen(make_trainer: MakeTrainer) -> None:
+    strategy = DDPStrategy(process_group_backend="mpi")
+    assert backend_of(make_trainer(strategy=strategy, devices=2)) == "mpi"
 
 
 def test_a_trainer_that_starts_no_processes_trains_in_this_one(

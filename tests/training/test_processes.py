@@ -11,7 +11,7 @@ import pytest
 import torch.distributed
 
 from deepdigits.core.errors import InputError, RunFailed
-from deepdigits.training.processes import PeerTimeout, from_first_process, is_peer_lost
+from deepdigits.training.processes import PeerTimeout, from_first_process, is_peer_lost, peer_lost
 
 
 @pytest.fixture(params=[False, True], ids=["no group", "a group"])
@@ -74,3 +74,15 @@ def test_the_loss_of_another_process_is_told_from_its_cause() -> None:
     assert is_peer_lost(RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed by peer"))
     assert not is_peer_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_peer_lost(RunFailed("the loss is nan"))
+
+
+@pytest.mark.parametrize(
+    ("saved", "end"),
+    [
+        (True, "too; the last checkpoint is saved: resume with `deepdigits fit --resume runs/a`"),
+        (False, "too; nothing is saved yet: start it again"),
+        (None, "too; resume with `deepdigits fit --resume runs/a`"),
+    ],
+)
+def test_line_names_what_is_saved(saved: bool | None, end: str) -> None:
+    assert str(peer_lost("fit", Path("runs/a"), saved)).endswith(end)

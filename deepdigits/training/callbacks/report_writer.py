@@ -14,6 +14,7 @@ from typing_extensions import override
 import deepdigits
 from deepdigits.core import environment
 from deepdigits.core.console import say
+from deepdigits.core.launched import launched
 from deepdigits.core.timing import clock
 from deepdigits.data.edit_files import write_copies
 from deepdigits.data.module import DigitsDataModule
@@ -208,7 +209,10 @@ class ReportWriter(Callback):
 
 
 def _facts(trainer: Trainer, pl_module: LightningModule, seconds: float) -> dict[str, Any]:
+    # Of processes that a launcher has started, the config has no number.
+    several = trainer.world_size > 1 and launched() is not None
     return {
+        **({"processes": trainer.world_size} if several else {}),
         "model": _class_path(type(pl_module)),
         "parameters": sum(p.numel() for p in pl_module.parameters()),
         "epochs": trainer.current_epoch,

@@ -6,6 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from deepdigits.runs.run import Run
+from deepdigits.training.relaunch import LaunchKeys, record_launch
 
 
 class RunFolder(Callback):
@@ -15,15 +16,22 @@ class RunFolder(Callback):
 
     Args:
         run: The run. None: it is set later, or nothing is written.
+
+    Attributes:
+        launch: The keys of the launch that trains the run, which its folder keeps. None: there is
+            no launcher.
     """
 
     def __init__(self, run: Run | None = None) -> None:
         self.run = run
+        self.launch: LaunchKeys | None = None
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if trainer.world_size > 1:  # the folder is made by the first process
             self.run = trainer.strategy.broadcast(self.run)
+        if self.launch is not None and self.run is not None and trainer.is_global_zero:
+            record_launch(self.run.folder, self.launch)
 
 
 def run_of(trainer: Trainer) -> Run | None:
