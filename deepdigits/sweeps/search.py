@@ -90,9 +90,6 @@ def _run_one(study: optuna.Study, objective: Objective, total: int) -> None:
     errors: list[Exception] = []
 
     def run(trial: optuna.Trial) -> float:
-        # Now, not only in the thread of the heartbeat: from here on a kill is noticed.
-        study._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
-        trial.set_user_attr(slots.STARTED, True)
         if slots.is_surplus(trial.number, study.get_trials(deepcopy=False), total):
             trial.set_user_attr(slots.ENDED, "surplus")
             raise Surplus

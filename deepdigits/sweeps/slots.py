@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 LIVE = (TrialState.RUNNING, TrialState.WAITING)
-STARTED, ENDED = "started", "ended"  # attributes that a worker sets
+STARTED, ENDED = "started", "ended"  # attributes of trials
 
 
 def stored(trial: optuna.Trial) -> FrozenTrial:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy.engine import make_url
 from typing_extensions import override
@@ -19,6 +19,7 @@ from deepdigits.core.console import say
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.locks import locked
 from deepdigits.sweeps import stopping
+from deepdigits.sweeps.slots import STARTED
 
 MAX_RETRIES = 10  # of a trial whose worker was killed
 OUTAGE = 600.0  # seconds that a worker waits for a server that is away
@@ -32,12 +33,23 @@ class Storage(RDBStorage):
 
     A new connection is tried again for `OUTAGE` seconds. Optuna's heartbeat thread would end at
     the first error, and its trial be given to another worker.
+
+    Optuna never takes a trial without a heartbeat for one of a killed worker. So the first one sets
+    the attribute `STARTED`: see `deepdigits.sweeps.slots.abandoned`.
     """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._started: set[int] = set()
 
     @override
     def record_heartbeat(self, trial_id: int) -> None:
-        with suppress(StorageInternalError):  # the next one comes after the interval
+        # After an error, the next one comes after the interval.
+        with suppress(StorageInternalError, UpdateFinishedTrialError):
             super().record_heartbeat(trial_id)
+            if trial_id not in self._started:
+                self.set_trial_user_attr(trial_id, STARTED, True)
+                self._started.add(trial_id)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ BY_CONFIG = {
     "report": ["report", RUN, "--split", "val"],
     "train --resume": ["train", "--resume", RUN, "--trainer.max_epochs", "2"],
     "fit --resume": ["fit", "--resume", RUN, "--trainer.max_epochs", "2"],
+    "audit": ["audit", RUN, "--split", "val"],
     "ensemble, as first": ["ensemble", RUN, "mlp"],
     "ensemble, as second": ["ensemble", "mlp", RUN],
 }
