@@ -2,6 +2,6 @@
 
     space (settings) -> store (Optuna's storage) -> search (one worker) -> training (one trial)
 
-A worker runs trials until N are finished; a trial is a `deepdigits fit` in its own run folder. All
-that workers know of each other is in the storage.
+A worker runs trials until N are finished; a trial is a `deepdigits fit` in its own run folder.
+Workers share only the storage and the folder.
 """

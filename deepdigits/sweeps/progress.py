@@ -1,4 +1,4 @@
-"""Tell how far a search is: a line for each finished trial, or a live table."""
+"""The progress of a search: a line for each finished trial, and the rows of a live table."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

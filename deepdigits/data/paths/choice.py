@@ -40,7 +40,7 @@ def choose_way(pictures: Pictures) -> Way:
 def _is_written(picture: Picture) -> Literal["28x28", "written", "other"]:
     try:
         grey, size = read_picture(picture)
-    except InputError:  # who decodes all says it
+    except InputError:  # raised again when all pictures are decoded
         return "other"
     if size == (SIDE, SIDE):
         return "28x28"
