@@ -11,7 +11,7 @@ from ledger import Ledger
 from tampering import RUN, edit_checkpoints, edit_config
 
 from deepdigits.__main__ import run
-from deepdigits.commands import members
+from deepdigits.commands import repeat
 from deepdigits.core.errors import InputError
 from deepdigits.runs.run import Run
 
@@ -97,7 +97,7 @@ def test_a_lock_of_repeat_is_not_followed(
     outside: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
     with ledger(LINKS):
-        monkeypatch.setattr(members, "_start", lambda args, lock: 1)
+        monkeypatch.setattr(repeat, "start", lambda args, lock: 1)
         Path("x/mlp").mkdir(parents=True)
         Path("x/mlp/.repeat.lock").symlink_to(outside / "mine.txt")
         args = ["repeat", *MLP, "--seeds", "1", "--logger.save_dir", "x"]

@@ -121,6 +121,7 @@ WORKABLE: dict[str, list[str]] = {
     "data.val_size": ["0", "1", "59744"],
     "data.split_seed": ["0", "4294967295"],
     "data.folds": ["2", "60000"],
+    "data.fold": [],  # it goes with data.folds only
     "data.augment.degrees": ["0", "180"],
     "data.augment.translate": ["0", "1"],
     "data.augment.scale": ["0", "0.9"],

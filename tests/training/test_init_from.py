@@ -17,7 +17,7 @@ from trainings import same_bytes
 import deepdigits
 from deepdigits import CNN, MLP, LitClassifier, LitCNN, LitMLP
 from deepdigits.__main__ import run
-from deepdigits.commands import members
+from deepdigits.commands import repeat
 from deepdigits.core.errors import InputError
 from deepdigits.runs import checkpoint
 from deepdigits.runs.finished import sha256
@@ -373,7 +373,7 @@ def test_all_seeds_of_repeat_start_from_the_same(monkeypatch: pytest.MonkeyPatch
         run(args)
         return 0
 
-    monkeypatch.setattr(members, "_start", start)
+    monkeypatch.setattr(repeat, "start", start)
     more = [*MLP_, "--logger.name=next", "--init_from=latest"]
     made = deepdigits.repeat((), 2, more)
     total = sha256(Path("lightning_logs/first/origin/checkpoints/best.ckpt"))

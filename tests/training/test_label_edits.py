@@ -12,7 +12,7 @@ from torch import Tensor
 
 import deepdigits
 from deepdigits.__main__ import run
-from deepdigits.commands import members
+from deepdigits.commands import repeat
 from deepdigits.core.errors import InputError
 from deepdigits.training.classifier import LitClassifier
 
@@ -177,7 +177,7 @@ def test_repeat_refuses_another_content_of_a_file(monkeypatch: pytest.MonkeyPatc
         run(args)
         return 0
 
-    monkeypatch.setattr(members, "_start", start)
+    monkeypatch.setattr(repeat, "start", start)
     deepdigits.repeat("mlp", 1, [*TRAIN[2:], *EDITS])
     Path("gone.csv").write_text("index\n7\n")
     with pytest.raises(InputError, match=r"finished, with other settings \(data\.edits_sha256 was"):
