@@ -39,7 +39,8 @@ def save_figures(study: optuna.Study, metric: str, folder: Path) -> dict[str, Pa
     try:
         for name, plot in kinds.items():
             path = folder / f"{name}.png"
-            with warnings.catch_warnings():
+            # Optuna sets a style of its own, for all figures of the process.
+            with warnings.catch_warnings(), matplotlib.rc_context():
                 warnings.simplefilter("ignore")  # Optuna's are about its own interface
                 try:
                     plot(study, target_name=metric)

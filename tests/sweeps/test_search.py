@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pytest
 
 optuna = pytest.importorskip("optuna", reason="pip install 'deepdigits[sweep]'")
@@ -13,6 +14,7 @@ optuna = pytest.importorskip("optuna", reason="pip install 'deepdigits[sweep]'")
 from deepdigits.core.errors import InputError, Interrupted, RunFailed  # noqa: E402
 from deepdigits.sweeps import slots, store  # noqa: E402
 from deepdigits.sweeps.best import finished, ranked  # noqa: E402
+from deepdigits.sweeps.figures import save_figures  # noqa: E402
 from deepdigits.sweeps.plan import Plan  # noqa: E402
 from deepdigits.sweeps.sampling import draw, make_pruner, make_sampler  # noqa: E402
 from deepdigits.sweeps.search import Killed, NotTrained, search  # noqa: E402
@@ -86,6 +88,15 @@ def test_a_trial_that_cannot_be_trained_counts_and_five_in_a_row_end_the_search(
         search(study, objective, 20, 60)
     assert len(calls) == 7  # one, the good one, and five
     assert [one.state for one in finished(study)][:2] == ["failed", "complete"]
+
+
+def test_pictures_are_written_and_no_other_figure_changes(study: Any) -> None:
+    search(study, lambda trial: float(draw(trial, SPACE[:2])["x"]), 4, 60)
+    before = dict(matplotlib.rcParams)
+    files = save_figures(study, "val/accuracy", Path())
+    assert files.keys() >= {"history", "slices", "parallel"}
+    assert all(path.stat().st_size > 1_000 for path in files.values())
+    assert dict(matplotlib.rcParams) == before
 
 
 def test_a_grid_ends_when_each_setting_was_tried(study: Any) -> None:
