@@ -45,9 +45,9 @@ def test_exactly_so_many_are_finished_also_in_two_calls(study: Any) -> None:
 
     search(study, objective, 4, 60)
     search(study, objective, 4, 60)
-    assert len(finished(study)) == 4
+    assert len(finished(study.trials)) == 4
     search(study, objective, 9, 60)
-    found = finished(study)
+    found = finished(study.trials)
     assert len(found) == len(study.trials) == 9
     assert [one.value for one in ranked(found, True)] == sorted(
         (t.value for t in found), reverse=True
@@ -68,7 +68,7 @@ def test_a_trial_that_was_killed_is_done_again_with_the_same_values(
 
     monkeypatch.setattr("deepdigits.sweeps.search.ADDING", 0.0)  # it is looked for at once
     search(study, objective, 2, 60)
-    assert len(finished(study)) == 2
+    assert len(finished(study.trials)) == 2
     assert seen[0] in seen[1:]
     retried = next(trial for trial in study.trials if slots.history_of(trial))
     assert slots.slot_of(retried) == 0 and retried.params["x"] == seen[0]
@@ -87,7 +87,7 @@ def test_a_trial_that_cannot_be_trained_counts_and_five_in_a_row_end_the_search(
     with pytest.raises(RunFailed, match=r"5 trials in a row could not be trained.*no such width"):
         search(study, objective, 20, 60)
     assert len(calls) == 7  # one, the good one, and five
-    assert [one.state for one in finished(study)][:2] == ["failed", "complete"]
+    assert [one.state for one in finished(study.trials)][:2] == ["failed", "complete"]
 
 
 def test_pictures_are_written_and_no_other_figure_changes(study: Any) -> None:

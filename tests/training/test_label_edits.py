@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from torch import Tensor
+from run_files import error_line, weights
 
 import deepdigits
 from deepdigits.__main__ import run
@@ -42,19 +42,6 @@ def config() -> Any:
 
 def report(name: str = "report.json") -> Any:
     return json.loads((RUN / name).read_text())
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    content = torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
-    state: dict[str, Tensor] = content["state_dict"]
-    return state
-
-
-def error_line(args: list[str]) -> str:
-    with pytest.raises(InputError) as caught:
-        run(args)
-    assert str(caught.value).isprintable()
-    return str(caught.value)
 
 
 def test_the_weights_are_those_of_a_dataset_with_these_labels(tiny_arrays: dict[str, Any]) -> None:

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from PIL import Image
-from torch import Tensor
+from run_files import error_line, weights
 
 import deepdigits
 from deepdigits.__main__ import run
-from deepdigits.core.errors import InputError
 from deepdigits.runs.model import read_model
 from deepdigits.runs.resolve import resolve_run
 
@@ -45,19 +43,6 @@ def letters(tiny_arrays: dict[str, Any]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
     return Path("letters")
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    content = torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
-    state: dict[str, Tensor] = content["state_dict"]
-    return state
-
-
-def error_line(args: list[str]) -> str:
-    with pytest.raises(InputError) as caught:
-        run(args)
-    assert str(caught.value).isprintable()
-    return str(caught.value)
 
 
 def test_each_form_gives_the_weights_of_the_catalogue(
