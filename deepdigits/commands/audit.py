@@ -1,6 +1,6 @@
 """``deepdigits audit``: the training labels that are probably wrong, by confident learning.
 
-A net knows the labels that it was trained on. So the probabilities of an image come from a net that
+A net fits the labels that it was trained on. So the probabilities of an image come from a net that
 was trained without it: from the folds of ``deepdigits repeat --folds``, or, for validation and test
 images, from any run.
 """

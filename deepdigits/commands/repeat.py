@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deepdigits.runs.out_of_fold import OutOfFold
 
 # `repeat` sets the first itself; a checkpoint would make all runs continue one training.
-_RESERVED = ("--logger.version", "--ckpt_path", "--resume")
+RESERVED = ("--logger.version", "--ckpt_path", "--resume")
 _DEFAULT_SEEDS = 5
 
 
@@ -196,7 +196,7 @@ def _check_words(args: Sequence[str], folds: int | None) -> None:
     """
     own = ("--data.folds", "--data.fold") if folds is not None else ("--seed_everything",)
     for word in args:
-        if word.partition("=")[0] in (*_RESERVED, *own):
+        if word.partition("=")[0] in (*RESERVED, *own):
             raise InputError(
                 f"each run has its own {'fold' if folds is not None else 'seed'} and folder, and "
                 f"starts anew: leave out {word}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepdigits.commands import summary
 from deepdigits.commands.overrides import Config, Overrides, config_arguments, override_arguments
+from deepdigits.commands.repeat import RESERVED
 from deepdigits.commands.sweep_parser import HEARTBEAT, build_parser
 from deepdigits.core import packages, tables
 from deepdigits.core.console import say
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from deepdigits.sweeps.plan import Plan
     from deepdigits.sweeps.worker import Settings
 
-_RESERVED = ("--logger.version", "--ckpt_path", "--resume")
 _SHOWN = 5  # trials of the table
 
 
@@ -143,7 +143,7 @@ def _check(args: Sequence[str], numbers: Mapping[str, int], confirm: int) -> Non
         if number < least[name]:
             raise InputError(f"{name} is {number}, expected {least[name]} or more")
     for word in args:
-        if word.partition("=")[0] in _RESERVED:
+        if word.partition("=")[0] in RESERVED:
             raise InputError(f"each trial has its own folder, and starts anew: leave out {word}")
 
 
@@ -168,12 +168,12 @@ def _search(plan: "Plan", settings: "Settings", jobs: int) -> Sweep:
     files: dict[str, Path] = {}
     with open_search(plan, settings) as study:
         say(f"search      {plan.folder}, {hidden_password(settings.storage)}")
-        progress.start(study)
+        progress.start(study.get_trials(deepcopy=False))
         if jobs == 1:
             work(plan, settings, study, progress)
         else:
             run_workers(plan, settings, jobs, study, progress)
-        trials = best.finished(study)
+        trials = best.finished(study.get_trials(deepcopy=False))
         ranking = best.ranked(trials, plan.maximize)
         if ranking:
             files["best"] = best.write_best(ranking[0], plan.config, plan.folder)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from deepdigits.core.csv_files import numbered_rows
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.core.files import write_text
 from deepdigits.core.text import printable, spreadsheet_text
@@ -124,10 +125,6 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise InputError(f"{file} has more than {_MAX_BYTES:,} bytes: {_WAY_OUT}")
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            reader = csv.reader(opened)
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
+        yield from numbered_rows(file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file} cannot be read ({one_line(error, 80)}): {_WAY_OUT}") from error

@@ -3,13 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path
+from deepdigits.core.npz_files import open_npz
 from deepdigits.core.text import printable
 from deepdigits.data.registry import MAX_NAME
 
@@ -81,10 +81,7 @@ def read(folder: Path) -> OutOfFold | None:
     if not path.is_file():
         return None
     try:
-        with ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                raise ValueError("unpacked, it is larger than any dataset")
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open_npz(path, _MAX_BYTES) as arrays:
             found = OutOfFold(
                 probabilities=arrays["probabilities"],
                 labels=arrays["labels"],

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdigits.core.errors import InputError
 from deepdigits.core.files import atomic_path
+from deepdigits.core.npz_files import open_npz
 from deepdigits.core.text import spreadsheet_text
 
 MAX_BYTES = 10_000_000  # unpacked; the largest split of the registry takes a twentieth
@@ -115,10 +115,7 @@ def read(folder: Path, split: str) -> Predictions | None:
     if not path.is_file():
         return None
     try:
-        with ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise ValueError("unpacked, it is larger than any split")
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open_npz(path, MAX_BYTES) as arrays:
             found = Predictions(arrays["predicted"], arrays["labels"])
     except Exception as error:  # what numpy raises for a damaged or hostile file is not documented
         raise InputError(f"{path} is damaged: test the run again to write a new one") from error

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
 import yaml
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from deepdigits.core.files import write_text
 from deepdigits.sweeps.slots import ENDED, done
@@ -36,9 +35,9 @@ class Trial:
     error: str | None = None
 
 
-def finished(study: optuna.Study) -> list[Trial]:
-    """The finished trials in their order."""
-    return [_trial(slot, one) for slot, one in done(study.get_trials(deepcopy=False)).items()]
+def finished(trials: Sequence[FrozenTrial]) -> list[Trial]:
+    """The finished ones of all trials of a study, in their order."""
+    return [_trial(slot, one) for slot, one in done(trials).items()]
 
 
 def ranked(trials: Sequence[Trial], maximize: bool) -> list[Trial]:
@@ -90,7 +89,7 @@ def _config_key(key: str, config: Mapping[str, Any]) -> list[str]:
     return path
 
 
-def _trial(slot: int, trial: optuna.trial.FrozenTrial) -> Trial:
+def _trial(slot: int, trial: FrozenTrial) -> Trial:
     error = trial.user_attrs.get(ENDED)
     state = "complete" if trial.state == TrialState.COMPLETE else "failed" if error else "pruned"
     return Trial(slot, state, trial.value, trial.user_attrs.get("values", {}), error)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from deepdigits.core.console import say
@@ -17,7 +16,9 @@ COLUMNS: Sequence[str] = ("trial", "epoch", "value", "settings")
 
 @dataclass
 class Progress:
-    """Lines of the trials that have finished since the last look.
+    """Lines of the trials that have finished since the last call.
+
+    Its methods take all trials of the study.
 
     Attributes:
         total: Number of trials that are to be finished.
@@ -30,37 +31,35 @@ class Progress:
     maximize: bool
     _told: set[int] = field(default_factory=set)
 
-    def start(self, study: optuna.Study) -> None:
+    def start(self, trials: Sequence[FrozenTrial]) -> None:
         """Print how many trials are finished already."""
-        known = finished(study)
+        known = finished(trials)
         self._told = {trial.number for trial in known}
         if known:
             say(f"{len(known)} of {self.total} trials are finished already")
 
-    def tell(self, study: optuna.Study) -> None:
+    def tell(self, trials: Sequence[FrozenTrial]) -> None:
         """Print a line for each trial that has finished since."""
-        for line in self.news(study):
+        for line in self.news(trials):
             say(line)
 
-    def news(self, study: optuna.Study) -> Iterator[str]:
+    def news(self, trials: Sequence[FrozenTrial]) -> Iterator[str]:
         """A line for each trial that has finished since."""
-        trials = finished(study)
-        for trial in trials:
+        for trial in finished(trials):
             if trial.number not in self._told:
                 self._told.add(trial.number)
                 yield f"trial {trial.number:>3}  {self._result(trial)}  {shown(trial.values)}"
 
-    def head(self, study: optuna.Study) -> str:
+    def head(self, trials: Sequence[FrozenTrial]) -> str:
         """The number of finished trials and the best of them."""
-        trials = finished(study)
-        best = ranked(trials, self.maximize)
-        text = f"{len(trials)} of {self.total} trials finished"
+        ended = finished(trials)
+        best = ranked(ended, self.maximize)
+        text = f"{len(ended)} of {self.total} trials finished"
         return text + (f", best {self._result(best[0])} (trial {best[0].number})" if best else "")
 
-    def rows(self, study: optuna.Study) -> list[list[str]]:
+    def rows(self, trials: Sequence[FrozenTrial]) -> list[list[str]]:
         """The trials that are running: number, epoch, value, settings."""
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [self._row(trial) for trial in running]
+        return [self._row(trial) for trial in trials if trial.state == TrialState.RUNNING]
 
     def _row(self, trial: FrozenTrial) -> list[str]:
         reported: Mapping[int, float] = trial.intermediate_values

@@ -78,8 +78,7 @@ def abandoned(trials: Sequence[FrozenTrial], now: datetime, grace: float) -> lis
         for trial in trials
         if trial.state == TrialState.RUNNING
         and STARTED not in trial.user_attrs
-        and trial.datetime_start is not None
-        and now - trial.datetime_start > timedelta(seconds=grace)
+        and _is_before(trial.datetime_start, now, grace)
     ]
 
 
@@ -101,6 +100,10 @@ def forgotten(trials: Sequence[FrozenTrial], now: datetime, grace: float) -> lis
         if trial.state == TrialState.FAIL
         and ENDED not in trial.user_attrs
         and trial.number not in retried
-        and trial.datetime_complete is not None
-        and now - trial.datetime_complete > timedelta(seconds=grace)
+        and _is_before(trial.datetime_complete, now, grace)
     ]
+
+
+def _is_before(moment: datetime | None, now: datetime, seconds: float) -> bool:
+    """Whether a moment is more than some seconds ago."""
+    return moment is not None and now - moment > timedelta(seconds=seconds)

@@ -63,7 +63,6 @@ class Trainer:
         values = draw(trial, self.space)
         folder = self.folder / f"trial_{slot_of(stored(trial)):03d}"
         trial.set_user_attr("values", values)
-        trial.set_user_attr("folder", str(folder))
         self._wait_for_end(folder)
         if not is_trained(folder):
             self._train(trial, folder, values)

@@ -81,7 +81,7 @@ def work(plan: Plan, settings: Settings, study: optuna.Study, progress: Progress
         def after(study: optuna.Study) -> None:
             stop.check()
             if progress is not None:
-                progress.tell(study)
+                progress.tell(study.get_trials(deepcopy=False))
 
         trainer = Trainer(plan.folder, plan.args, plan.space, plan.metric, plan.maximize, stop)
         search(study, trainer, settings.total, settings.heartbeat, after)

@@ -73,9 +73,10 @@ def _watch(
                     workers[place] = _start(description)
                     starts += 1
             with suppress(StorageInternalError):  # the server is away: the workers wait for it
-                for line in progress.news(study):
+                trials = study.get_trials(deepcopy=False)
+                for line in progress.news(trials):
                     table.print(line)
-                table.update(progress.head(study), progress.rows(study))
+                table.update(progress.head(trials), progress.rows(trials))
             if all(worker.poll() is not None for worker in workers):
                 return
             time.sleep(_POLL)

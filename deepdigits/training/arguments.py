@@ -11,7 +11,7 @@ from deepdigits.runs.resolve import LOGS, RUN_HELP, resolve_run
 from deepdigits.runs.run import Run
 from deepdigits.runs.search import run_of_file
 from deepdigits.runs.trust import is_data_module, trusted_class
-from deepdigits.training.config_flags import typed_data, typed_keys
+from deepdigits.training.config_flags import pop_option, typed_data, typed_keys
 from deepdigits.training.run_arguments import for_evaluation, for_resume
 
 _LONGEST_PATH = 4096  # characters
@@ -40,7 +40,7 @@ def expand_run(command: str, args: Sequence[str]) -> tuple[list[str], Run | None
     training = command in ("train", "fit")
     if training:
         _check_one_start(args)
-    name, others = _pop_option(args, "--resume" if training else "--ckpt_path")
+    name, others = pop_option(args, "--resume" if training else "--ckpt_path")
     if name is None and training:
         return list(args), _run_of_checkpoint(args)
     if name is None:
@@ -100,7 +100,7 @@ def _check_one_start(args: Sequence[str]) -> None:
         InputError: It is.
     """
     for option in ("--resume", "--ckpt_path"):
-        given = [_pop_option(args, one)[0] for one in ("--init_from", option)]
+        given = [pop_option(args, one)[0] for one in ("--init_from", option)]
         if not {None, "", "null"}.intersection(given):
             raise InputError(
                 f"--init_from starts a new training from the weights of a run, and {option} "
@@ -127,7 +127,7 @@ def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
     Raises:
         InputError: There is no such checkpoint, or several runs have it.
     """
-    name, _ = _pop_option(args, "--ckpt_path")
+    name, _ = pop_option(args, "--ckpt_path")
     if name in (None, "", "null"):
         return None
     assert name is not None
@@ -139,17 +139,3 @@ def _run_of_checkpoint(args: Sequence[str]) -> Run | None:
     if any(word.startswith("--logger") for word in args):
         return None
     return run_of_file(Path(name), Path(LOGS))
-
-
-def _pop_option(args: Sequence[str], option: str) -> tuple[str | None, list[str]]:
-    """The value of an option, and the other arguments."""
-    args = list(args)
-    for place, word in enumerate(args):
-        name, equals, value = word.partition("=")
-        if name != option:
-            continue
-        if equals:
-            return value, args[:place] + args[place + 1 :]
-        if place + 1 < len(args):
-            return args[place + 1], args[:place] + args[place + 2 :]
-    return None, args

@@ -135,17 +135,28 @@ def same_origin(config: Mapping[str, Any]) -> list[str]:
     return [*run, f"--init_sha256={total}"]
 
 
+def pop_option(args: Sequence[str], option: str) -> tuple[str | None, list[str]]:
+    """The value of an option, and the other arguments."""
+    args = list(args)
+    for place, word in enumerate(args):
+        name, equals, value = word.partition("=")
+        if name != option:
+            continue
+        if equals:
+            return value, args[:place] + args[place + 1 :]
+        if place + 1 < len(args):
+            return args[place + 1], args[:place] + args[place + 2 :]
+    return None, args
+
+
 def without_option(args: Sequence[str], option: str) -> list[str]:
-    """The arguments without an option and its value.
+    """The arguments without an option and its value, however often it is there.
 
     >>> without_option(["--a", "1", "--b=2", "--a=3"], "--a")
     ['--b=2']
     """
-    kept = []
-    for before, word in pairwise(["", *args]):
-        if before != option and word.partition("=")[0] != option:
-            kept.append(word)
-    return kept
+    value, others = pop_option(args, option)
+    return others if value is None else without_option(others, option)
 
 
 def _typed_classes(args: Sequence[str], section: str) -> set[str]:

@@ -3,12 +3,12 @@
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepdigits.core.errors import InputError, one_line
+from deepdigits.core.npz_files import TooLarge, open_npz
 from deepdigits.data.paths.arrays import checked_split
 from deepdigits.data.paths.found import MAX_BYTES, Found, Source, with_classes
 from deepdigits.data.paths.framing import Framing
@@ -52,15 +52,12 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of the known keys."""
     known = {key for keys in (_KERAS, _MEDMNIST) for pair in keys.values() for key in pair}
     try:
-        with ZipFile(path) as archive:
-            if (size := sum(entry.file_size for entry in archive.infolist())) > MAX_BYTES:
-                raise InputError(f"{path} is too large: unpacked, it has {size:,} bytes")
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        with open_npz(path, MAX_BYTES) as content:
             names: list[str] = content.files
             # Others get no array, but are named in the error.
             return {key: content[key] if key in known else np.empty(0) for key in names}
-    except InputError:
-        raise
+    except TooLarge as error:
+        raise InputError(f"{path} is too large: {error}") from error
     except Exception as error:  # what numpy raises for a damaged or hostile file is not documented
         if "allow_pickle" in str(error):
             raise InputError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdigits.core.csv_files import numbered_rows
 from deepdigits.core.errors import InputError, one_line
 from deepdigits.models.layers import IMAGE_SIZE
 
@@ -115,11 +116,7 @@ def lines(file: Path) -> Iterator[tuple[int, list[str]]]:
         InputError: The file cannot be read, or is no CSV text.
     """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            reader = csv.reader(opened)
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
+        yield from numbered_rows(file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         what = error.strerror if isinstance(error, OSError) else "it is no CSV text"
         raise InputError(f"{file} cannot be read: {what}") from error
