@@ -110,10 +110,10 @@ def test_thirty_kills_lose_no_trial_and_double_none(
         check(url, tmp_path, TOTAL)
 
 
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.reliability)])
 def test_six_first_starts_at_once_are_one_search(
-    url: str, tmp_path: Path, ledger: Ledger, request: pytest.FixtureRequest
+    url: str, times: int, tmp_path: Path, ledger: Ledger
 ) -> None:
-    times = 20 if "reliability" in (request.config.option.markexpr or "") else 2
     with ledger(f"six first starts at once, {url.partition(':')[0]}", 0) as count:
         for number in range(times):
             folder = tmp_path / f"start_{number}"
